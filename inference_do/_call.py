@@ -1,0 +1,178 @@
+"""What flows and drivers say to each other, and what a flow knows of its call.
+
+Nothing here does I/O, and nothing here knows an HTTP library.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ._retry import Budget, Policy
+from .config import Timeout
+from .errors import APIConnectionError, APITimeoutError, InferenceError, Phase
+from .types import ResponseInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Send:
+    """Send the request; answer with its `Head`. Seconds, None for ever."""
+
+    connect: float | None
+    pool: float | None
+    write: float | None
+    read: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Answer with more of the body, `b""` at its end; `timeout` in seconds."""
+
+    timeout: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Wait."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Be done with the reply: back to the pool if it was read to its end, closed otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A reply's status and headers, these by lower-case name."""
+
+    status: int
+    headers: Mapping[str, str]
+
+
+class Disconnected(Exception):  # noqa: N818  a marker, which no caller sees
+    """The connection could not be made or broke."""
+
+    def __init__(self, reason: str, *, sent: bool, hopeless: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.sent = sent
+        """Whether the API may have begun to work on the request."""
+        self.hopeless = hopeless
+        """Whether trying again cannot help: a certificate that does not verify, for instance."""
+
+
+class TimedOut(Exception):  # noqa: N818  a marker, which no caller sees
+    """A wait was over; `phase` is None where only the flow knows what was waited for."""
+
+    def __init__(self, phase: Phase | None = None) -> None:
+        super().__init__(phase)
+        self.phase = phase
+
+
+@dataclass(slots=True, kw_only=True)
+class Call:
+    """One call: what its flow goes by, and, when it has been answered, how."""
+
+    timeout: Timeout
+    policy: Policy
+    budget: Budget
+    scrub: Callable[[str], str] = str
+    hint: Callable[[], str | None] = lambda: None
+    clock: Callable[[], float] = time.monotonic
+    now: Callable[[], float] = time.time
+    attempts: int = field(default=0, init=False)
+    info: ResponseInfo | None = field(default=None, init=False)
+    """The last reply's side of HTTP, once its head has come."""
+    ambiguous: bool = field(default=False, init=False)
+    """Whether the API may be working on the last request although no answer came."""
+    ends: float | None = field(default=None, init=False)
+
+    def begin(self) -> None:
+        """Fix the deadline."""
+        if self.timeout.total is not None:
+            self.ends = self.clock() + self.timeout.total
+
+    def begin_attempt(self) -> None:
+        """Count another request."""
+        self.attempts += 1
+        self.info = None
+        self.ambiguous = False
+
+    def pause_after(self, failure: InferenceError) -> float | None:
+        """Return the seconds to wait before the request is sent again, or None to give up.
+
+        The policy, the server's wish, the deadline and the client's budget each have a veto.
+        """
+        if not self.policy.allows(failure, ambiguous=self.ambiguous):
+            return None
+        pause = self.policy.pause(failure)
+        if pause is None or (self.ends is not None and self.clock() + pause >= self.ends):
+            return None
+        return pause if self.budget.take() else None
+
+    def left(self, limit: float | None) -> float | None:
+        """Return `limit`, cut to what is left until the deadline.
+
+        Raises:
+            APITimeoutError: Nothing is left.
+        """
+        if self.ends is None:
+            return limit
+        left = self.ends - self.clock()
+        if left <= 0:
+            raise self.timed_out(phase="total")
+        return left if limit is None else min(limit, left)
+
+    def left_of(self, phase: Phase, since: float) -> float | None:
+        """Return what is left of a phase that began at `since`, cut to the deadline.
+
+        Raises:
+            APITimeoutError: Nothing is left.
+        """
+        limit = self.timeout.of_phase(phase)
+        if limit is not None:
+            limit -= self.clock() - since
+            if limit <= 0:
+                raise self.timed_out(phase=phase)
+        return self.left(limit)
+
+    @property
+    def request_id(self) -> str | None:
+        """The reply's id, if there was one."""
+        return self.info.request_id if self.info else None
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What every error tells."""
+        return {"attempts": self.attempts, "request_id": self.request_id}
+
+    def timed_out(self, *, phase: Phase) -> APITimeoutError:
+        """Make the error of a phase that took too long; the deadline is named where it was what ended it."""
+        if self.ends is not None and self.clock() >= self.ends - 0.001:
+            phase = "total"
+        message = f"{WAITED_FOR[phase]} within {self.timeout.of_phase(phase):g} s (timeout phase {phase!r})"
+        self.ambiguous = phase == "first_token"
+        return APITimeoutError(message, phase=phase, retryable=phase in RETRIED_PHASES, **self.details)
+
+    def fault(self, marker: Disconnected | TimedOut, phase: Phase) -> APIConnectionError:
+        """Make the error for what the driver reported while `phase` lasted."""
+        if isinstance(marker, TimedOut):
+            return self.timed_out(phase=marker.phase or phase)
+        self.ambiguous = marker.sent
+        return APIConnectionError(marker.reason, retryable=not marker.hopeless, **self.details)
+
+
+RETRIED_PHASES = frozenset({"connect", "pool", "write", "first_token"})
+
+WAITED_FOR: dict[Phase, str] = {
+    "connect": "no connection to the API",
+    "pool": "no free connection in the pool",
+    "write": "the request could not be written",
+    "first_token": "the API did not begin to answer",
+    "idle": "the API fell silent: nothing came",
+    "total": "the call was not done",
+}

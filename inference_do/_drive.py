@@ -1,0 +1,100 @@
+"""The two functions that perform what a flow asks for: one in a thread, one in an event loop.
+
+They differ in `await` and in nothing else. A driver is itself a generator: it hands on the flow's results, and when it
+is closed, by `break`, `close()`, cancellation or the garbage collector, it closes the flow and the reply.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Generator
+from typing import Any, Protocol
+
+from ._call import Disconnected, Head, Read, Release, Send, Sleep, TimedOut
+
+
+class Exchange(Protocol):
+    """Requests of one call, sent one after another; fails with `Disconnected` or `TimedOut` only."""
+
+    def send(self, command: Send) -> Head:
+        """Send the request and return the reply's head."""
+
+    def read(self, timeout: float | None) -> bytes:
+        """Return more of the reply's body, nothing at its end."""
+
+    def release(self) -> None:
+        """Be done with the reply, if there is one."""
+
+
+class AsyncExchange(Protocol):
+    """The same for an event loop."""
+
+    async def send(self, command: Send) -> Head:
+        """Send the request and return the reply's head."""
+
+    async def read(self, timeout: float | None) -> bytes:  # noqa: ASYNC109  the driver's caller sets it
+        """Return more of the reply's body, nothing at its end."""
+
+    async def release(self) -> None:
+        """Be done with the reply, if there is one."""
+
+
+def drive(flow: Generator[Any, Any, None], exchange: Exchange) -> Generator[Any, None, None]:
+    """Perform a flow in this thread; yields its results."""
+    reply: Head | bytes | None = None
+    failure: Disconnected | TimedOut | None = None
+    try:
+        while True:
+            try:
+                command = flow.send(reply) if failure is None else flow.throw(failure)
+            except StopIteration:
+                return
+            reply = failure = None
+            try:
+                match command:
+                    case Read():
+                        reply = exchange.read(command.timeout)
+                    case Send():
+                        reply = exchange.send(command)
+                    case Sleep():
+                        time.sleep(command.seconds)
+                    case Release():
+                        exchange.release()
+                    case _:
+                        yield command
+            except (Disconnected, TimedOut) as marker:
+                failure = marker
+    finally:
+        flow.close()
+        exchange.release()
+
+
+async def adrive(flow: Generator[Any, Any, None], exchange: AsyncExchange) -> AsyncGenerator[Any, None]:
+    """Perform a flow in the running event loop; yields its results."""
+    reply: Head | bytes | None = None
+    failure: Disconnected | TimedOut | None = None
+    try:
+        while True:
+            try:
+                command = flow.send(reply) if failure is None else flow.throw(failure)
+            except StopIteration:
+                return
+            reply = failure = None
+            try:
+                match command:
+                    case Read():
+                        reply = await exchange.read(command.timeout)
+                    case Send():
+                        reply = await exchange.send(command)
+                    case Sleep():
+                        await asyncio.sleep(command.seconds)
+                    case Release():
+                        await exchange.release()
+                    case _:
+                        yield command
+            except (Disconnected, TimedOut) as marker:
+                failure = marker
+    finally:
+        flow.close()
+        await exchange.release()

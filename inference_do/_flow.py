@@ -1,0 +1,364 @@
+"""The protocol of a call, whole and without I/O: what is sent, when it is sent again, what counts as an answer.
+
+A flow is a generator. It yields commands (`Send`, `Read`, `Sleep`, `Release`) and is sent what came of them: a `Head`,
+bytes (none at the end of the body), nothing. Where a connection failed, the driver throws `Disconnected` or `TimedOut`
+into it. Everything else that a flow yields is a result: one for a call, a chunk each for a stream. Two drivers perform
+flows, one in threads and one in event loops, so the rules stand here once. The sequence of a stream:
+
+1. `Send`, with timeouts that never reach beyond the call's deadline; the reply's `Head` comes back.
+2. A status other than success: its body is read, bounded, and becomes an error.
+3. Success: reads go through the SSE parser until the first event. An error up to here goes to the retry policy, which
+   may answer with `Sleep`, and then it begins again at 1.
+4. Each event is parsed, checked, put into the accumulator and handed out. From here on nothing is sent again: an error
+   carries what was delivered as `partial`.
+5. `[DONE]` or the end of the body: with neither a finish reason nor `[DONE]`, the answer was cut. After `[DONE]` the
+   little that is left is read, for a bounded time, so that the connection can be used again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator, Mapping
+from http import HTTPStatus
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from ._call import Call, Disconnected, Head, Read, Release, Send, Sleep, TimedOut
+from ._json import load_json, parse_chunk
+from ._retry import is_retryable, wait_hint
+from ._sse import Event, EventTooLarge, Parser
+from ._status import from_event, from_status, read_words, snippet
+from .accumulate import Accumulator
+from .errors import APIConnectionError, InferenceError, ProtocolError, StreamInterrupted
+from .types import ChatCompletion, ChatCompletionChunk, ResponseInfo
+
+T = TypeVar("T")
+
+BODY_LIMIT = 64 * 1024 * 1024
+ERROR_BODY_LIMIT = 64 * 1024
+DRAIN_LIMIT = 64 * 1024
+DRAIN_SECONDS = 0.1
+LOOKS_LIKE_SSE = re.compile(rb"(\xef\xbb\xbf)?\s*(data|event|id|retry)?:")
+
+Step = Generator[Any, Any, T]
+
+
+def call_flow(call: Call, read: Callable[[bytes], T]) -> Generator[Any, Any, None]:
+    """Run a call whose answer is one JSON body.
+
+    Args:
+        call: The call's settings.
+        read: Turns the body into the result; a ValueError says that it is not what was asked for.
+    """
+    call.begin()
+
+    def attempt() -> Step[T]:
+        yield from _open(call)
+        body = yield from _read_body(call, BODY_LIMIT, cut=False)
+        return _parse_body(call, body, read)
+
+    result: T = yield from _with_retries(call, attempt)
+    yield Release()
+    yield result
+
+
+def stream_flow(call: Call, accumulator: Accumulator) -> Generator[Any, Any, None]:
+    """Run a call whose answer is an event stream; yields `ChatCompletionChunk`s, which `accumulator` has taken."""
+    call.begin()
+    stream = _Stream(call, accumulator)
+    events = yield from _with_retries(call, stream.open)
+    yield from stream.run(events)
+
+
+def _with_retries(call: Call, attempt: Callable[[], Step[T]]) -> Step[T]:
+    """Run attempts until one succeeds or the policy, the budget or the deadline says no."""
+    while True:
+        call.begin_attempt()
+        try:
+            result = yield from attempt()
+        except InferenceError as error:
+            failure = error
+        else:
+            call.budget.refund()
+            return result
+        yield Release()
+        pause = call.pause_after(failure)
+        if pause is None:
+            raise failure
+        yield Sleep(pause)
+
+
+def _open(call: Call) -> Step[Head]:
+    """Send the request and return the head of a success."""
+    limits = call.timeout
+    command = Send(
+        connect=call.left(limits.connect),
+        pool=call.left(limits.pool),
+        write=call.left(limits.write),
+        read=call.left(limits.first_token),
+    )
+    try:
+        head: Head = yield command
+    except (Disconnected, TimedOut) as marker:
+        reported = marker
+    else:
+        call.info = ResponseInfo(head.status, head.headers, call.attempts)
+        if HTTPStatus.OK <= head.status < HTTPStatus.MULTIPLE_CHOICES:
+            return head
+        raise (yield from _refusal(call, head))
+    raise call.fault(reported, "first_token")
+
+
+def _refusal(call: Call, head: Head) -> Step[InferenceError]:
+    """Make the error for a status other than success, after reading what the body says."""
+    if head.status < HTTPStatus.BAD_REQUEST:
+        return _redirected(call, head)
+    body = yield from _read_body(call, ERROR_BODY_LIMIT, cut=True)
+    return _status_error(call, head.status, body)
+
+
+def _redirected(call: Call, head: Head) -> ProtocolError:
+    target = urlsplit(head.headers.get("location", "")).hostname or "another path"
+    message = f"the API answered {head.status}, a redirect to {target!r}: not followed, nothing was sent there"
+    return ProtocolError(message, **call.details)
+
+
+def _status_error(call: Call, status: int, body: bytes) -> InferenceError:
+    headers = call.info.headers if call.info else {}
+    error = from_status(
+        status,
+        call.scrub(body.decode("utf-8", "replace")),
+        retry_after=wait_hint(headers, now=call.now()),
+        hint=call.hint() if status == HTTPStatus.NOT_FOUND else None,
+        **call.details,
+    )
+    error.retryable = is_retryable(error, headers)
+    return error
+
+
+def _read_body(call: Call, limit: int, *, cut: bool) -> Step[bytes]:
+    """Read a body to its end.
+
+    Args:
+        call: The call.
+        limit: The most bytes to take, after decompression.
+        cut: Whether the start is enough if there is more, or if the rest does not come.
+    """
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        try:
+            data: bytes = yield Read(call.left(call.timeout.idle))
+        except (Disconnected, TimedOut) as marker:
+            reported = marker
+            break
+        if not data:
+            return b"".join(parts)
+        parts.append(data)
+        size += len(data)
+        if size > limit:
+            if cut:
+                return b"".join(parts)[:limit]
+            message = f"the reply is larger than {limit:,} bytes"
+            raise ProtocolError(message, **call.details)
+    if cut:
+        return b"".join(parts)
+    raise call.fault(reported, "idle")
+
+
+def _parse_body(call: Call, body: bytes, read: Callable[[bytes], T]) -> T:
+    """Turn a success's body into the result, or into the error that it is."""
+    try:
+        return read(body)
+    except ValueError as error:
+        reason = _reason(error)
+    raise _not_an_answer(call, body, reason)
+
+
+def _not_an_answer(call: Call, body: bytes, reason: str) -> InferenceError:
+    text = call.scrub(body[:ERROR_BODY_LIMIT].decode("utf-8", "replace"))
+    try:
+        parsed = load_json(body)
+    except ValueError:
+        return ProtocolError(f"the reply is not JSON: {snippet(text) or 'it is empty'}", **call.details)
+    words = read_words(parsed) if isinstance(parsed, dict) and _is_error(parsed) else None
+    if words is None:
+        return ProtocolError(f"the reply is not what was asked for: {reason}", **call.details)
+    if words.status:
+        return _status_error(call, words.status, body)
+    return ProtocolError(f"the API answered 200 with an error: {call.scrub(words.message)[:500]}", **call.details)
+
+
+def _is_error(raw: Mapping[str, Any]) -> bool:
+    return bool(raw.get("error")) or raw.get("object") == "error"
+
+
+def _reason(error: ValueError) -> str:
+    """Say what is wrong with a reply, without repeating what is in it."""
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return f"{where}: {first['msg']}" if where else first["msg"]
+    return str(error)[:200]
+
+
+class _Stream:
+    """The state of one stream, from the first byte to the last."""
+
+    __slots__ = ("_accumulator", "_call", "_parser")
+
+    def __init__(self, call: Call, accumulator: Accumulator) -> None:
+        self._call = call
+        self._parser = Parser()
+        self._accumulator = accumulator
+
+    def open(self) -> Step[list[Event]]:
+        """Send, and read until the first events."""
+        call = self._call
+        self._parser = Parser()
+        started = call.clock()
+        head = yield from _open(call)
+        data: bytes = yield from self._read_first(started)
+        if "event-stream" not in head.headers.get("content-type", "") and not LOOKS_LIKE_SSE.match(data):
+            rest = yield from _read_body(call, BODY_LIMIT, cut=True)
+            raise self._not_a_stream(data + rest)
+        while data:
+            if events := self._feed(data):
+                self._check_first(events[0])
+                return events
+            data = yield from self._read_first(started)
+        if events := self._parser.finish():
+            return events
+        call.ambiguous = True
+        message = "the stream ended before its first event"
+        raise APIConnectionError(message, retryable=True, **call.details)
+
+    def run(self, events: list[Event]) -> Step[None]:
+        """Hand out the chunks of a stream that has begun, judge its end and leave the connection fit for use."""
+        try:
+            is_done = yield from self._chunks(events)
+            self._judge(is_done=is_done)
+        except InferenceError as error:
+            error.partial = self._accumulator.completion()
+            raise
+        if is_done:
+            yield from self._drain()
+        yield Release()
+
+    def _chunks(self, events: list[Event]) -> Step[bool]:
+        """Hand out chunks until the stream's end; return whether it was `[DONE]`."""
+        call = self._call
+        silent_since = 0.0
+        while True:
+            for event in events:
+                if event.data == b"[DONE]":
+                    return True
+                if event.data:
+                    yield self._chunk(event)
+            if events:
+                silent_since = call.clock()  # a comment is not a sign of life, nor is the consumer's work silence
+            try:
+                data: bytes = yield Read(call.left_of("idle", silent_since))
+            except (Disconnected, TimedOut) as marker:
+                reported = marker
+                break
+            if data:
+                events = self._feed(data)
+            elif not (events := self._parser.finish()):
+                return False
+        if self._accumulator.is_finished:
+            return False
+        raise self._broken(reported)
+
+    def _read_first(self, started: float) -> Step[bytes]:
+        """Read while nothing has been handed out."""
+        call = self._call
+        try:
+            data: bytes = yield Read(call.left_of("first_token", started))
+        except (Disconnected, TimedOut) as marker:
+            reported = marker
+        else:
+            return data
+        raise call.fault(reported, "first_token")
+
+    def _feed(self, data: bytes) -> list[Event]:
+        try:
+            return self._parser.feed(data)
+        except EventTooLarge as error:
+            reason = str(error)
+        raise ProtocolError(reason, **self._call.details)
+
+    def _chunk(self, event: Event) -> ChatCompletionChunk:
+        try:
+            raw = parse_chunk(event.data)
+        except ValueError as error:
+            raw, reason = None, _reason(error)
+        if event.name == "error" or (raw is not None and _is_error(raw)):
+            raise from_event(self._call.scrub(event.data.decode("utf-8", "replace")), **self._call.details)
+        if raw is None:
+            message = f"an event of the stream is not a chunk of an answer: {reason}"
+            raise ProtocolError(message, **self._call.details)
+        return ChatCompletionChunk(raw, self._accumulator.add(raw))
+
+    def _check_first(self, event: Event) -> None:
+        """Let an error in place of an answer count as the status that it names."""
+        if event.name != "error" and b"error" not in event.data[:200]:
+            return
+        try:
+            raw = load_json(event.data)
+        except ValueError:
+            return
+        words = read_words(raw) if isinstance(raw, dict) and (event.name == "error" or _is_error(raw)) else None
+        if words and words.status:
+            raise _status_error(self._call, words.status, event.data)
+
+    def _not_a_stream(self, body: bytes) -> InferenceError:
+        """Make the error for a body that is no event stream."""
+        try:
+            whole = ChatCompletion.model_validate(load_json(body))
+        except ValueError as error:
+            return _not_an_answer(self._call, body, _reason(error))
+        if not whole.choices:
+            return _not_an_answer(self._call, body, "neither a stream nor an answer")
+        message = "the API answered a request for a stream with a whole reply, which is in .partial"
+        return ProtocolError(message, partial=whole, **self._call.details)
+
+    def _broken(self, marker: Disconnected | TimedOut) -> InferenceError:
+        fault = self._call.fault(marker, "idle")
+        if isinstance(marker, TimedOut):
+            fault.retryable = False
+            return fault
+        return StreamInterrupted(f"the stream broke off: {fault.message}", **self._call.details)
+
+    def _judge(self, *, is_done: bool) -> None:
+        """Raise unless the stream came to an end of its own.
+
+        A finish reason or `[DONE]` says that it did. `[DONE]` alone does not if it cuts a tool call's arguments.
+        """
+        seen = self._accumulator
+        if seen.is_finished:
+            return
+        if not is_done:
+            message = "the stream ended without a finish reason or [DONE]: the answer is incomplete"
+            raise StreamInterrupted(message, **self._call.details)
+        if seen.is_empty:
+            message = "the stream ended without a single chunk"
+            raise ProtocolError(message, **self._call.details)
+        if seen.has_broken_call:
+            message = "the stream ended inside a tool call's arguments"
+            raise StreamInterrupted(message, **self._call.details)
+
+    def _drain(self) -> Step[None]:
+        """Read the little that follows `[DONE]`, so that the connection can be used again."""
+        ends = self._call.clock() + DRAIN_SECONDS
+        size = 0
+        while size < DRAIN_LIMIT and (left := ends - self._call.clock()) > 0:
+            try:
+                data: bytes = yield Read(left)
+            except (Disconnected, TimedOut):
+                return
+            if not data:
+                return
+            size += len(data)

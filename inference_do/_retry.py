@@ -1,0 +1,153 @@
+"""Whether a failed request may be sent again, and when.
+
+The policy is a frozen value without I/O; clock and chance are given to it, so that tests can hold them still.
+
+What is sent again: anything that fails before a connection stands; 408, 409, 429 and 5xx; an answer that broke off
+before its first event. What is not: other statuses, quota and balance errors, whatever a stream has begun to deliver.
+Where the request was written and no answer came, the API may be generating one that will be billed: such a request is
+sent again too, as every SDK does, unless `retry_ambiguous` is off; after a timeout only once.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import math
+import re
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from random import random
+
+from .errors import APIStatusError, APITimeoutError, InferenceError, QuotaExceededError
+
+RETRIED_STATUSES = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
+TOO_MANY_REQUESTS = 429
+
+BUCKETS = ("requests", "tokens-per-minute", "tokens-per-day")
+"""DigitalOcean's rate limits: `x-ratelimit-{limit,remaining,reset}-` and one of these."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How often and how patiently a call is sent again."""
+
+    max_retries: int = 2
+    retry_ambiguous: bool = True
+    base: float = 0.5
+    """Seconds of the first pause; each next one is twice as long."""
+    cap: float = 8.0
+    """Seconds that a pause of our own never exceeds."""
+    hint_cap: float = 60.0
+    """Seconds that a server may ask us to wait. If it asks for more, the error is raised at once."""
+    chance: Callable[[], float] = field(default=random, repr=False)
+
+    def allows(self, error: InferenceError, *, ambiguous: bool) -> bool:
+        """Tell whether the request that ended in `error` may be sent again, budget and deadline apart."""
+        if not error.retryable or error.attempts > self.max_retries:
+            return False
+        if not ambiguous:
+            return True
+        if isinstance(error, APITimeoutError):
+            return self.retry_ambiguous and error.attempts == 1
+        return self.retry_ambiguous
+
+    def pause(self, error: InferenceError) -> float | None:
+        """Return the seconds to wait before the next attempt, or None if the server asks for more than `hint_cap`.
+
+        Throttling waits at least half of its step, so that retries do not all fall into the same window; other
+        failures draw from the whole step.
+        """
+        hint = error.retry_after if isinstance(error, APIStatusError) else None
+        if hint is not None:
+            return hint if hint <= self.hint_cap else None
+        step: float = min(self.cap, self.base * 2.0 ** (error.attempts - 1))
+        if isinstance(error, APIStatusError) and error.status == TOO_MANY_REQUESTS:
+            return step / 2 + self.chance() * step / 2
+        return self.chance() * step
+
+
+class Budget:
+    """A client's store of retries, so that an outage is not multiplied: a retry costs 10, a success gives 1 back."""
+
+    def __init__(self, *, size: float = 100.0, cost: float = 10.0, refund: float = 1.0) -> None:
+        self._size, self._cost, self._refund = size, cost, refund
+        self._left = size
+        self._lock = threading.Lock()
+
+    @property
+    def left(self) -> float:
+        """What is in store."""
+        return self._left
+
+    def take(self) -> bool:
+        """Pay for a retry; False if the store is too low."""
+        with self._lock:
+            if self._left < self._cost:
+                return False
+            self._left -= self._cost
+            return True
+
+    def refund(self) -> None:
+        """Count a success."""
+        if self._left < self._size:
+            with self._lock:
+                self._left = min(self._size, self._left + self._refund)
+
+
+def is_retryable(error: APIStatusError, headers: Mapping[str, str]) -> bool:
+    """Tell whether a status may be retried; the server's `x-should-retry` has the first word, a quota the last."""
+    if isinstance(error, QuotaExceededError):
+        return False
+    match headers.get("x-should-retry", "").lower():
+        case "true":
+            return True
+        case "false":
+            return False
+        case _:
+            return error.status in RETRIED_STATUSES
+
+
+def wait_hint(headers: Mapping[str, str], *, now: float) -> float | None:
+    """Read how many seconds a reply asks to wait; None if it does not say, or says nonsense.
+
+    Args:
+        headers: The reply's headers by lower-case name.
+        now: Unix time in seconds.
+    """
+    if (milliseconds := _number(headers.get("retry-after-ms"))) is not None:
+        return milliseconds / 1000
+    value = headers.get("retry-after")
+    if (seconds := _number(value)) is not None:
+        return seconds
+    if value and (date := _date(value)) is not None:
+        return max(0.0, date - now)
+    return _reset_of_empty_bucket(headers, now)
+
+
+def _reset_of_empty_bucket(headers: Mapping[str, str], now: float) -> float | None:
+    """Read DigitalOcean's way: the Unix second at which an exhausted bucket has room again.
+
+    0, or a second just past, says nothing about the wait, and our own pause applies.
+    """
+    resets = [
+        reset
+        for bucket in BUCKETS
+        if (reset := _number(headers.get(f"x-ratelimit-reset-{bucket}"))) is not None
+        and _number(headers.get(f"x-ratelimit-remaining-{bucket}")) == 0
+    ]
+    wait = max(resets, default=0.0) - now
+    return wait if wait > 0 else None
+
+
+def _number(text: str | None) -> float | None:
+    if text is None or not re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,15})?", text.strip(" \t"), re.ASCII):
+        return None
+    value = float(text)
+    return value if math.isfinite(value) else None
+
+
+def _date(text: str) -> float | None:
+    try:
+        return email.utils.parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError, OSError):
+        return None

@@ -1,0 +1,120 @@
+"""Bytes of an event stream to events, as they arrive (WHATWG HTML, "Server-sent events").
+
+One deviation: text that is not UTF-8 is an error and not U+FFFD, because a model's words must not be altered silently.
+Events without data are no events. Lines end with LF, CRLF or CR; one byte order mark at the start is dropped.
+https://html.spec.whatwg.org/multipage/server-sent-events.html
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+MAX_EVENT_BYTES = 8 * 1024 * 1024
+"""An event may hold an image or audio in base64, but not fill the memory."""
+
+BOM = b"\xef\xbb\xbf"
+
+
+class Event(NamedTuple):
+    """One event; `name` is `message` unless the stream named it."""
+
+    name: str
+    data: bytes
+
+
+class EventTooLarge(ValueError):  # noqa: N818  named for what happened
+    """An event grew beyond the limit."""
+
+
+class Parser:
+    """Cuts a stream of bytes into events; feed it whatever arrives, in any pieces."""
+
+    __slots__ = ("_data", "_held", "_limit", "_name", "_pending", "_size", "_skip_lf", "_started")
+
+    def __init__(self, *, limit: int = MAX_EVENT_BYTES) -> None:
+        self._limit = limit
+        self._started = False
+        self._skip_lf = False
+        self._pending: list[bytes] = []  # pieces of a line whose end has not come
+        self._held = 0  # their bytes
+        self._name = ""
+        self._data: list[bytes] = []  # lines of data of the event that has not ended
+        self._size = 0  # their bytes
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        """Take bytes and return the events that they complete.
+
+        Raises:
+            EventTooLarge: A line or an event is longer than the limit.
+        """
+        if not self._started:
+            chunk = self._without_bom(chunk)
+        if not chunk:
+            return []
+        if self._skip_lf or b"\r" in chunk:
+            chunk = self._with_lf(chunk)
+        if b"\n" not in chunk:
+            self._hold(chunk)
+            return []
+        lines = chunk.split(b"\n")
+        rest = lines.pop()
+        if self._pending:
+            lines[0] = b"".join([*self._pending, lines[0]])
+            self._pending.clear()
+            self._held = 0
+        events = self._events(lines)
+        if rest:
+            self._hold(rest)
+        return events
+
+    def finish(self) -> list[Event]:
+        """Return the event of an unterminated `data: [DONE]` at the very end; anything else unterminated is dropped."""
+        line = b"".join(self._pending)
+        self._pending.clear()
+        return [Event("message", b"[DONE]")] if line in {b"data: [DONE]", b"data:[DONE]"} else []
+
+    def _without_bom(self, chunk: bytes) -> bytes:
+        """Hold back the first bytes until it is clear whether they are a byte order mark."""
+        chunk = b"".join(self._pending) + chunk
+        self._pending.clear()
+        if len(chunk) < len(BOM) and BOM.startswith(chunk):
+            self._pending.append(chunk)
+            return b""
+        self._started = True
+        return chunk.removeprefix(BOM)
+
+    def _with_lf(self, chunk: bytes) -> bytes:
+        """Turn CRLF and CR into LF, also where a read cut a CRLF in two."""
+        if self._skip_lf:
+            chunk = chunk.removeprefix(b"\n")
+        self._skip_lf = chunk.endswith(b"\r")
+        return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _hold(self, part: bytes) -> None:
+        self._held += len(part)
+        self._check_size()
+        self._pending.append(part)
+
+    def _check_size(self) -> None:
+        if self._held + self._size > self._limit:
+            message = f"an event of the stream is larger than {self._limit:,} bytes"
+            raise EventTooLarge(message)
+
+    def _events(self, lines: list[bytes]) -> list[Event]:
+        events: list[Event] = []
+        for line in lines:
+            if line.startswith(b"data:"):
+                self._size += len(line)
+                self._check_size()
+                self._data.append(line[6:] if line.startswith(b"data: ") else line[5:])
+            elif not line:
+                if self._data:
+                    events.append(Event(self._name or "message", b"\n".join(self._data)))
+                    self._data = []
+                    self._size = 0
+                self._name = ""
+            elif line.startswith(b"event:"):
+                self._name = line[6:].removeprefix(b" ").decode("utf-8", "replace")
+            elif line == b"data":
+                self._data.append(b"")
+        return events

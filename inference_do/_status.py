@@ -1,0 +1,200 @@
+"""What an error reply means: its words, whatever their shape, and the class of error.
+
+DigitalOcean's hosts answer in at least seven shapes: `{"error": {"message", "type"}}`, the same with `status_code`
+beside it, `{"id", "message"}`, `{"type": "error", "error": {…}}`, `{"detail": [{"msg"}]}`, `{"error": "text", "code"}`,
+vLLM's `{"object": "error", "message", "type", "code"}`, and whatever a proxy on the way sends.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from ._json import load_json
+from .errors import (
+    MESSAGE_LIMIT,
+    APIStatusError,
+    AuthenticationError,
+    BadRequestError,
+    ConflictError,
+    ContextLengthError,
+    NotFoundError,
+    PermissionDeniedError,
+    QuotaExceededError,
+    RateLimitError,
+    ServerError,
+    StreamFailed,
+)
+
+BODY_LIMIT = 2000
+"""The most characters of a reply's body that an error keeps."""
+
+BY_STATUS: dict[int, type[APIStatusError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    402: QuotaExceededError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    413: BadRequestError,
+    422: BadRequestError,
+    429: RateLimitError,
+}
+
+ADVICE = {
+    AuthenticationError: "check the key: a model access key, or a personal access token with full access",
+    PermissionDeniedError: "this key or the account's tier may not call this model, or the prepaid balance is used up",
+    QuotaExceededError: "waiting does not help: raise the limit or top up the balance in DigitalOcean's control panel",
+}
+
+OUT_OF_CONTEXT = re.compile(
+    r"context[ _](length|window|size)|context_length_exceeded|exceed_context_size"
+    r"|token count.*exceeds|maximum (token count|number of tokens)|(prompt|input) is too long|reduce the length",
+    re.IGNORECASE | re.DOTALL,
+)
+OUT_OF_QUOTA = re.compile(
+    r"insufficient[ _](quota|balance|funds|credits?)|billing|exceeded your current quota|payment required"
+    r"|balance (is )?(too low|exhausted|depleted|empty)|out of credits?",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What an error reply says."""
+
+    message: str
+    type: str | None = None
+    code: str | None = None
+
+    @property
+    def status(self) -> int | None:
+        """The HTTP status that the code spells, if it does."""
+        return int(self.code) if self.code and re.fullmatch(r"[45]\d\d", self.code) else None
+
+    @property
+    def text(self) -> str:
+        """All of it, to look for signs in."""
+        return " ".join(filter(None, (self.code, self.type, self.message)))
+
+
+def read_words(body: Any) -> Words | None:
+    """Read an error's words from parsed JSON; None if it has none."""
+    if not isinstance(body, dict):
+        return None
+    inner = body.get("error")
+    match inner:
+        case dict() if inner:
+            source = inner
+        case str() if inner:
+            source = {**body, "message": inner}
+        case _:
+            source = body
+    message = source.get("message") or _details(source.get("detail"))
+    if not isinstance(message, str) or not message:
+        return Words(str(inner)) if inner else None
+    return Words(message, _name(source, body, "type", "id"), _name(source, body, "code", "status_code"))
+
+
+def _name(source: dict[str, Any], body: dict[str, Any], *keys: str) -> str | None:
+    for place in (source, body):
+        for key in keys:
+            value = place.get(key)
+            if isinstance(value, str | int) and not isinstance(value, bool) and value not in {"", "error"}:
+                return str(value)
+    return None
+
+
+def _details(detail: Any) -> str | None:
+    """Read FastAPI's list of what is wrong with a request."""
+    if isinstance(detail, str):
+        return detail
+    if not isinstance(detail, list):
+        return None
+    lines = []
+    for item in detail:
+        if isinstance(item, dict):
+            where = ".".join(str(part) for part in item.get("loc") or ())
+            lines.append(f"{where}: {item.get('msg')}" if where else str(item.get("msg")))
+    return "; ".join(lines) or None
+
+
+def from_status(
+    status: int,
+    body: str,
+    *,
+    attempts: int,
+    request_id: str | None = None,
+    retry_after: float | None = None,
+    hint: str | None = None,
+) -> APIStatusError:
+    """Make the error for a reply that is not a success.
+
+    Args:
+        status: The HTTP status, 400 or above.
+        body: What could be read of the body, as text.
+        attempts: Requests sent so far.
+        request_id: The reply's `x-request-id`.
+        retry_after: Seconds that the API asked to wait.
+        hint: What to say besides to a caller whose model does not exist.
+    """
+    words = _words_of(body) or Words(snippet(body))
+    kind = _kind(status, words)
+    advice = hint if kind is NotFoundError else ADVICE.get(kind)
+    said = f"{status} {_phrase(status)}: {words.message[:MESSAGE_LIMIT]}".rstrip(": .")
+    return kind(
+        f"{said}; {advice}" if advice else said,
+        status=status,
+        code=words.code,
+        type=words.type,
+        body=body[:BODY_LIMIT],
+        attempts=attempts,
+        request_id=request_id,
+        retry_after=retry_after,
+    )
+
+
+def from_event(data: str, *, attempts: int, request_id: str | None) -> StreamFailed:
+    """Make the error for an error event inside a stream."""
+    words = _words_of(data) or Words(snippet(data) or "no reason given")
+    return StreamFailed(
+        f"the API reported an error in the stream: {words.message[:MESSAGE_LIMIT]}",
+        status=words.status or 0,
+        code=words.code,
+        type=words.type,
+        attempts=attempts,
+        request_id=request_id,
+    )
+
+
+def _words_of(body: str) -> Words | None:
+    try:
+        return read_words(load_json(body.encode("utf-8", "replace")))
+    except ValueError:
+        return None
+
+
+def _kind(status: int, words: Words) -> type[APIStatusError]:
+    if status in {400, 413, 422} and OUT_OF_CONTEXT.search(words.text):
+        return ContextLengthError
+    if status in {402, 403, 429} and OUT_OF_QUOTA.search(words.text):
+        return QuotaExceededError
+    return BY_STATUS.get(status) or (ServerError if status >= HTTPStatus.INTERNAL_SERVER_ERROR else APIStatusError)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Overloaded" if status == 529 else "error"  # noqa: PLR2004  not in the standard list
+
+
+def snippet(text: str) -> str:
+    """Return the start of a body that is no JSON of this API's; a page of HTML says nothing beyond its status."""
+    text = " ".join(text.split())
+    if text.startswith("<"):
+        title = re.search(r"<title>(.{1,80}?)</title>", text, re.IGNORECASE)
+        return f"an HTML page ({title[1].strip()})" if title else "an HTML page"
+    return text[:200]

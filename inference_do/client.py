@@ -1,0 +1,435 @@
+"""`Client` and `AsyncClient`: the four calls of the API, for threads and for event loops.
+
+Both prepare a call in the same way (`_Core`), hand its flow to their driver, and own their HTTP side. Each method
+exists twice only in what Python makes different: `await`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
+from typing import Any, Self, TypeVar
+
+from ._call import Call
+from ._drive import adrive, drive
+from ._flow import call_flow, stream_flow
+from ._http import AsyncHTTP, Request, SyncHTTP
+from ._json import dump_json, load_json
+from ._retry import Budget, Policy
+from .accumulate import Accumulator
+from .config import Config, Key, Timeout, check_headers, check_retries
+from .errors import ConfigError
+from .models import closest_models
+from .types import ChatCompletion, ChatCompletionChunk, EmbeddingResponse, Model, ModelList, Reply, ResponseInfo
+
+__all__ = ["AsyncClient", "AsyncStream", "Client", "Stream"]
+
+R = TypeVar("R", bound=Reply)
+Reading = Callable[[bytes], R]
+
+
+class _Core:
+    """What both clients are: settings, and the preparation of calls."""
+
+    def __init__(
+        self,
+        api_key: Key | None = None,
+        *,
+        base_url: str | None = None,
+        timeout: float | Timeout | None = None,
+        max_retries: int = 2,
+        default_headers: Mapping[str, str] | None = None,
+        default_query: Mapping[str, Any] | None = None,
+        http_client: Any = None,
+        retry_ambiguous: bool = True,
+        allow_http: bool = False,
+    ) -> None:
+        """Check the settings; nothing is sent and no connection is made.
+
+        Args:
+            api_key: A model access key or a personal access token, or a function that is asked for one before each
+                request; by default the first of `inference_do.config.KEY_VARIABLES` that is set.
+            base_url: By default `DIGITALOCEAN_INFERENCE_BASE_URL`, else DigitalOcean's. https, or http to this machine.
+            timeout: Seconds for each phase of a call, or a `Timeout`.
+            max_retries: Requests sent again after the first, at most.
+            default_headers: Headers of every request.
+            default_query: Query parameters of every request.
+            http_client: An `httpx.Client` (for `AsyncClient` an `httpx.AsyncClient`) to use as it is; it is never
+                closed here.
+            retry_ambiguous: Whether to send again when the request was written and no answer came: the API may be
+                generating one, which is then billed twice.
+            allow_http: Accept a plain http base URL of any host, for a private network.
+
+        Raises:
+            ConfigError: A setting cannot be right.
+        """
+        self._config = Config.build(
+            api_key,
+            base_url=base_url,
+            timeout=timeout,
+            max_retries=max_retries,
+            retry_ambiguous=retry_ambiguous,
+            default_headers=default_headers,
+            default_query=default_query,
+            allow_http=allow_http,
+        )
+        self._budget = Budget()
+        self._given_http = http_client
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(base_url={self._config.base_url!r})"
+
+    @property
+    def base_url(self) -> str:
+        """Where requests go."""
+        return self._config.base_url
+
+    def _call(self, body: Mapping[str, Any], timeout: float | Timeout | None, max_retries: int | None) -> Call:
+        config = self._config
+        retries = config.max_retries if max_retries is None else check_retries(max_retries)
+        model = body.get("model")
+        return Call(
+            timeout=config.timeout if timeout is None else Timeout.of(timeout),
+            policy=Policy(max_retries=retries, retry_ambiguous=config.retry_ambiguous),
+            budget=self._budget,
+            scrub=config.secret.scrub,
+            hint=lambda: _closest(model),
+        )
+
+    def _request(
+        self,
+        path: str,
+        body: Mapping[str, Any] | None,
+        *,
+        accept: str = "application/json",
+        extra_headers: Mapping[str, str] | None = None,
+        extra_query: Mapping[str, Any] | None = None,
+    ) -> Request:
+        config = self._config
+        headers = {"Accept": accept, "User-Agent": config.user_agent}
+        headers["Accept-Encoding"] = "gzip, deflate" if accept == "application/json" else "identity"
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        headers.update(config.headers)
+        if extra_headers:
+            headers.update(check_headers(extra_headers, name="extra_headers"))
+        return Request(
+            method="GET" if body is None else "POST",
+            url=config.base_url + path,
+            headers=headers,
+            query={**config.query, **(extra_query or {})},
+            content=None if body is None else _encode(body),
+        )
+
+    def _prepare(self, path: str, body: dict[str, Any], **options: Any) -> tuple[Call, Request]:
+        """Part a call's own options from the request's fields."""
+        timeout, max_retries = body.pop("timeout", None), body.pop("max_retries", None)
+        headers, query = body.pop("extra_headers", None), body.pop("extra_query", None)
+        body.update(body.pop("extra_body", None) or {})
+        request = self._request(path, body, extra_headers=headers, extra_query=query, **options)
+        return self._call(body, timeout, max_retries), request
+
+    def _chat(self, model: str, messages: Sequence[Any], params: dict[str, Any]) -> tuple[Call, Request]:
+        if params.get("stream"):
+            message = "chat() waits for the whole answer: use stream()"
+            raise ConfigError(message)
+        return self._prepare("/chat/completions", _chat_body(model, messages, params))
+
+    def _streamed(self, model: str, messages: Sequence[Any], params: dict[str, Any]) -> tuple[Call, Request]:
+        body = _chat_body(model, messages, params)
+        body["stream"] = True
+        body.setdefault("stream_options", {"include_usage": True})
+        return self._prepare("/chat/completions", body, accept="text/event-stream")
+
+    def _embed(
+        self, model: str, texts: str | Sequence[str], params: dict[str, Any]
+    ) -> tuple[Call, Request, Reading[EmbeddingResponse]]:
+        inputs = [texts] if isinstance(texts, str) else list(texts)
+        if not inputs or not all(isinstance(text, str) for text in inputs):
+            message = "input must be a string or a list of at least one string"
+            raise ConfigError(message)
+        body = {"model": _checked_model(model), "input": texts if isinstance(texts, str) else inputs, **_given(params)}
+        call, request = self._prepare("/embeddings", body)
+        return call, request, lambda data: _read_embeddings(data, len(inputs))
+
+
+class Client(_Core):
+    """The API for threads: one client may be used from any number of them.
+
+    As a context manager it closes its connections at the end; so does `close()`. A call after that opens new ones.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._http = SyncHTTP(self._config, self._given_http)
+
+    def chat(self, *, model: str, messages: Sequence[Any], **params: Any) -> ChatCompletion:
+        """Return the model's whole answer.
+
+        Args:
+            model: A model's id, `router:NAME`, or what a dedicated endpoint calls its model.
+            messages: The whole conversation, at least one message.
+            **params: Any field of the API; `max_tokens` is sent as `max_completion_tokens`. Besides: `extra_headers`,
+                `extra_query`, `extra_body`, `timeout`, `max_retries` for this call.
+
+        Raises:
+            InferenceError: One of its subclasses; see `inference_do.errors`.
+        """
+        return self._answer(*self._chat(model, messages, params), read_completion)
+
+    def stream(self, *, model: str, messages: Sequence[Any], **params: Any) -> Stream:
+        """Return the model's answer as it is made. Nothing is sent until the stream is read.
+
+        Takes what `chat` takes. Usage is asked for unless `stream_options` says otherwise.
+        """
+        call, request = self._streamed(model, messages, params)
+        accumulator = Accumulator()
+        return Stream(call, accumulator, drive(stream_flow(call, accumulator), self._http.exchange(request)))
+
+    def embed(self, *, model: str, input: str | Sequence[str], **params: Any) -> EmbeddingResponse:  # noqa: A002
+        """Return a vector for each input, in the order of the inputs."""
+        return self._answer(*self._embed(model, input, params))
+
+    def models(self, *, timeout: float | Timeout | None = None, max_retries: int | None = None) -> list[Model]:
+        """Return the models that the API lists; the key may not be allowed to call all of them."""
+        return self._answer(self._call({}, timeout, max_retries), self._request("/models", None), read_models).data
+
+    def _answer(self, call: Call, request: Request, read: Reading[R]) -> R:
+        driven = drive(call_flow(call, read), self._http.exchange(request))
+        try:
+            reply: R = next(driven)
+        finally:
+            driven.close()
+        return _with_info(reply, call)
+
+    def close(self) -> None:
+        """Close the connections of this process."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class AsyncClient(_Core):
+    """The API for event loops: one client may be used from any number of them, one after another or at once.
+
+    `asyncio.run` closes the connections of its loop when it ends; `aclose()` and `async with` do so earlier.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._http = AsyncHTTP(self._config, self._given_http)
+
+    async def chat(self, *, model: str, messages: Sequence[Any], **params: Any) -> ChatCompletion:
+        """Return the model's whole answer; see `Client.chat`."""
+        return await self._answer(*self._chat(model, messages, params), read_completion)
+
+    def stream(self, *, model: str, messages: Sequence[Any], **params: Any) -> AsyncStream:
+        """Return the model's answer as it is made; see `Client.stream`. There is nothing to await until it is read."""
+        call, request = self._streamed(model, messages, params)
+        accumulator = Accumulator()
+        return AsyncStream(call, accumulator, adrive(stream_flow(call, accumulator), self._http.exchange(request)))
+
+    async def embed(self, *, model: str, input: str | Sequence[str], **params: Any) -> EmbeddingResponse:  # noqa: A002
+        """Return a vector for each input, in the order of the inputs."""
+        return await self._answer(*self._embed(model, input, params))
+
+    async def models(
+        self,
+        *,
+        timeout: float | Timeout | None = None,  # noqa: ASYNC109  seconds of each phase, for the flow
+        max_retries: int | None = None,
+    ) -> list[Model]:
+        """Return the models that the API lists; the key may not be allowed to call all of them."""
+        call = self._call({}, timeout, max_retries)
+        return (await self._answer(call, self._request("/models", None), read_models)).data
+
+    async def _answer(self, call: Call, request: Request, read: Reading[R]) -> R:
+        driven = adrive(call_flow(call, read), self._http.exchange(request))
+        try:
+            reply: R = await anext(driven)
+        finally:
+            await driven.aclose()
+        return _with_info(reply, call)
+
+    async def aclose(self) -> None:
+        """Close the connections of the running event loop."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+
+class _Streaming:
+    """What both kinds of stream know of themselves."""
+
+    def __init__(self, call: Call, accumulator: Accumulator) -> None:
+        self._call = call
+        self._accumulator = accumulator
+
+    @property
+    def response_info(self) -> ResponseInfo | None:
+        """Status, headers and attempts; None until the first chunk has been read."""
+        return self._call.info
+
+    @property
+    def request_id(self) -> str | None:
+        """The API's `x-request-id`; None until the first chunk has been read."""
+        return self._call.request_id
+
+    @property
+    def partial(self) -> ChatCompletion:
+        """What has come so far, put together."""
+        return _with_info(self._accumulator.completion(), self._call)
+
+
+class Stream(_Streaming):
+    """An answer as it is made: iterate over it, and close it (or leave its `with` block) to stop the API early."""
+
+    def __init__(
+        self, call: Call, accumulator: Accumulator, chunks: Generator[ChatCompletionChunk, None, None]
+    ) -> None:
+        super().__init__(call, accumulator)
+        self._chunks = chunks
+
+    def __iter__(self) -> Iterator[ChatCompletionChunk]:
+        return self._chunks
+
+    def __next__(self) -> ChatCompletionChunk:
+        return next(self._chunks)
+
+    def completion(self) -> ChatCompletion:
+        """Read the rest and return the whole answer."""
+        for _ in self._chunks:
+            pass
+        return self.partial
+
+    def close(self) -> None:
+        """Stop: the connection is closed, and the API sees it."""
+        self._chunks.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class AsyncStream(_Streaming):
+    """An answer as it is made, for an event loop."""
+
+    def __init__(self, call: Call, accumulator: Accumulator, chunks: AsyncGenerator[ChatCompletionChunk, None]) -> None:
+        super().__init__(call, accumulator)
+        self._chunks = chunks
+
+    def __aiter__(self) -> AsyncIterator[ChatCompletionChunk]:
+        return self._chunks
+
+    async def __anext__(self) -> ChatCompletionChunk:
+        return await anext(self._chunks)
+
+    async def completion(self) -> ChatCompletion:
+        """Read the rest and return the whole answer."""
+        async for _ in self._chunks:
+            pass
+        return self.partial
+
+    async def aclose(self) -> None:
+        """Stop: the connection is closed, and the API sees it."""
+        await self._chunks.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+
+# --- bodies ---
+
+
+def _given(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters that were set: None is never sent."""
+    return {name: value for name, value in params.items() if value is not None}
+
+
+def _checked_model(model: object) -> str:
+    if not isinstance(model, str) or not model.strip():
+        message = f"model must be a model's id, not {model!r}"
+        raise ConfigError(message)
+    return model
+
+
+def _chat_body(model: str, messages: Sequence[Any], params: Mapping[str, Any]) -> dict[str, Any]:
+    items = list(messages) if isinstance(messages, Sequence) and not isinstance(messages, str | bytes) else []
+    if not items:
+        message = "messages must be a list of at least one message"
+        raise ConfigError(message)
+    for position, item in enumerate(items):
+        if not isinstance(item, Mapping) or not isinstance(item.get("role"), str):
+            message = f"messages[{position}] must be an object with a role, not {type(item).__name__}"
+            raise ConfigError(message)
+    body = {"model": _checked_model(model), "messages": items, **_given(params)}
+    if (limit := body.pop("max_tokens", None)) is not None and body.setdefault("max_completion_tokens", limit) != limit:
+        message = "max_tokens is another name for max_completion_tokens: give one of them"
+        raise ConfigError(message)
+    return body
+
+
+def _encode(body: Mapping[str, Any]) -> bytes:
+    try:
+        return dump_json(body)
+    except (TypeError, ValueError) as error:
+        reason = str(error)
+    message = f"the request has no JSON form: {reason[:300]}"
+    raise ConfigError(message)
+
+
+def _closest(model: object) -> str | None:
+    close = closest_models(model) if isinstance(model, str) else []
+    return f"there is no model {model!r} for this key; closest: {', '.join(close)}" if close else None
+
+
+# --- answers ---
+
+
+def read_completion(data: bytes) -> ChatCompletion:
+    """Read a whole answer.
+
+    Raises:
+        ValueError: It is not one.
+    """
+    completion = ChatCompletion.model_validate(load_json(data))
+    if not completion.choices:
+        message = "it has no choices"
+        raise ValueError(message)
+    return completion
+
+
+def read_models(data: bytes) -> ModelList:
+    """Read the list of models."""
+    parsed = load_json(data)
+    if not isinstance(parsed, dict) or "data" not in parsed:
+        message = "it has no data"
+        raise ValueError(message)
+    return ModelList.model_validate(parsed)
+
+
+def _read_embeddings(data: bytes, count: int) -> EmbeddingResponse:
+    response = EmbeddingResponse.model_validate(load_json(data))
+    vectors = sorted(response.data, key=lambda item: item.index)
+    if [item.index for item in vectors] != list(range(count)):
+        message = f"{count} inputs were sent, and {len(vectors)} vectors came back that do not match them"
+        raise ValueError(message)
+    return response.model_copy(update={"data": vectors})
+
+
+def _with_info(reply: R, call: Call) -> R:
+    if call.info:
+        reply.came_with(call.info)
+    return reply

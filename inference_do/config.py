@@ -1,0 +1,291 @@
+"""What a client is told once: the key, where to send, how long to wait.
+
+Everything is checked here, when a client is built, so that a mistake is reported in words before anything is sent.
+The environment is read at that moment too, never on import. The key lives in a `Secret`, whose every rendering is a
+mask; the one place that unwraps it is the one that writes the Authorization header.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from .errors import ConfigError, Phase
+
+__all__ = ["BASE_URL", "KEY_VARIABLES", "Config", "Key", "Secret", "Timeout"]
+
+BASE_URL = "https://inference.do-ai.run/v1"
+BASE_URL_VARIABLE = "DIGITALOCEAN_INFERENCE_BASE_URL"
+KEY_VARIABLES = (
+    "DIGITALOCEAN_INFERENCE_KEY",
+    "MODEL_ACCESS_KEY",
+    "GRADIENT_MODEL_ACCESS_KEY",
+    "DIGITALOCEAN_TOKEN",
+    "DIGITALOCEAN_ACCESS_TOKEN",
+)
+"""Where a key is looked for, in this order: the names that DigitalOcean's own packages and documents use."""
+
+Key = str | SecretStr | Callable[[], str | SecretStr]
+"""A key, or a function that is asked for one before each request."""
+
+MASK = "**********"
+
+
+class Secret:
+    """A key that shows itself to nobody who does not ask for it by `reveal()`."""
+
+    __slots__ = ("_last", "_source")
+
+    def __init__(self, source: Key) -> None:
+        self._source: SecretStr | Callable[[], str | SecretStr]
+        self._last: SecretStr | None = None
+        if callable(source):
+            self._source = source
+        else:
+            self._source = self._last = SecretStr(_clean_key(_plain(source)))
+
+    def reveal(self) -> str:
+        """Return the key.
+
+        Raises:
+            ConfigError: The function that should give it gave something that cannot be a key.
+        """
+        if isinstance(self._source, SecretStr):
+            return self._source.get_secret_value()
+        value = self._source()
+        self._last = SecretStr(_clean_key(_plain(value)))
+        return self._last.get_secret_value()
+
+    def scrub(self, text: str) -> str:
+        """Return `text` with the key masked, wherever a server repeated it."""
+        return text.replace(self._last.get_secret_value(), MASK) if self._last else text
+
+    def __repr__(self) -> str:
+        return f"Secret('{MASK}')"
+
+    def __reduce__(self) -> str:
+        message = "a key is never pickled"
+        raise TypeError(message)
+
+
+def _plain(value: object) -> object:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+
+def find_key(api_key: Key | None) -> Secret:
+    """Return the key that was given, else the first that the environment has.
+
+    Raises:
+        ConfigError: There is none, or it holds a character that no key has.
+    """
+    if api_key is not None:
+        return Secret(api_key)
+    for name in KEY_VARIABLES:
+        if value := os.environ.get(name):
+            return Secret(value)
+    message = f"no API key: pass api_key=, or set {KEY_VARIABLES[0]} (also read: {', '.join(KEY_VARIABLES[1:])})"
+    raise ConfigError(message)
+
+
+def _clean_key(key: object) -> str:
+    if not isinstance(key, str):
+        message = f"api_key must be a string, or a function that returns one, not {type(key).__name__}"
+        raise ConfigError(message)
+    key = key.strip(" \t\r\n")
+    if not key:
+        message = "the API key is empty"
+        raise ConfigError(message)
+    for position, character in enumerate(key):
+        if not "!" <= character <= "~":
+            message = (
+                f"the API key has a character at position {position} that no key has (a space, a control character "
+                "or one outside ASCII): copy it again"
+            )
+            raise ConfigError(message)
+    return key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeout:
+    """How long to wait, in seconds, for each phase of a call; `None` is for ever.
+
+    The phases of one request follow each other; `total` spans the whole call with its retries and pauses.
+    """
+
+    connect: float | None = 10.0
+    """Until a connection stands, TLS included."""
+    pool: float | None = 60.0
+    """Until a pooled connection is free."""
+    write: float | None = 60.0
+    """For each write of the request."""
+    first_token: float | None = 600.0
+    """From sending the request to the first event of a stream, or to the reply's head. Reasoning models think first:
+    more than five minutes have been seen."""
+    idle: float | None = 120.0
+    """Between two events. Comments that keep a connection alive do not count as events."""
+    total: float | None = None
+    """From the call to its last byte."""
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if value is not None and not _is_positive(value):
+                message = f"timeout: {item.name} must be a number of seconds above 0 or None, not {value!r}"
+                raise ConfigError(message)
+
+    @classmethod
+    def of(cls, value: float | Timeout | None) -> Timeout:
+        """Read what callers may give: a number is the patience of each phase (`total` stays open), None the defaults.
+
+        Raises:
+            ConfigError: It is not a positive number of seconds.
+        """
+        match value:
+            case None:
+                return cls()
+            case Timeout():
+                return value
+            case _ if _is_positive(value):
+                return cls(connect=value, pool=value, write=value, first_token=value, idle=value)
+            case _:
+                message = f"timeout must be a number of seconds above 0 or an inference_do.Timeout, not {value!r}"
+                raise ConfigError(message)
+
+    def of_phase(self, phase: Phase) -> float | None:
+        """Return the limit of one phase."""
+        return getattr(self, phase)  # type: ignore[no-any-return]
+
+
+def _is_positive(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value > 0
+
+
+def check_retries(value: object) -> int:
+    """Return `max_retries` if it is one.
+
+    Raises:
+        ConfigError: It is not a whole number from 0 up.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        message = f"max_retries must be a whole number from 0 up, not {value!r}"
+        raise ConfigError(message)
+    return value
+
+
+def check_base_url(url: str | None, *, allow_http: bool = False) -> str:
+    """Return the base URL without a trailing slash, after checking that a key may be sent there.
+
+    Args:
+        url: The URL, or None for the environment's or DigitalOcean's.
+        allow_http: Accept plain http to any host, for a private network.
+
+    Raises:
+        ConfigError: It is not an http(s) URL of a host, has user info, a query or a fragment, or is plain http to a
+            host that is not this machine.
+    """
+    url = url or os.environ.get(BASE_URL_VARIABLE) or BASE_URL
+    try:
+        parts = urlsplit(url.strip())
+        host, _ = parts.hostname, parts.port
+    except (ValueError, AttributeError):
+        message = f"base_url is not a URL: {url!r}"
+        raise ConfigError(message) from None
+    if "@" in parts.netloc:
+        message = "base_url must not hold a user name or password: the key is sent as a Bearer token"
+        raise ConfigError(message)
+    if parts.scheme not in {"https", "http"} or not host:
+        message = f"base_url must start with https:// and name a host: {url!r}"
+        raise ConfigError(message)
+    if parts.query or parts.fragment:
+        message = f"base_url must not have a query or a fragment (use default_query=): {url!r}"
+        raise ConfigError(message)
+    if parts.scheme == "http" and not allow_http and not _is_loopback(host):
+        message = f"base_url must be https, or http to this machine only: {url!r} would send the key in the clear"
+        raise ConfigError(message)
+    return parts.geturl().rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_headers(headers: Mapping[str, str] | None, *, name: str) -> dict[str, str]:
+    """Return a copy of extra headers, checked.
+
+    Raises:
+        ConfigError: A name or value cannot stand in a header, or would replace the Authorization header.
+    """
+    checked: dict[str, str] = {}
+    for key, value in (headers or {}).items():
+        if not isinstance(key, str) or not key.isascii() or not key.replace("-", "").replace("_", "").isalnum():
+            message = f"{name}: {key!r} is not a header name"
+            raise ConfigError(message)
+        if key.lower() == "authorization":
+            message = f"{name}: Authorization is made from api_key, which is where the key belongs"
+            raise ConfigError(message)
+        if not isinstance(value, str) or not value.isascii() or any(mark in value for mark in "\r\n\0"):
+            message = f"{name}: the value of {key!r} must be a string of ASCII without line breaks"
+            raise ConfigError(message)
+        checked[key] = value
+    return checked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """A client's settings, checked."""
+
+    secret: Secret
+    base_url: str
+    timeout: Timeout = field(default_factory=Timeout)
+    max_retries: int = 2
+    retry_ambiguous: bool = True
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    query: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def build(
+        cls,
+        api_key: Key | None,
+        *,
+        base_url: str | None = None,
+        timeout: float | Timeout | None = None,
+        max_retries: int = 2,
+        retry_ambiguous: bool = True,
+        default_headers: Mapping[str, str] | None = None,
+        default_query: Mapping[str, Any] | None = None,
+        allow_http: bool = False,
+    ) -> Config:
+        """Check what a caller gave and fill in the rest.
+
+        Raises:
+            ConfigError: Something in it cannot be right.
+        """
+        return cls(
+            secret=find_key(api_key),
+            base_url=check_base_url(base_url, allow_http=allow_http),
+            timeout=Timeout.of(timeout),
+            max_retries=check_retries(max_retries),
+            retry_ambiguous=retry_ambiguous,
+            headers=check_headers(default_headers, name="default_headers"),
+            query=dict(default_query or {}),
+        )
+
+    @cached_property
+    def user_agent(self) -> str:
+        """What this client calls itself."""
+        from . import __version__  # noqa: PLC0415  read once, from the installed package's metadata
+
+        return f"inference-do/{__version__}"
