@@ -12,7 +12,7 @@ from typing import Any
 
 from ._retry import Budget, Policy
 from .config import Timeout
-from .errors import APIConnectionError, APITimeoutError, InferenceError, Phase
+from .errors import APIConnectionError, APITimeoutError, InferenceError, Phase, ProtocolError
 from .types import ResponseInfo
 
 
@@ -56,13 +56,15 @@ class Head:
 class Disconnected(Exception):  # noqa: N818  a marker, which no caller sees
     """The connection could not be made or broke."""
 
-    def __init__(self, reason: str, *, sent: bool, hopeless: bool = False) -> None:
+    def __init__(self, reason: str, *, sent: bool, hopeless: bool = False, garbled: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.sent = sent
         """Whether the API may have begun to work on the request."""
         self.hopeless = hopeless
         """Whether trying again cannot help: a certificate that does not verify, for instance."""
+        self.garbled = garbled
+        """Whether the connection is well, and what came over it is not HTTP as it should be."""
 
 
 class TimedOut(Exception):  # noqa: N818  a marker, which no caller sees
@@ -89,6 +91,8 @@ class Call:
     """The last reply's side of HTTP, once its head has come."""
     ambiguous: bool = field(default=False, init=False)
     """Whether the API may be working on the last request although no answer came."""
+    is_complete: bool = field(default=False, init=False)
+    """Whether the answer came to its end."""
     ends: float | None = field(default=None, init=False)
 
     def begin(self) -> None:
@@ -154,14 +158,18 @@ class Call:
         """Make the error of a phase that took too long; the deadline is named where it was what ended it."""
         if self.ends is not None and self.clock() >= self.ends - 0.001:
             phase = "total"
-        message = f"{WAITED_FOR[phase]} within {self.timeout.of_phase(phase):g} s (timeout phase {phase!r})"
+        limit = self.timeout.of_phase(phase)
+        patience = "in time" if limit is None else f"within {limit:g} s"
+        message = f"{WAITED_FOR[phase]} {patience} (timeout phase {phase!r})"
         self.ambiguous = phase == "first_token"
         return APITimeoutError(message, phase=phase, retryable=phase in RETRIED_PHASES, **self.details)
 
-    def fault(self, marker: Disconnected | TimedOut, phase: Phase) -> APIConnectionError:
+    def fault(self, marker: Disconnected | TimedOut, phase: Phase) -> InferenceError:
         """Make the error for what the driver reported while `phase` lasted."""
         if isinstance(marker, TimedOut):
             return self.timed_out(phase=marker.phase or phase)
+        if marker.garbled:
+            return ProtocolError(marker.reason, **self.details)
         self.ambiguous = marker.sent
         return APIConnectionError(marker.reason, retryable=not marker.hopeless, **self.details)
 

@@ -17,7 +17,6 @@ flows, one in threads and one in event loops, so the rules stand here once. The 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Generator, Mapping
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -28,7 +27,7 @@ from pydantic import ValidationError
 from ._call import Call, Disconnected, Head, Read, Release, Send, Sleep, TimedOut
 from ._json import load_json, parse_chunk
 from ._retry import is_retryable, wait_hint
-from ._sse import Event, EventTooLarge, Parser
+from ._sse import BOM, Event, EventTooLarge, Parser
 from ._status import from_event, from_status, read_words, snippet
 from .accumulate import Accumulator
 from .errors import APIConnectionError, InferenceError, ProtocolError, StreamInterrupted
@@ -40,7 +39,7 @@ BODY_LIMIT = 64 * 1024 * 1024
 ERROR_BODY_LIMIT = 64 * 1024
 DRAIN_LIMIT = 64 * 1024
 DRAIN_SECONDS = 0.1
-LOOKS_LIKE_SSE = re.compile(rb"(\xef\xbb\xbf)?\s*(data|event|id|retry)?:")
+SSE_FIELDS = (b"", b"data", b"event", b"id", b"retry")
 
 Step = Generator[Any, Any, T]
 
@@ -120,7 +119,10 @@ def _refusal(call: Call, head: Head) -> Step[InferenceError]:
 
 
 def _redirected(call: Call, head: Head) -> ProtocolError:
-    target = urlsplit(head.headers.get("location", "")).hostname or "another path"
+    try:
+        target = urlsplit(head.headers.get("location", "")).hostname or "another path"
+    except ValueError:
+        target = "something that is no URL"
     message = f"the API answered {head.status}, a redirect to {target!r}: not followed, nothing was sent there"
     return ProtocolError(message, **call.details)
 
@@ -204,6 +206,27 @@ def _reason(error: ValueError) -> str:
     return str(error)[:200]
 
 
+def is_event_stream(start: bytes, *, says_so: bool) -> bool | None:
+    """Tell by its start whether a body is an event stream; None if that is not yet clear.
+
+    Args:
+        start: The first bytes of the body.
+        says_so: Whether the media type is that of an event stream. If it is not, a line of one must be seen; if it is,
+            a page of HTML or a JSON object is still neither.
+    """
+    text = start.removeprefix(BOM).lstrip()
+    if not text or BOM.startswith(start):
+        return None
+    if text[:1] in b"{[<":
+        return False
+    if says_so:
+        return True
+    name, colon, _ = text.partition(b":")
+    if colon:
+        return name in SSE_FIELDS
+    return None if any(field.startswith(name) for field in SSE_FIELDS) else False
+
+
 class _Stream:
     """The state of one stream, from the first byte to the last."""
 
@@ -218,12 +241,9 @@ class _Stream:
         """Send, and read until the first events."""
         call = self._call
         self._parser = Parser()
-        started = call.clock()
         head = yield from _open(call)
-        data: bytes = yield from self._read_first(started)
-        if "event-stream" not in head.headers.get("content-type", "") and not LOOKS_LIKE_SSE.match(data):
-            rest = yield from _read_body(call, BODY_LIMIT, cut=True)
-            raise self._not_a_stream(data + rest)
+        started = call.clock()
+        data = yield from self._peek(started, says_so="event-stream" in head.headers.get("content-type", ""))
         while data:
             if events := self._feed(data):
                 self._check_first(events[0])
@@ -235,14 +255,30 @@ class _Stream:
         message = "the stream ended before its first event"
         raise APIConnectionError(message, retryable=True, **call.details)
 
+    def _peek(self, started: float, *, says_so: bool) -> Step[bytes]:
+        """Read until it is clear that this is an event stream, and return what was read."""
+        seen = b""
+        while (verdict := is_event_stream(seen, says_so=says_so)) is None:
+            data = yield from self._read_first(started)
+            if not data:
+                break
+            seen += data
+        if verdict is False or (not verdict and not says_so and seen):
+            rest = yield from _read_body(self._call, BODY_LIMIT, cut=True)
+            raise self._not_a_stream(seen + rest)
+        return seen
+
     def run(self, events: list[Event]) -> Step[None]:
         """Hand out the chunks of a stream that has begun, judge its end and leave the connection fit for use."""
+        is_done = False
         try:
             is_done = yield from self._chunks(events)
             self._judge(is_done=is_done)
         except InferenceError as error:
-            error.partial = self._accumulator.completion()
-            raise
+            if not (self._accumulator.is_finished and isinstance(error, APIConnectionError | StreamInterrupted)):
+                error.partial = self._accumulator.completion()
+                raise
+        self._call.is_complete = True
         if is_done:
             yield from self._drain()
         yield Release()
@@ -268,8 +304,6 @@ class _Stream:
                 events = self._feed(data)
             elif not (events := self._parser.finish()):
                 return False
-        if self._accumulator.is_finished:
-            return False
         raise self._broken(reported)
 
     def _read_first(self, started: float) -> Step[bytes]:
@@ -327,8 +361,8 @@ class _Stream:
 
     def _broken(self, marker: Disconnected | TimedOut) -> InferenceError:
         fault = self._call.fault(marker, "idle")
-        if isinstance(marker, TimedOut):
-            fault.retryable = False
+        fault.retryable = False
+        if isinstance(marker, TimedOut) or marker.garbled:
             return fault
         return StreamInterrupted(f"the stream broke off: {fault.message}", **self._call.details)
 

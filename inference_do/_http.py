@@ -12,22 +12,26 @@ lives in a suspended asynchronous generator, which `asyncio.run` closes with the
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
+import socket
 import ssl
-import time
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpcore
 import httpx
 
 from ._call import Disconnected, Head, Send, TimedOut
 from .config import Config
-from .errors import Phase
+from .errors import ConfigError, InferenceError, Phase
+
+if TYPE_CHECKING:
+    from ._aiohttp import LoopClient
 
 MAX_CONNECTIONS = 1000
 MAX_IDLE_CONNECTIONS = 20  # httpcore looks at every idle connection on every call
@@ -66,7 +70,7 @@ class SyncHTTP:
 
     def __init__(self, config: Config, client: Any = None) -> None:
         self._config = config
-        self._given = client
+        self._given = _check_given(client, is_async=False)
         self._clients: dict[int, httpx.Client] = {}  # by process: a fork must not touch its parent's sockets
         weakref.finalize(self, _close_client, self._clients)
 
@@ -105,17 +109,19 @@ class SyncExchange:
     def __init__(self, http: SyncHTTP, request: Request, config: Config, *, owned: bool) -> None:
         self._http, self._request, self._config, self._owned = http, request, config, owned
         self._response: Any = None
-        self._chunks: Iterator[bytes] = iter(())
+        self._chunks: Iterator[bytes] | None = None
         self._timeouts: dict[str, float | None] = {}
         self._patient: _PatientStream | None = None
 
     def send(self, command: Send) -> Head:
         """Send the request and return the reply's head."""
         self._timeouts = _timeouts(command)
-        client = self._http.client()
-        request = self._request.build(client, self._config, self._timeouts, owned=self._owned)
         try:
+            client = self._http.client()
+            request = self._request.build(client, self._config, self._timeouts, owned=self._owned)
             response = client.send(request, stream=True, follow_redirects=False)
+        except InferenceError:
+            raise
         except Exception as error:  # noqa: BLE001  nothing foreign may pass
             fault = _fault(error)
         else:
@@ -135,6 +141,8 @@ class SyncExchange:
 
     def read(self, timeout: float | None) -> bytes:
         """Return more of the reply's body, nothing at its end."""
+        if self._chunks is None:
+            return b""  # the connection is in the pool again, or another's
         if self._patient is not None:
             self._patient.patience = timeout
         else:
@@ -146,6 +154,7 @@ class SyncExchange:
         except Exception as error:  # noqa: BLE001  nothing foreign may pass
             fault = _fault(error)
         else:
+            self._chunks = None
             return b""
         raise fault
 
@@ -153,7 +162,7 @@ class SyncExchange:
         """Be done with the reply, if there is one."""
         response, self._response = self._response, None
         if response is not None:
-            self._chunks = iter(())
+            self._chunks = None
             with suppress(Exception):  # it is closed either way
                 response.close()
 
@@ -223,14 +232,17 @@ class AsyncHTTP:
 
     def __init__(self, config: Config, client: Any = None) -> None:
         self._config = config
-        self._given = client
-        self._lives: dict[asyncio.AbstractEventLoop, AsyncGenerator[Any, None]] = {}
-        self._clients: dict[asyncio.AbstractEventLoop, Any] = {}
+        self._given = _check_given(client, is_async=True)
+        self._lives: dict[asyncio.AbstractEventLoop, AsyncGenerator[LoopClient, None]] = {}
+        self._clients: dict[asyncio.AbstractEventLoop, LoopClient] = {}
 
-    async def client(self) -> Any:
+    @property
+    def given(self) -> Any:
+        """The caller's own client, if there is one."""
+        return self._given
+
+    async def client(self) -> LoopClient:
         """Return the client of the running loop, made on first use."""
-        if self._given is not None:
-            return self._given
         loop = asyncio.get_running_loop()
         if (client := self._clients.get(loop)) is None:
             for other in [other for other in self._lives if other.is_closed()]:
@@ -246,7 +258,7 @@ class AsyncHTTP:
 
     def exchange(self, request: Request) -> LoopExchange:
         """Begin a call."""
-        return LoopExchange(self, request, self._config, owned=self._given is None)
+        return LoopExchange(self, request, self._config)
 
     async def aclose(self) -> None:
         """Close the running loop's client, unless it was given. Other loops close theirs."""
@@ -254,9 +266,11 @@ class AsyncHTTP:
             await life.aclose()
 
 
-async def _life(owner: weakref.ref[AsyncHTTP], base_url: str) -> AsyncGenerator[Any, None]:
+async def _life(owner: weakref.ref[AsyncHTTP], base_url: str) -> AsyncGenerator[LoopClient, None]:
     """Hold a loop's client; closing the generator, which the loop does when it shuts down, closes the client."""
-    client = _async_client(base_url)
+    from ._aiohttp import LoopClient  # noqa: PLC0415  aiohttp is imported when the first asynchronous call is made
+
+    client = LoopClient(verify=_verify(base_url), limits=_limits(), timeout=None)
     loop = asyncio.get_running_loop()
     try:
         yield client
@@ -266,39 +280,63 @@ async def _life(owner: weakref.ref[AsyncHTTP], base_url: str) -> AsyncGenerator[
         await client.aclose()
 
 
-def _async_client(base_url: str) -> httpx.AsyncClient:
-    from ._aiohttp import LoopClient  # noqa: PLC0415  aiohttp is imported when the first asynchronous call is made
-
-    return LoopClient(verify=_verify(base_url), limits=_limits(), timeout=None)
-
-
 class LoopExchange:
     """One call's requests in an event loop."""
 
-    __slots__ = ("_chunks", "_config", "_http", "_owned", "_request", "_response")
+    __slots__ = ("_chunks", "_config", "_http", "_place", "_request", "_response")
 
-    def __init__(self, http: AsyncHTTP, request: Request, config: Config, *, owned: bool) -> None:
-        self._http, self._request, self._config, self._owned = http, request, config, owned
+    def __init__(self, http: AsyncHTTP, request: Request, config: Config) -> None:
+        self._http, self._request, self._config = http, request, config
         self._response: Any = None
-        self._chunks: AsyncIterator[bytes]
+        self._chunks: AsyncIterator[bytes] | None = None
+        self._place: asyncio.Semaphore | None = None  # among the connections of the loop
 
     async def send(self, command: Send) -> Head:
         """Send the request and return the reply's head."""
-        timeouts = _timeouts(command)
-        if self._owned:
-            timeouts["read"] = None  # the wait is timed here, and later reads have other limits
-        client = await self._http.client()
-        request = self._request.build(client, self._config, timeouts, owned=self._owned)
-        started = time.monotonic()
         try:
-            async with asyncio.timeout(command.read):
-                response = await client.send(request, stream=True, follow_redirects=False)
+            if self._http.given is not None:
+                return self._begin(await self._send_by(self._http.given, command))
+            client = await self._http.client()
+            await self._take_place(client.places, command.pool)
+            response = await self._send_patiently(client, command)
+        except (InferenceError, TimedOut):
+            raise
         except Exception as error:  # noqa: BLE001  nothing foreign may pass
-            fault = _fault(error, waited=time.monotonic() - started, command=command)
+            fault = _fault(error)
         else:
-            timeouts["read"] = None
             return self._begin(response)
         raise fault
+
+    async def _send_by(self, client: Any, command: Send) -> Any:
+        """Send through a caller's own client, which keeps time by itself until the head has come."""
+        timeouts = _timeouts(command)
+        response = await client.send(
+            self._request.build(client, self._config, timeouts, owned=False), stream=True, follow_redirects=False
+        )
+        timeouts["read"] = None  # from here on, each read is timed here
+        return response
+
+    async def _take_place(self, places: asyncio.Semaphore, patience: float | None) -> None:
+        if places.locked():
+            try:
+                async with asyncio.timeout(patience):
+                    await places.acquire()
+            except TimeoutError:
+                pass
+            else:
+                self._place = places
+                return
+            raise TimedOut(phase="pool")
+        await places.acquire()
+        self._place = places
+
+    async def _send_patiently(self, client: LoopClient, command: Send) -> Any:
+        """Send, and wait for the head as long as is left after the connection has been made."""
+        timeouts = {**_timeouts(command), "pool": None, "read": None}
+        request = self._request.build(client, self._config, timeouts, owned=True)
+        async with asyncio.timeout(None) as wait:
+            with client.on_connected(wait, command.read):
+                return await client.send(request, stream=True, follow_redirects=False)
 
     def _begin(self, response: Any) -> Head:
         self._response = response
@@ -311,6 +349,8 @@ class LoopExchange:
 
     async def read(self, timeout: float | None) -> bytes:  # noqa: ASYNC109  the flow sets it
         """Return more of the reply's body, nothing at its end."""
+        if self._chunks is None:
+            return b""
         try:
             async with asyncio.timeout(timeout):
                 async for chunk in self._chunks:
@@ -319,13 +359,18 @@ class LoopExchange:
         except Exception as error:  # noqa: BLE001  nothing foreign may pass
             fault = _fault(error)
         else:
+            self._chunks = None
             return b""
         raise fault
 
     async def release(self) -> None:
         """Be done with the reply, if there is one."""
         response, self._response = self._response, None
+        place, self._place = self._place, None
+        if place is not None:
+            place.release()
         if response is not None:
+            self._chunks = None
             with suppress(Exception):  # it is closed either way
                 await response.aclose()
 
@@ -387,27 +432,38 @@ PHASES: dict[str, Phase | None] = {
 """What timed out, by the exception's name: httpx, httpx2 and aiohttp say the same things in their own classes."""
 
 UNSENT = frozenset({"ConnectError", "ClientConnectorError", "ProxyError"})
-HOPELESS = frozenset(
-    {"SSLCertVerificationError", "LocalProtocolError", "UnsupportedProtocol", "InvalidURL", "DecodingError"}
-)
+PASSING = frozenset({"TransportError", "ClientError", "OSError", "EndOfStream", "ClosedResourceError"})
+HOPELESS = frozenset({"SSLCertVerificationError", "LocalProtocolError", "UnsupportedProtocol", "InvalidURL"})
 
 
-def _fault(error: Exception, *, waited: float = 0.0, command: Send | None = None) -> Disconnected | TimedOut:
-    """Say in our own words what a library raised. The innermost library's class knows best: httpx-aiohttp's do not."""
+def _fault(error: Exception) -> Disconnected | TimedOut:
+    """Say in our own words what a library raised: the same words, whichever library it was.
+
+    Where aiohttp raised it, its class counts and not the one that httpx-aiohttp made of it, which is often wrong: a
+    disconnect becomes a timeout there.
+    """
     chain = _chain(error)
     told_by = next((link for link in chain if type(link).__module__.startswith("aiohttp")), error)
-    names = _names(told_by)
+    names = [kind.__name__ for kind in type(told_by).__mro__]
     for name in names:
         if name in PHASES:
-            phase = PHASES[name]
-            if phase == "connect" and command and command.pool and waited >= command.pool > (command.connect or 0):
-                phase = "pool"
-            return TimedOut(phase)
-    hopeless = any(not HOPELESS.isdisjoint(_names(link)) for link in chain)
-    unsent = hopeless or not UNSENT.isdisjoint(names)
-    reason = next((str(link) for link in chain if str(link)), "") or "it was closed"
-    what = "no connection to the API" if unsent else "the connection to the API broke"
-    return Disconnected(f"{what}: {type(told_by).__name__}: {reason[:300]}", sent=not unsent, hopeless=hopeless)
+            return TimedOut(PHASES[name])
+    if "DecodingError" in names:
+        return Disconnected("the reply's compression is broken", sent=True, hopeless=True, garbled=True)
+    if PASSING.isdisjoint(names) or any(type(link).__name__ in HOPELESS for link in chain):
+        return Disconnected(
+            f"the request cannot be sent: {' '.join(str(error).split())[:300]}", sent=False, hopeless=True
+        )
+    reason = next((_reason(link) for link in reversed(chain) if isinstance(link, OSError) and link.errno), "")
+    if not UNSENT.isdisjoint(names):
+        return Disconnected(f"no connection to the API{reason}", sent=False)
+    return Disconnected(f"the connection to the API broke before the reply was complete{reason}", sent=True)
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, socket.gaierror):
+        return ": the host's name was not found"
+    return f": {os.strerror(error.errno or 0)}"
 
 
 def _chain(error: BaseException) -> list[BaseException]:
@@ -415,9 +471,16 @@ def _chain(error: BaseException) -> list[BaseException]:
     link: BaseException | None = error
     while link is not None and link not in links:
         links.append(link)
-        link = link.__cause__
+        link = link.__cause__ or link.__context__
     return links
 
 
-def _names(error: BaseException) -> list[str]:
-    return [kind.__name__ for kind in type(error).__mro__]
+def _check_given(client: Any, *, is_async: bool) -> Any:
+    """Return a caller's own client if it is of the right kind."""
+    if client is None or (
+        hasattr(client, "build_request") and inspect.iscoroutinefunction(getattr(client, "send", None)) is is_async
+    ):
+        return client
+    kind = "httpx.AsyncClient" if is_async else "httpx.Client"
+    message = f"the HTTP client given must be an {kind}, not {type(client).__module__}.{type(client).__name__}"
+    raise ConfigError(message)

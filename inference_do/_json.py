@@ -30,11 +30,13 @@ class _RawFunction(TypedDict, total=False):
 class _RawToolCall(TypedDict, total=False):
     index: int | None
     id: str | None
+    type: str | None
     function: _RawFunction | None
 
 
 @_open
 class _RawDelta(TypedDict, total=False):
+    role: str | None
     content: str | None
     refusal: str | None
     reasoning_content: str | None
@@ -50,11 +52,26 @@ class _RawChoice(TypedDict, total=False):
 
 
 @_open
+class _RawUsage(TypedDict, total=False):
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    total_tokens: int | None
+    cache_read_input_tokens: int | None
+    cache_created_input_tokens: int | None
+    prompt_tokens_details: dict[str, Any] | None
+    completion_tokens_details: dict[str, Any] | None
+
+
+@_open
 class _RawChunk(TypedDict, total=False):
     id: str | None
+    object: str | None
+    created: int | float | None
     model: str | None
     choices: list[_RawChoice] | None
-    usage: dict[str, Any] | None
+    usage: _RawUsage | None
+    service_tier: str | None
+    system_fingerprint: str | None
 
 
 @cache
@@ -99,10 +116,16 @@ def dump_json(value: Any) -> bytes:
     """
     try:
         data = pydantic_core.to_json(value, inf_nan_mode="constants")
-    except pydantic_core.PydanticSerializationError:
+    except UnicodeEncodeError:
         return _plain_json(value)
+    except pydantic_core.PydanticSerializationError as error:
+        if "surrogates not allowed" in str(error):
+            return _plain_json(value)
+        raise
     return _plain_json(value) if b"NaN" in data or b"Infinity" in data else data
 
 
 def _plain_json(value: Any) -> bytes:
-    return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+    """Write JSON by Python's own means, which keep a lone surrogate and refuse a NaN."""
+    plain = pydantic_core.to_jsonable_python(value, inf_nan_mode="constants")
+    return json.dumps(plain, allow_nan=False, separators=(",", ":")).encode()

@@ -60,7 +60,7 @@ class Policy:
         hint = error.retry_after if isinstance(error, APIStatusError) else None
         if hint is not None:
             return hint if hint <= self.hint_cap else None
-        step: float = min(self.cap, self.base * 2.0 ** (error.attempts - 1))
+        step: float = min(self.cap, self.base * 2.0 ** min(error.attempts - 1, 60))
         if isinstance(error, APIStatusError) and error.status == TOO_MANY_REQUESTS:
             return step / 2 + self.chance() * step / 2
         return self.chance() * step

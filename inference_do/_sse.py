@@ -71,7 +71,9 @@ class Parser:
         """Return the event of an unterminated `data: [DONE]` at the very end; anything else unterminated is dropped."""
         line = b"".join(self._pending)
         self._pending.clear()
-        return [Event("message", b"[DONE]")] if line in {b"data: [DONE]", b"data:[DONE]"} else []
+        is_done = line in {b"data: [DONE]", b"data:[DONE]"} or (not line and self._data == [b"[DONE]"])
+        self._data = []
+        return [Event("message", b"[DONE]")] if is_done else []
 
     def _without_bom(self, chunk: bytes) -> bytes:
         """Hold back the first bytes until it is clear whether they are a byte order mark."""
@@ -115,6 +117,8 @@ class Parser:
                 self._name = ""
             elif line.startswith(b"event:"):
                 self._name = line[6:].removeprefix(b" ").decode("utf-8", "replace")
+            elif line == b"event":
+                self._name = ""
             elif line == b"data":
                 self._data.append(b"")
         return events

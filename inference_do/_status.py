@@ -55,8 +55,8 @@ OUT_OF_CONTEXT = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 OUT_OF_QUOTA = re.compile(
-    r"insufficient[ _](quota|balance|funds|credits?)|billing|exceeded your current quota|payment required"
-    r"|balance (is )?(too low|exhausted|depleted|empty)|out of credits?",
+    r"insufficient[ _](quota|balance|funds|credits?)|billing[ _](hard[ _])?limit|exceeded your current quota"
+    r"|payment required|balance (is )?(too low|exhausted|depleted|empty)|out of credits?",
     re.IGNORECASE,
 )
 
@@ -94,7 +94,7 @@ def read_words(body: Any) -> Words | None:
             source = body
     message = source.get("message") or _details(source.get("detail"))
     if not isinstance(message, str) or not message:
-        return Words(str(inner)) if inner else None
+        return Words(snippet(repr(inner))) if inner else None
     return Words(message, _name(source, body, "type", "id"), _name(source, body, "code", "status_code"))
 
 
@@ -102,7 +102,9 @@ def _name(source: dict[str, Any], body: dict[str, Any], *keys: str) -> str | Non
     for place in (source, body):
         for key in keys:
             value = place.get(key)
-            if isinstance(value, str | int) and not isinstance(value, bool) and value not in {"", "error"}:
+            if isinstance(value, str) and value not in {"", "error"}:
+                return value[:MESSAGE_LIMIT]
+            if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**9:
                 return str(value)
     return None
 
@@ -116,7 +118,8 @@ def _details(detail: Any) -> str | None:
     lines = []
     for item in detail:
         if isinstance(item, dict):
-            where = ".".join(str(part) for part in item.get("loc") or ())
+            place = item.get("loc")
+            where = ".".join(map(str, place)) if isinstance(place, list) else str(place or "")
             lines.append(f"{where}: {item.get('msg')}" if where else str(item.get("msg")))
     return "; ".join(lines) or None
 

@@ -16,8 +16,8 @@ from ._http import AsyncHTTP, Request, SyncHTTP
 from ._json import dump_json, load_json
 from ._retry import Budget, Policy
 from .accumulate import Accumulator
-from .config import Config, Key, Timeout, check_headers, check_retries
-from .errors import ConfigError
+from .config import Config, Key, Timeout, check_headers, check_mapping, check_retries
+from .errors import ConfigError, StreamInterrupted
 from .models import closest_models
 from .types import ChatCompletion, ChatCompletionChunk, EmbeddingResponse, Model, ModelList, Reply, ResponseInfo
 
@@ -105,18 +105,17 @@ class _Core:
         extra_query: Mapping[str, Any] | None = None,
     ) -> Request:
         config = self._config
-        headers = {"Accept": accept, "User-Agent": config.user_agent}
-        headers["Accept-Encoding"] = "gzip, deflate" if accept == "application/json" else "identity"
+        headers = {"accept": accept, "user-agent": config.user_agent}
+        headers["accept-encoding"] = "gzip, deflate" if accept == "application/json" else "identity"
         if body is not None:
-            headers["Content-Type"] = "application/json"
+            headers["content-type"] = "application/json"
         headers.update(config.headers)
-        if extra_headers:
-            headers.update(check_headers(extra_headers, name="extra_headers"))
+        headers.update(check_headers(extra_headers, name="extra_headers"))
         return Request(
             method="GET" if body is None else "POST",
             url=config.base_url + path,
             headers=headers,
-            query={**config.query, **(extra_query or {})},
+            query={**config.query, **check_mapping(extra_query, name="extra_query")},
             content=None if body is None else _encode(body),
         )
 
@@ -124,12 +123,12 @@ class _Core:
         """Part a call's own options from the request's fields."""
         timeout, max_retries = body.pop("timeout", None), body.pop("max_retries", None)
         headers, query = body.pop("extra_headers", None), body.pop("extra_query", None)
-        body.update(body.pop("extra_body", None) or {})
+        body.update(check_mapping(body.pop("extra_body", None), name="extra_body"))
         request = self._request(path, body, extra_headers=headers, extra_query=query, **options)
         return self._call(body, timeout, max_retries), request
 
     def _chat(self, model: str, messages: Sequence[Any], params: dict[str, Any]) -> tuple[Call, Request]:
-        if params.get("stream"):
+        if params.get("stream") or check_mapping(params.get("extra_body"), name="extra_body").get("stream"):
             message = "chat() waits for the whole answer: use stream()"
             raise ConfigError(message)
         return self._prepare("/chat/completions", _chat_body(model, messages, params))
@@ -143,7 +142,7 @@ class _Core:
     def _embed(
         self, model: str, texts: str | Sequence[str], params: dict[str, Any]
     ) -> tuple[Call, Request, Reading[EmbeddingResponse]]:
-        inputs = [texts] if isinstance(texts, str) else list(texts)
+        inputs = [texts] if isinstance(texts, str) else list(texts) if isinstance(texts, Sequence) else []
         if not inputs or not all(isinstance(text, str) for text in inputs):
             message = "input must be a string or a list of at least one string"
             raise ConfigError(message)
@@ -287,6 +286,12 @@ class _Streaming:
         """What has come so far, put together."""
         return _with_info(self._accumulator.completion(), self._call)
 
+    def _whole(self) -> ChatCompletion:
+        if not self._call.is_complete:
+            message = "the stream was closed before its end; .partial has what came"
+            raise StreamInterrupted(message, partial=self.partial, **self._call.details)
+        return self.partial
+
 
 class Stream(_Streaming):
     """An answer as it is made: iterate over it, and close it (or leave its `with` block) to stop the API early."""
@@ -307,7 +312,7 @@ class Stream(_Streaming):
         """Read the rest and return the whole answer."""
         for _ in self._chunks:
             pass
-        return self.partial
+        return self._whole()
 
     def close(self) -> None:
         """Stop: the connection is closed, and the API sees it."""
@@ -337,7 +342,7 @@ class AsyncStream(_Streaming):
         """Read the rest and return the whole answer."""
         async for _ in self._chunks:
             pass
-        return self.partial
+        return self._whole()
 
     async def aclose(self) -> None:
         """Stop: the connection is closed, and the API sees it."""
@@ -384,7 +389,7 @@ def _chat_body(model: str, messages: Sequence[Any], params: Mapping[str, Any]) -
 def _encode(body: Mapping[str, Any]) -> bytes:
     try:
         return dump_json(body)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         reason = str(error)
     message = f"the request has no JSON form: {reason[:300]}"
     raise ConfigError(message)

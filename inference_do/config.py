@@ -7,8 +7,8 @@ mask; the one place that unwraps it is the one that writes the Authorization hea
 
 from __future__ import annotations
 
-import math
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -37,6 +37,11 @@ Key = str | SecretStr | Callable[[], str | SecretStr]
 """A key, or a function that is asked for one before each request."""
 
 MASK = "**********"
+
+HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
+HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?")
+LONGEST_WAIT = 1_000_000.0
+"""Seconds; sockets cannot wait much longer."""
 
 
 class Secret:
@@ -127,7 +132,7 @@ class Timeout:
     write: float | None = 60.0
     """For each write of the request."""
     first_token: float | None = 600.0
-    """From sending the request to the first event of a stream, or to the reply's head. Reasoning models think first:
+    """From a connection to the head of the reply, and again from there to the first event. Reasoning models think first:
     more than five minutes have been seen."""
     idle: float | None = 120.0
     """Between two events. Comments that keep a connection alive do not count as events."""
@@ -138,7 +143,9 @@ class Timeout:
         for item in fields(self):
             value = getattr(self, item.name)
             if value is not None and not _is_positive(value):
-                message = f"timeout: {item.name} must be a number of seconds above 0 or None, not {value!r}"
+                message = (
+                    f"timeout: {item.name} must be a number of seconds, above 0 and at most a million, not {value!r}"
+                )
                 raise ConfigError(message)
 
     @classmethod
@@ -156,7 +163,9 @@ class Timeout:
             case _ if _is_positive(value):
                 return cls(connect=value, pool=value, write=value, first_token=value, idle=value)
             case _:
-                message = f"timeout must be a number of seconds above 0 or an inference_do.Timeout, not {value!r}"
+                message = (
+                    f"timeout must be a Timeout or a number of seconds, above 0 and at most a million, not {value!r}"
+                )
                 raise ConfigError(message)
 
     def of_phase(self, phase: Phase) -> float | None:
@@ -165,7 +174,7 @@ class Timeout:
 
 
 def _is_positive(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value > 0
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= LONGEST_WAIT
 
 
 def check_retries(value: object) -> int:
@@ -198,6 +207,9 @@ def check_base_url(url: str | None, *, allow_http: bool = False) -> str:
     except (ValueError, AttributeError):
         message = f"base_url is not a URL: {url!r}"
         raise ConfigError(message) from None
+    if host and not HOST.fullmatch(_ascii(host)):
+        message = f"base_url names no possible host: {url!r}"
+        raise ConfigError(message)
     if "@" in parts.netloc:
         message = "base_url must not hold a user name or password: the key is sent as a Bearer token"
         raise ConfigError(message)
@@ -210,7 +222,18 @@ def check_base_url(url: str | None, *, allow_http: bool = False) -> str:
     if parts.scheme == "http" and not allow_http and not _is_loopback(host):
         message = f"base_url must be https, or http to this machine only: {url!r} would send the key in the clear"
         raise ConfigError(message)
+    if not all("!" <= character <= "~" for character in parts.path):
+        message = f"base_url must not hold spaces or characters outside ASCII in its path: {url!r}"
+        raise ConfigError(message)
     return parts.geturl().rstrip("/")
+
+
+def _ascii(host: str) -> str:
+    """Return a host's name as it stands in DNS, or nothing if it has no such form."""
+    try:
+        return host if host.isascii() else host.encode("idna").decode("ascii")
+    except UnicodeError:
+        return ""
 
 
 def _is_loopback(host: str) -> bool:
@@ -223,24 +246,38 @@ def _is_loopback(host: str) -> bool:
 
 
 def check_headers(headers: Mapping[str, str] | None, *, name: str) -> dict[str, str]:
-    """Return a copy of extra headers, checked.
+    """Return a copy of extra headers, checked, by their lower-case names.
 
     Raises:
         ConfigError: A name or value cannot stand in a header, or would replace the Authorization header.
     """
     checked: dict[str, str] = {}
-    for key, value in (headers or {}).items():
+    for key, value in check_mapping(headers, name=name).items():
         if not isinstance(key, str) or not key.isascii() or not key.replace("-", "").replace("_", "").isalnum():
             message = f"{name}: {key!r} is not a header name"
             raise ConfigError(message)
         if key.lower() == "authorization":
             message = f"{name}: Authorization is made from api_key, which is where the key belongs"
             raise ConfigError(message)
-        if not isinstance(value, str) or not value.isascii() or any(mark in value for mark in "\r\n\0"):
-            message = f"{name}: the value of {key!r} must be a string of ASCII without line breaks"
+        if not isinstance(value, str) or not HEADER_VALUE.fullmatch(value):
+            message = f"{name}: the value of {key!r} must be a string of ASCII without control characters"
             raise ConfigError(message)
-        checked[key] = value
+        checked[key.lower()] = value.strip(" \t")
     return checked
+
+
+def check_mapping(value: object, *, name: str) -> dict[str, Any]:
+    """Return a copy of a mapping, empty for None.
+
+    Raises:
+        ConfigError: It is something else.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        message = f"{name} must be a mapping, not {type(value).__name__}"
+        raise ConfigError(message)
+    return dict(value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -280,7 +317,7 @@ class Config:
             max_retries=check_retries(max_retries),
             retry_ambiguous=retry_ambiguous,
             headers=check_headers(default_headers, name="default_headers"),
-            query=dict(default_query or {}),
+            query=check_mapping(default_query, name="default_query"),
         )
 
     @cached_property

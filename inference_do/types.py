@@ -233,7 +233,7 @@ class ChatCompletion(Reply):
 
     id: Text = ""
     object: Text = "chat.completion"
-    created: int | None = None
+    created: int | float | None = None
     model: Text = ""
     choices: Items[Choice] = Field(default_factory=list)
     usage: Usage | None = None
@@ -267,7 +267,7 @@ class Model(_Wire):
 
     id: str
     object: Text = "model"
-    created: int | None = None
+    created: int | float | None = None
     owned_by: Text = ""
     max_output_tokens: int | None = None
 
@@ -307,7 +307,7 @@ class ChatCompletionChunk:
 
     if TYPE_CHECKING:
         id: str
-        created: int | None
+        created: int | float | None
         model: str
         choices: list[ChunkChoice]
         usage: Usage | None
@@ -354,7 +354,7 @@ class ChatCompletionChunk:
 class _TypedChunk(_Wire):
     id: Text = ""
     object: Text = "chat.completion.chunk"
-    created: int | None = None
+    created: int | float | None = None
     model: Text = ""
     choices: Items[ChunkChoice] = Field(default_factory=list)
     usage: Usage | None = None
