@@ -1,0 +1,79 @@
+"""An offline DigitalOcean inference server with scripted faults, to test clients, chains and agents with.
+
+    from inference_do.emulator import Emulator, Quirks, Reset, Status
+
+    with Emulator() as emu:
+        model = ChatDigitalOcean(model="gemma-4-31B-it", base_url=emu.base_url, api_key=emu.api_key)
+        emu.script(Status(503), Reset(after_events=2))  # the next request fails, the one after it breaks off
+        emu.reply(tool_calls=[("get_weather", {"city": "Paris"})])  # what the model says next
+        ...
+        assert emu.posts == 3
+
+It listens on a loopback port only, takes `/v1/chat/completions`, `/v1/embeddings` and `/v1/models`, checks requests as
+strictly as the strictest provider behind the real API, and has no model: answers are made from the request alone, by
+plain rules (`_answers.py`). They are the same for the same request, and depend on every message of it.
+
+* `Emulator`: options, counters (`posts`, `connections`, `requests`, `disconnects`), scripts (`script()`, `reply()`).
+* `faults.py`: what can be made to go wrong, one element a request, combinable in lists.
+* `quirks.py`: habits of this API and of others, as switches for all requests.
+* `python -m inference_do.emulator --port 8000`: the same by hand.
+"""
+
+from __future__ import annotations
+
+from ._records import Disconnect, Request
+from ._server import Emulator
+from .faults import (
+    CloseAfter,
+    Corrupt,
+    DelayBytes,
+    DelayEvents,
+    DelayHead,
+    Drop,
+    ErrorEvent,
+    Fault,
+    GzipBomb,
+    Heartbeats,
+    NoTerminator,
+    RateLimited,
+    Raw,
+    RawBody,
+    RawStream,
+    Redirect,
+    Reset,
+    SplitBytes,
+    Stall,
+    Status,
+    Truncate,
+)
+from .quirks import Quirks
+from .replies import Scripted
+
+__all__ = [
+    "CloseAfter",
+    "Corrupt",
+    "DelayBytes",
+    "DelayEvents",
+    "DelayHead",
+    "Disconnect",
+    "Drop",
+    "Emulator",
+    "ErrorEvent",
+    "Fault",
+    "GzipBomb",
+    "Heartbeats",
+    "NoTerminator",
+    "Quirks",
+    "RateLimited",
+    "Raw",
+    "RawBody",
+    "RawStream",
+    "Redirect",
+    "Request",
+    "Reset",
+    "Scripted",
+    "SplitBytes",
+    "Stall",
+    "Status",
+    "Truncate",
+]

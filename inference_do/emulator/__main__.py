@@ -1,0 +1,46 @@
+"""`python -m inference_do.emulator --port 8000`: the emulator by hand, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from ._server import Emulator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def main(arguments: list[str] | None = None, *, wait: Callable[[], object] | None = None) -> int:
+    """Serve until interrupted.
+
+    Args:
+        arguments: The command line without the program's name.
+        wait: Returns or raises `KeyboardInterrupt` when it is time to stop; by default it never does.
+    """
+    parser = argparse.ArgumentParser(prog="python -m inference_do.emulator", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="a loopback address; anything else is refused")
+    parser.add_argument("--port", type=int, default=8000, help="0 takes a free one")
+    parser.add_argument("--api-key", default="sk-do-v1-emulator", help="the key to accept")
+    parser.add_argument("--event-delay", type=float, default=0.0, help="seconds before each event of a stream")
+    options = parser.parse_args(arguments)
+    emulator = Emulator(host=options.host, port=options.port, api_key=options.api_key, event_delay=options.event_delay)
+    with emulator:
+        sys.stdout.write(
+            f"An offline DigitalOcean inference server; it has no model and answers plainly from the prompt.\n\n"
+            f"  export DIGITALOCEAN_INFERENCE_BASE_URL={emulator.base_url}\n"
+            f"  export DIGITALOCEAN_INFERENCE_KEY={emulator.api_key}\n\n"
+            f"  curl $DIGITALOCEAN_INFERENCE_BASE_URL/models -H 'authorization: Bearer {emulator.api_key}'\n\n"
+            f"Ctrl-C stops it.\n"
+        )
+        sys.stdout.flush()
+        with suppress(KeyboardInterrupt):
+            (wait or threading.Event().wait)()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""Honest answers: what a plain, literal model would say, from the request alone.
+
+In this order: tool calls, a JSON object when one was asked for, an answer in a form that the prompt prescribes
+(`_templates.py`, `_react.py`), the sentence of the given context or history that fits the question
+(`_reading.py`), and else an echo that names what arrived. A message, part or result that a client loses on the way
+is therefore missing in the answer.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from ._arguments import value_for
+from ._calls import calls_to_make
+from ._completion import Answer, Call, call_id
+from ._http import to_json
+from ._prompt import media_of, text_of
+from ._react import answered, react
+from ._reading import read_answer
+from ._templates import templated
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from inference_do.models import ModelInfo
+
+LONGEST = 300
+
+
+def honest_answer(body: Mapping[str, Any], info: ModelInfo) -> Answer:
+    """Answer a valid chat request."""
+    calls = tuple(
+        Call(call_id(body, index, name), name, to_json(arguments).decode())
+        for index, (name, arguments) in enumerate(calls_to_make(body))
+    )
+    reasoning = _reasoning(body, info)
+    if calls:
+        return Answer(reasoning=reasoning, calls=calls, finish="tool_calls")
+    return Answer(text=_json(body) or _words(body["messages"]), reasoning=reasoning)
+
+
+def _reasoning(body: Mapping[str, Any], info: ModelInfo) -> str | None:
+    """Think aloud, as the models that DigitalOcean hosts itself do; OpenAI's and Anthropic's keep it to themselves."""
+    hosted = not info.id.startswith(("openai-", "anthropic-")) or info.id.startswith("openai-gpt-oss")
+    effort = body.get("reasoning_effort") or (body.get("reasoning") or {}).get("effort")
+    thinking = (body.get("chat_template_kwargs") or {}).get("enable_thinking", True)
+    if not info.reasoning or not hosted or effort == "none" or not thinking:
+        return None
+    last = body["messages"][-1]
+    return f"The last message is from the {last['role']}: {_clip(text_of(last), 60)!r}. I answer it."
+
+
+def _json(body: Mapping[str, Any]) -> str | None:
+    """Answer in JSON when `response_format` asks for it."""
+    form = body.get("response_format") or {}
+    prompt = _prompt(body)
+    match form.get("type"):
+        case "json_schema":
+            return to_json(value_for(form["json_schema"]["schema"], prompt)).decode()
+        case "json_object":
+            keys = _keys("\n".join(text_of(message) for message in body["messages"]))
+            schema = {"type": "object", "properties": {key: {"type": "string"} for key in keys}, "required": keys}
+            return to_json(value_for(schema, re.sub(r"['\"`]", "", prompt))).decode()
+        case _:
+            return None
+
+
+def _keys(prompt: str) -> list[str]:
+    """Find the keys that a prompt asks for: those of a JSON sample or schema, or quoted words near `key` or `field`."""
+    properties = re.search(r"\"properties\"\s*:\s*\{(.*)", prompt, re.DOTALL)
+    sample = re.findall(r"\"(\w+)\"\s*:", properties[1] if properties else prompt)
+    schema_words = {"type", "title", "description", "properties", "required", "items", "default", "anyOf", "enum"}
+    keys = [key for key in sample if key not in schema_words]
+    keys = keys or re.findall(r"['\"`](\w+)['\"`]", prompt)
+    return list(dict.fromkeys(keys)) or ["answer"]
+
+
+def _words(messages: Sequence[Mapping[str, Any]]) -> str:
+    step = react(messages)
+    if step is not None:
+        action, plain = step
+        return action or answered(_plain_words(plain))
+    return _plain_words(messages)
+
+
+def _plain_words(messages: Sequence[Mapping[str, Any]]) -> str:
+    last = messages[-1]
+    if last["role"] == "tool":
+        return _from_results(messages)
+    media = media_of(last)
+    answer = None if media else templated(messages) or read_answer(messages)
+    return answer or _echo(text_of(last), media)
+
+
+def _from_results(messages: Sequence[Mapping[str, Any]]) -> str:
+    """Put the results of the last tool calls into words."""
+    results: list[str] = []
+    for message in reversed(messages):
+        if message["role"] == "user":
+            break
+        if message["role"] == "tool":
+            said = ", ".join(filter(None, [text_of(message), *media_of(message)]))
+            results.append(said or "nothing")
+    return f"The answer is: {'; '.join(reversed(results))}"
+
+
+def _echo(text: str, media: list[str]) -> str:
+    said = f"You said: {_clip(text, LONGEST)}" if text.strip() else "You said nothing."
+    return f"{said} You sent {' and '.join(media)}." if media else said
+
+
+def _prompt(body: Mapping[str, Any]) -> str:
+    last = [text_of(message) for message in body["messages"] if message["role"] == "user"]
+    return last[-1] if last else text_of(body["messages"][-1])
+
+
+def _clip(text: str, length: int) -> str:
+    plain = " ".join(text.split())
+    return plain if len(plain) <= length else plain[: length - 1] + "…"

@@ -1,0 +1,159 @@
+"""Which tools an honest model would call now: decided from the conversation alone.
+
+1. The last user message is cut into clauses (`first … then …`), and each clause is matched with the tools.
+2. That gives the calls which the message asks for, in order.
+3. Calls that stand in the conversation since then are taken off; what is left is still to do.
+4. Clauses joined by `then` are done one turn at a time; everything else at once, unless parallel calls are refused.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ._arguments import value_for
+from ._arithmetic import signs_in, steps_of
+from ._clues import Clues
+from ._prompt import stems, text_of
+from ._reading import focused
+from ._templates import chosen
+
+THEN = re.compile(r"[,;.]?\s{0,3}\b(?:and\s+then|then|after\s+that|afterwards|finally|next)\b[,:]?\s*", re.IGNORECASE)
+EXPLICIT = re.compile(r"\b(?:us(?:e|ing)|call(?:ing)?|invoke|with)\b[^.?!]{0,40}\btools?\b", re.IGNORECASE)
+ONLY_EXPLICIT = re.compile(
+    r"^\W*(?:please\s+)?(?:use|call|using)\s+(?:the|a|your|these|any)?\s*(?:\w+\s+)?tools?\W*$", re.IGNORECASE
+)
+RESULT = re.compile(
+    r"\b(?:the|that|this|its)\s+(?:result|sum|product|answer|total|output|value|difference)\b|\b(?:it|that)\b",
+    re.IGNORECASE,
+)
+LONGEST = 10_000
+CLAUSE = re.compile(r"(?<=[.!?])\s+|\n+")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A call that the conversation asks for; wishes of a later `step` wait for the earlier ones."""
+
+    tool: str
+    arguments: Any
+    step: int
+
+
+def functions(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the functions among a request's tools."""
+    return [tool["function"] for tool in body.get("tools") or () if tool.get("type") == "function"]
+
+
+def calls_to_make(body: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return name and arguments of each call that the model makes now."""
+    tools, choice = functions(body), body.get("tool_choice", "auto")
+    if not tools or choice == "none":
+        return []
+    messages = body["messages"]
+    last = max((i for i, message in enumerate(messages) if message["role"] == "user"), default=-1)
+    text = _ends(text_of(messages[last])) if last >= 0 else ""
+    since = messages[last + 1 :]
+    if isinstance(choice, Mapping):
+        tool = next(tool for tool in tools if tool["name"] == choice["function"]["name"])
+        return [(tool["name"], arguments(tool, text))]
+    wishes = _remaining(_wishes(tools, text, since), since)
+    if not wishes and choice == "required":
+        tool = max(tools, key=lambda tool: _score(tool, text))
+        wishes = [Wish(tool["name"], arguments(tool, text), 0)]
+    now = [(wish.tool, wish.arguments) for wish in wishes if wish.step == wishes[0].step]
+    return now[:1] if body.get("parallel_tool_calls") is False else now
+
+
+def arguments(tool: Mapping[str, Any], text: str) -> Any:
+    """Make a tool's arguments from its schema and the prompt."""
+    return value_for(tool.get("parameters") or {"type": "object"}, text)
+
+
+def _ends(text: str) -> str:
+    """Leave the middle of a very long message out: what it asks for stands at its start or end."""
+    return text if len(text) <= 2 * LONGEST else f"{text[:LONGEST]}\n{text[-LONGEST:]}"
+
+
+def _wishes(tools: Sequence[Mapping[str, Any]], text: str, since: Sequence[Mapping[str, Any]]) -> list[Wish]:
+    explicit = EXPLICIT.search(text) is not None
+    results = [text_of(message) for message in since if message["role"] == "tool"]
+    operations = steps_of(text, tools, results)
+    if operations:
+        return [Wish(name, value, step) for step, (name, value) in enumerate(operations)]
+    if focused(text) != text or chosen(text):
+        return [Wish(tool["name"], arguments(tool, text), 0) for tool in _asked_for(tools, text)]
+    wishes: list[Wish] = []
+    for step, clause in enumerate(THEN.split(text)):
+        earlier = results[step - 1] if 0 < step <= len(results) else None
+        parts = [part for part in CLAUSE.split(clause) if not ONLY_EXPLICIT.match(part)]
+        asking = [(part, asked) for part in parts if (asked := _asked_for(tools, part))]
+        for part, asked in asking:
+            others = [other for other in parts if other is not part] if len(asking) == 1 else []
+            said, around = (
+                RESULT.sub(earlier, text) if earlier is not None else text for text in (part, "\n".join(others))
+            )
+            wishes += [Wish(tool["name"], value, step) for tool in asked for value in _each(tool, said, around)]
+    if not wishes and explicit:
+        tool = max(tools, key=lambda tool: _score(tool, text))
+        wishes = [Wish(tool["name"], value, 0) for value in _each(tool, text, "")]
+    return wishes
+
+
+def _asked_for(tools: Sequence[Mapping[str, Any]], clause: str) -> list[Mapping[str, Any]]:
+    """Return the tools that a clause asks for: all that it names, else the best one if it is good enough."""
+    named = [tool for tool in tools if re.search(rf"\b{re.escape(tool['name'])}\b", clause, re.IGNORECASE)]
+    if named:
+        return named
+    scores = [(tool, _score(tool, clause)) for tool in tools]
+    best = max((score for _, score in scores), default=0.0)
+    if best < 1:
+        return []
+    good = [tool for tool, score in scores if score == best]
+    strong = [tool for tool, score in scores if score >= 2 and tool not in good]
+    return good[:1] + strong if best >= 2 else good[:1]
+
+
+def _score(tool: Mapping[str, Any], clause: str) -> float:
+    """Two for each word of the name, a half for each of the description, a quarter for each parameter."""
+    words = set(stems(clause)) | signs_in(clause)
+    name = set(stems(tool["name"]))
+    described = set(stems(" ".join(CLAUSE.split(tool.get("description") or "")[:2]))) - name
+    parameters = set(stems(" ".join((tool.get("parameters") or {}).get("properties", {})))) - name - described
+    return 2 * len(words & name) + 0.5 * len(words & described) + 0.25 * len(words & parameters)
+
+
+def _each(tool: Mapping[str, Any], clause: str, around: str) -> list[Any]:
+    """Make one call, or one for each of several items where the tool takes a single one.
+
+    Args:
+        tool: The function.
+        clause: What asks for it.
+        around: The rest of the message, where arguments may stand that the clause does not hold.
+    """
+    parameters = tool.get("parameters") or {}
+    properties: Mapping[str, Any] = parameters.get("properties", {})
+    single = (
+        list(properties) if len(properties) == 1 else [n for n in parameters.get("required", ()) if n in properties]
+    )
+    items = Clues(clause).listed()
+    only = properties[single[0]] if len(single) == 1 else {}
+    if len(items) > 1 and only.get("type") == "string" and "enum" not in only:
+        return [{single[0]: item} for item in items]
+    return [arguments(tool, f"{clause}\n{around}")]
+
+
+def _remaining(wishes: list[Wish], since: Sequence[Mapping[str, Any]]) -> list[Wish]:
+    """Take off what was called already: the same call if there is one, else the first of the same tool."""
+    left = list(wishes)
+    for message in since:
+        for call in message.get("tool_calls") or ():
+            name = call["function"]["name"]
+            same = [wish for wish in left if wish.tool == name]
+            exact = [wish for wish in same if wish.arguments == json.loads(call["function"]["arguments"])]
+            for wish in (exact or same)[:1]:
+                left.remove(wish)
+    return left

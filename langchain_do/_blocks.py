@@ -1,0 +1,75 @@
+"""Standard content blocks of our messages, registered with LangChain under our provider's name.
+
+While chunks are added up, core joins blocks of the same `index`. A stream's tool calls have indexes of their own
+(0, 1, ...), and core numbers other blocks from 0 as well, so that in `output_version="v1"` a call would be joined with
+a text. Here every block has a name that no other kind has: `lc_rs_0`, `lc_txt_0`, `lc_tc_0`, `lc_tc_1`, ...
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from langchain_core.messages import AIMessage, AIMessageChunk, ToolCallChunk
+from langchain_core.messages import content as blocks
+from langchain_core.messages.block_translators import register_translator
+
+__all__ = ["PROVIDER", "register"]
+
+PROVIDER = "digitalocean"
+HAS_REFUSALS = hasattr(blocks, "RefusalContentBlock")  # langchain-core 1.7.5 and later
+
+
+def register() -> None:
+    """Let core ask this module for the blocks of our messages."""
+    register_translator(PROVIDER, translate_content, translate_content_chunk)
+
+
+def translate_content(message: AIMessage) -> list[blocks.ContentBlock]:
+    """Return the blocks of a whole message."""
+    return cast("list[blocks.ContentBlock]", [*_spoken(message), *_calls(message)])
+
+
+def translate_content_chunk(message: AIMessageChunk) -> list[blocks.ContentBlock]:
+    """Return the blocks of a chunk, or of chunks added up: calls are finished once the last chunk is in."""
+    spoken = _spoken(message)
+    for block in spoken:
+        block["index"] = INDEXES[block["type"]]
+    if message.chunk_position == "last" and (message.tool_calls or message.invalid_tool_calls):
+        calls = _calls(message)
+        for place, call in enumerate(calls):
+            call["index"] = f"lc_tc_{place}"
+    else:
+        calls = [_placed(call) for call in message.tool_call_chunks]
+    return cast("list[blocks.ContentBlock]", [*spoken, *calls])
+
+
+def _placed(call: ToolCallChunk) -> dict[str, Any]:
+    place = call.get("index")
+    return {**call, **({} if place is None else {"index": f"lc_tc_{place}"})}
+
+
+INDEXES = {"reasoning": "lc_rs_0", "text": "lc_txt_0", "refusal": "lc_rf_0", "non_standard": "lc_rf_0"}
+
+
+def _spoken(message: AIMessage) -> list[dict[str, Any]]:
+    if not isinstance(message.content, str):
+        raise NotImplementedError  # not as we made it: core does its best
+    spoken: list[dict[str, Any]] = []
+    if reasoning := message.additional_kwargs.get("reasoning_content"):
+        spoken.append({"type": "reasoning", "reasoning": reasoning})
+    if message.content:
+        spoken.append({"type": "text", "text": message.content})
+    if refusal := message.additional_kwargs.get("refusal"):
+        block = {"type": "refusal", "refusal": refusal}
+        spoken.append(block if HAS_REFUSALS else {"type": "non_standard", "value": block})
+    return spoken
+
+
+def _calls(message: AIMessage) -> list[dict[str, Any]]:
+    return [
+        *(
+            {"type": "tool_call", **{name: call.get(name) for name in ("id", "name", "args")}}
+            for call in message.tool_calls
+        ),
+        *({**call, "type": "invalid_tool_call"} for call in message.invalid_tool_calls),
+    ]

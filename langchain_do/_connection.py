@@ -1,0 +1,190 @@
+"""What the chat model and the embeddings have in common: where to send, with which key, and the two clients.
+
+1. Names are settled before pydantic looks at them: None is "not given", old names become today's, unknown ones go to
+   `model_kwargs`, unless they look like a slip.
+2. Everything is checked at construction, by the client's own rules, and reported as `ConfigError`.
+3. The clients are made when they are first needed, and made anew when a setting has changed since.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import warnings
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError, model_validator
+
+from inference_do import AsyncClient, Client, ConfigError, Timeout
+from inference_do.config import KEY_VARIABLES, Config
+
+__all__ = ["Connection", "renamed"]
+
+SLIP = 0.85
+"""How alike an unknown name must be to a known one to be taken for a slip; `top_k` and `top_p` are 0.80."""
+
+
+def _key_of_environment() -> SecretStr | None:
+    return next((SecretStr(value) for name in KEY_VARIABLES if (value := os.environ.get(name))), None)
+
+
+class Connection(BaseModel):
+    """Settings of the connection to the API."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, hide_input_in_errors=True)
+
+    api_key: SecretStr | Callable[[], str | SecretStr] | None = Field(default_factory=_key_of_environment, repr=False)
+    """A model access key or a personal access token, or a function that is asked for one before each request. By
+    default the first of `inference_do.config.KEY_VARIABLES` that is set, read at construction."""
+    base_url: str | None = None
+    """By default `DIGITALOCEAN_INFERENCE_BASE_URL`, else DigitalOcean's."""
+    timeout: float | Timeout | None = None
+    """Seconds for each phase of a call, or an `inference_do.Timeout`."""
+    max_retries: int = 2
+    """Requests sent again after the first, at most."""
+    default_headers: Mapping[str, str] | None = Field(default=None, exclude=True, repr=False)
+    """Headers of every request. They may hold secrets, so they are neither shown nor serialized."""
+    default_query: Mapping[str, Any] | None = None
+    """Query parameters of every request."""
+    allow_http: bool = False
+    """Accept a plain http base URL of any host, for a private network."""
+    http_client: Any = Field(default=None, exclude=True, repr=False)
+    """An `httpx.Client` to use as it is."""
+    http_async_client: Any = Field(default=None, exclude=True, repr=False)
+    """An `httpx.AsyncClient` to use as it is."""
+    model_kwargs: dict[str, Any] = Field(default_factory=dict)
+    """Further fields of every request's body."""
+
+    ALIASES: ClassVar[Mapping[str, str]] = {"model_name": "model", "request_timeout": "timeout"}
+
+    _clients: Clients | None = PrivateAttr(default=None)
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            message = f"{type(self).__name__}: {_problems(error)}"
+        else:
+            self.base_url = Config.build(**self._settings).base_url
+            return
+        raise ConfigError(message)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _settle_names(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        known, extra = cls.model_fields, dict(values.get("model_kwargs") or {})
+        settled = renamed({**values, "model_kwargs": None}, cls.ALIASES)
+        for name in [name for name in extra if name in known]:
+            if settled.setdefault(name, extra[name]) != extra[name]:
+                message = f"{name} is given twice: as an argument and in model_kwargs"
+                raise ConfigError(message)
+            del extra[name]
+        for name in [name for name in settled if name not in known]:
+            _check_unknown(name, known)
+            extra[name] = settled.pop(name)
+        return {**settled, "model_kwargs": extra}
+
+    @property
+    def _settings(self) -> dict[str, Any]:
+        """What both clients are made of."""
+        return {
+            "api_key": self.api_key,
+            "base_url": self.base_url,
+            "timeout": self.timeout,
+            "max_retries": self.max_retries,
+            "default_headers": self.default_headers,
+            "default_query": self.default_query,
+            "allow_http": self.allow_http,
+        }
+
+    @property
+    def _connected(self) -> Clients:
+        """The clients for the settings as they are now."""
+        settings, given = self._settings, (self.http_client, self.http_async_client)
+        clients = self._clients
+        if clients is None or clients.settings != settings or clients.given != given:
+            clients = self._clients = Clients(settings, given)
+        return clients
+
+    def close(self) -> None:
+        """Close the connections that threads opened; a call after that opens new ones."""
+        if self._clients:
+            self._clients.sync.close()
+
+    async def aclose(self) -> None:
+        """Close the connections of the running event loop; a call after that opens new ones."""
+        if self._clients:
+            await self._clients.asynchronous.aclose()
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        memo = {} if memo is None else memo
+        for shared in (self._clients, self.http_client, self.http_async_client):
+            memo[id(shared)] = shared
+        return super().__deepcopy__(memo)
+
+    def __getstate__(self) -> dict[Any, Any]:
+        state = super().__getstate__()
+        dropped = {"api_key": None, "http_client": None, "http_async_client": None}
+        private = {**(state["__pydantic_private__"] or {}), "_clients": None}
+        return {**state, "__dict__": {**state["__dict__"], **dropped}, "__pydantic_private__": private}
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        super().__setstate__(state)
+        self.__dict__["api_key"] = _key_of_environment()
+
+
+class Clients:
+    """The clients of one set of settings, each made when it is first asked for."""
+
+    def __init__(self, settings: Mapping[str, Any], given: tuple[Any, Any]) -> None:
+        self.settings = settings
+        self.given = given
+
+    @cached_property
+    def sync(self) -> Client:
+        """The client for threads."""
+        return Client(**self.settings, http_client=self.given[0])
+
+    @cached_property
+    def asynchronous(self) -> AsyncClient:
+        """The client for event loops."""
+        return AsyncClient(**self.settings, http_client=self.given[1])
+
+
+def renamed(values: Mapping[str, Any], aliases: Mapping[str, str]) -> dict[str, Any]:
+    """Return the values that were given, under the names of today.
+
+    Raises:
+        ConfigError: Two names of one thing have different values.
+    """
+    settled: dict[str, Any] = {}
+    for name, value in values.items():
+        today = aliases.get(name, name)
+        if value is not None and settled.setdefault(today, value) != value:
+            names = " and ".join(sorted(other for other in values if aliases.get(other, other) == today))
+            message = f"{names} are names of one setting: give one of them"
+            raise ConfigError(message)
+    return settled
+
+
+def _check_unknown(name: str, known: Mapping[str, Any]) -> None:
+    if close := difflib.get_close_matches(name, known, n=1, cutoff=SLIP):
+        message = f"there is no argument {name!r}: did you mean {close[0]!r}? (model_kwargs= sends any name as it is)"
+        raise ConfigError(message)
+    warnings.warn(
+        f"{name} is no argument of this class and will be sent as a field of the request; "
+        "put it into model_kwargs or extra_body to say that this is meant",
+        stacklevel=6,
+    )
+
+
+def _problems(error: ValidationError) -> str:
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(
+        ".".join(map(str, item["loc"])) + (": " if item["loc"] else "") + item["msg"].removeprefix("Value error, ")
+        for item in found
+    )

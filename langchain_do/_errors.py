@@ -1,0 +1,182 @@
+"""Errors that are caught under either name: ours, or the one that LangChain has for the same condition.
+
+    inference_do.RateLimitError  +  langchain_core's ModelRateLimitError  ->  RateLimitError of this module
+
+`translate()` stands around every call. LangChain's retry middleware goes by `is_retryable`, its summarization by
+`ContextOverflowError`, fallbacks by either family.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+
+from langchain_core import exceptions as theirs
+from langchain_core.exceptions import (
+    ContextOverflowError,
+    ModelAPIError,
+    ModelAuthenticationError,
+    ModelConnectionError,
+    ModelError,
+    ModelInvalidRequestError,
+    ModelNotFoundError,
+    ModelPermissionDeniedError,
+    ModelRateLimitError,
+    ModelTimeoutError,
+)
+
+import inference_do.errors as ours
+
+__all__ = ["RefusalError", "translate"]
+
+# langchain-core has it from 1.7.5 on
+ModelRefusalError: type[ModelError] = getattr(theirs, "ModelRefusalError", ModelError)
+
+OUT_OF_CONTEXT = re.compile(r"context[ _](length|window|size)|maximum (token|context)|too long", re.IGNORECASE)
+
+
+class InferenceError(ours.InferenceError, ModelError):
+    """Any other failure of a call."""
+
+
+class ConfigError(ours.ConfigError, ModelInvalidRequestError):
+    """Refused before anything was sent."""
+
+
+class APIConnectionError(ours.APIConnectionError, ModelConnectionError):
+    """The API could not be reached."""
+
+
+class APITimeoutError(ours.APITimeoutError, ModelTimeoutError):
+    """A deadline passed."""
+
+
+class APIStatusError(ours.APIStatusError, ModelError):
+    """A status without a class of its own."""
+
+
+class BadRequestError(ours.BadRequestError, ModelInvalidRequestError):
+    """400, 413 or 422."""
+
+
+class ContextLengthError(ours.ContextLengthError, ContextOverflowError, ModelInvalidRequestError):
+    """The messages do not fit."""
+
+
+class AuthenticationError(ours.AuthenticationError, ModelAuthenticationError):
+    """401."""
+
+
+class PermissionDeniedError(ours.PermissionDeniedError, ModelPermissionDeniedError):
+    """403."""
+
+
+class NotFoundError(ours.NotFoundError, ModelNotFoundError):
+    """404."""
+
+
+class ConflictError(ours.ConflictError, ModelError):
+    """409."""
+
+
+class RateLimitError(ours.RateLimitError, ModelRateLimitError):
+    """429."""
+
+
+class QuotaExceededError(ours.QuotaExceededError, ModelRateLimitError):
+    """A quota or a balance is used up."""
+
+
+class ServerError(ours.ServerError, ModelAPIError):
+    """5xx."""
+
+
+class ProtocolError(ours.ProtocolError, ModelAPIError):
+    """A reply that is not this API's."""
+
+
+class StreamError(ours.StreamError, ModelAPIError):
+    """A stream failed after it began."""
+
+
+class StreamInterrupted(ours.StreamInterrupted, ModelConnectionError):  # noqa: N818  named for what happened
+    """A stream ended without its end."""
+
+
+class StreamFailed(ours.StreamFailed, ModelAPIError):  # noqa: N818  named for what happened
+    """The API reported an error in a stream."""
+
+
+class StreamRateLimited(ours.StreamFailed, ModelRateLimitError):  # noqa: N818  named for what happened
+    """The API reported 429 in a stream."""
+
+
+class StreamRefused(ours.StreamFailed, ModelInvalidRequestError):  # noqa: N818  named for what happened
+    """The API reported another 4xx in a stream."""
+
+
+class StreamContextLengthError(ours.StreamFailed, ContextOverflowError, ModelInvalidRequestError):
+    """The API reported in a stream that the messages do not fit."""
+
+
+class RefusalError(ours.InferenceError, ModelRefusalError):  # type: ignore[misc, valid-type]
+    """The model refused to give the structured answer that was asked for; the message holds its words."""
+
+
+PAIRS: dict[type[ours.InferenceError], type[ours.InferenceError]] = {
+    pair.__mro__[1]: pair
+    for pair in (
+        InferenceError,
+        ConfigError,
+        APIConnectionError,
+        APITimeoutError,
+        APIStatusError,
+        BadRequestError,
+        ContextLengthError,
+        AuthenticationError,
+        PermissionDeniedError,
+        NotFoundError,
+        ConflictError,
+        RateLimitError,
+        QuotaExceededError,
+        ServerError,
+        ProtocolError,
+        StreamError,
+        StreamInterrupted,
+        StreamFailed,
+    )
+}
+
+
+@contextmanager
+def translate() -> Iterator[None]:
+    """Raise our errors as errors of LangChain's too, with all that they tell."""
+    try:
+        yield
+    except ours.InferenceError as error:
+        raise paired(error).with_traceback(error.__traceback__) from error.__cause__
+
+
+def paired(error: ours.InferenceError) -> ours.InferenceError:
+    """Return the same error as an instance of both families."""
+    kind = _of_stream(error) if isinstance(error, ours.StreamFailed) else _nearest(type(error))
+    twin = kind.__new__(kind, *error.args)
+    twin.__dict__.update(error.__dict__, is_retryable=error.retryable)
+    return twin
+
+
+def _nearest(kind: type[ours.InferenceError]) -> type[ours.InferenceError]:
+    return next(PAIRS[base] for base in kind.__mro__ if base in PAIRS)
+
+
+def _of_stream(error: ours.StreamFailed) -> type[ours.InferenceError]:
+    words = f"{error.code} {error.type} {error.message}"
+    if error.status == HTTPStatus.TOO_MANY_REQUESTS:
+        return StreamRateLimited
+    if OUT_OF_CONTEXT.search(words):
+        return StreamContextLengthError
+    if HTTPStatus.BAD_REQUEST <= error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return StreamRefused
+    return StreamFailed

@@ -1,0 +1,136 @@
+"""One request from two sources: what the model was made with, and what one call says.
+
+Every entry point (invoke, stream, batch, bind, agents; sync and async) comes through `merge()`. The call wins; None
+is "not given"; LangChain's own arguments stay here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from ._connection import renamed
+from ._tools import wire_choice, wire_format, wire_tool
+
+__all__ = ["ALIASES", "FIELDS", "Settings", "merge", "streaming_options"]
+
+ALIASES: Mapping[str, str] = {
+    "model_name": "model",
+    "max_completion_tokens": "max_tokens",
+    "stop_sequences": "stop",
+    "request_timeout": "timeout",
+}
+
+FIELDS = (
+    "model",
+    "temperature",
+    "max_tokens",
+    "top_p",
+    "stop",
+    "seed",
+    "n",
+    "logprobs",
+    "top_logprobs",
+    "logit_bias",
+    "frequency_penalty",
+    "presence_penalty",
+    "reasoning_effort",
+    "reasoning",
+    "parallel_tool_calls",
+    "response_format",
+    "user",
+    "service_tier",
+    "prompt_cache_retention",
+)
+"""Constructor fields that are fields of the request under the same name."""
+
+INTERNAL = frozenset(
+    {
+        "callbacks",
+        "config",
+        "include_response_headers",
+        "run_id",
+        "run_manager",
+        "run_name",
+        "stream",
+        "stream_usage",
+        "streaming",
+        "structured_output_format",
+        "tags",
+    }
+)
+"""LangChain's own arguments, and ours that are no fields of the request; so are all that begin with `ls_`, `lc_`."""
+
+
+class Settings(Protocol):
+    """What a chat model must have to be merged."""
+
+    model_kwargs: dict[str, Any]
+    extra_body: Mapping[str, Any] | None
+    model_affinity: str | None
+    stream_usage: bool
+
+
+def merge(settings: Settings, stop: list[str] | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the client's arguments for one call, messages apart.
+
+    Args:
+        settings: The chat model.
+        stop: LangChain's `stop` argument of the call.
+        given: The call's further arguments.
+    """
+    call = renamed({name: value for name, value in given.items() if not _is_internal(name)}, ALIASES)
+    if stop is not None:
+        call["stop"] = stop
+    own = {name: value for name in FIELDS if (value := getattr(settings, name)) is not None}
+    params = {**settings.model_kwargs, **own, **call}
+    _set_extras(params, settings, call)
+    _set_tools(params)
+    if isinstance(reasoning := params.get("reasoning"), str):
+        params["reasoning"] = {"effort": reasoning}
+    if (form := params.get("response_format")) is not None:
+        params["response_format"] = wire_format(form)
+    if not params.get("stop"):
+        params.pop("stop", None)
+    params.pop("stream_options", None)
+    return params
+
+
+def streaming_options(settings: Settings, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the `stream_options` of a streamed call; usage is asked for unless somebody said no."""
+    if (options := given.get("stream_options")) is not None:
+        return dict(options)
+    wanted = given.get("stream_usage")
+    return {"include_usage": settings.stream_usage if wanted is None else bool(wanted)}
+
+
+def _is_internal(name: str) -> bool:
+    return name in INTERNAL or name.startswith(("ls_", "lc_"))
+
+
+def _set_extras(params: dict[str, Any], settings: Settings, call: Mapping[str, Any]) -> None:
+    """Put headers and further body fields together: those of the call stand above those of the model."""
+    affinity = params.pop("model_affinity", None) or settings.model_affinity
+    headers = {"X-Model-Affinity": affinity} if affinity else {}
+    headers.update(params.pop("extra_headers", None) or {})
+    said = {*call, "max_completion_tokens"} if "max_tokens" in call else set(call)
+    body = {name: value for name, value in (settings.extra_body or {}).items() if name not in said}
+    body.update(call.get("extra_body") or {})
+    params.pop("extra_body", None)
+    if headers:
+        params["extra_headers"] = headers
+    if body:
+        params["extra_body"] = body
+
+
+def _set_tools(params: dict[str, Any]) -> None:
+    """Put tools in the API's form; without tools nothing about them is sent."""
+    tools = [wire_tool(tool) for tool in params.pop("tools", None) or ()]
+    choice, parallel = params.pop("tool_choice", None), params.pop("parallel_tool_calls", None)
+    if not tools:
+        return
+    params["tools"] = tools
+    if (choice := wire_choice(choice, tools)) is not None:
+        params["tool_choice"] = choice
+    if parallel is not None:
+        params["parallel_tool_calls"] = parallel

@@ -1,0 +1,49 @@
+"""What is known of a model, in LangChain's words.
+
+Agents choose by it how to ask for structured output, and when to summarize.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from langchain_core.language_models.model_profile import ModelProfile
+
+from inference_do import ModelInfo, model_info
+
+__all__ = ["profile_of"]
+
+KNOWN = frozenset(ModelProfile.__annotations__)
+
+
+def profile_of(model: str) -> ModelProfile | None:
+    """Return a model's profile; None for a model of which nothing is known. What is not known is left out."""
+    info = model_info(model)
+    if not info.is_known:
+        return None
+    facts = {name: value for name, value in _facts(info).items() if value is not None and name in KNOWN}
+    return cast("ModelProfile", facts)
+
+
+def _facts(info: ModelInfo) -> dict[str, Any]:
+    # DigitalOcean takes no images for Anthropic's models on chat completions, only on /v1/messages (seen 2026-08)
+    images = False if info.id.startswith("anthropic-") else info.vision
+    return {
+        "max_input_tokens": info.context_window,
+        "max_output_tokens": info.max_output_tokens,
+        "text_inputs": "text" in info.input_modalities if info.input_modalities else None,
+        "image_inputs": images,
+        "image_url_inputs": images,
+        "audio_inputs": "audio" in info.input_modalities if info.input_modalities else None,
+        "video_inputs": "video" in info.input_modalities if info.input_modalities else None,
+        "text_outputs": "text" in info.output_modalities if info.output_modalities else None,
+        "image_outputs": "image" in info.output_modalities if info.output_modalities else None,
+        "audio_outputs": "audio" in info.output_modalities if info.output_modalities else None,
+        "reasoning_output": info.reasoning,
+        "reasoning_effort_levels": list(info.reasoning_efforts) or None,
+        "tool_calling": info.tools,
+        "tool_choice": info.tools,
+        "tool_call_streaming": info.tools,
+        "structured_output": info.structured_output,
+        "temperature": info.temperature,
+    }

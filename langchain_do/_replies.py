@@ -1,0 +1,205 @@
+"""The API's answers as LangChain's: whole ones, and chunk by chunk.
+
+LangChain adds chunks up: texts of one key are joined and numbers summed. So whatever must appear once is sent once:
+the model's name on the first chunk; finish reason, ids, headers and usage on the last, which comes when the stream is
+over. Only `model_provider` is on every chunk, where core keeps it as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_core.messages import AIMessage, AIMessageChunk, InvalidToolCall, ToolCall, ToolCallChunk
+from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
+from langchain_core.messages.tool import tool_call_chunk
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+
+from inference_do import ChatCompletion, ChatCompletionChunk, Choice, ResponseInfo, Usage
+from inference_do.accumulate import new_call_id, reasoning_text
+
+from . import _blocks
+from ._blocks import PROVIDER
+
+__all__ = ["ChunkReader", "from_completion"]
+
+HANDLED = frozenset({"role", "content", "refusal", "reasoning_content", "reasoning", "tool_calls"})
+
+_blocks.register()
+
+
+def from_completion(completion: ChatCompletion, *, model: str, headers: bool = False) -> ChatResult:
+    """Return a whole answer.
+
+    Args:
+        completion: The API's answer.
+        model: The model that was asked for, in case the answer does not name one.
+        headers: Whether to put the reply's headers into `response_metadata`.
+    """
+    usage = completion.usage
+    metadata: dict[str, Any] = {
+        "model_name": completion.model or model,
+        "model_provider": PROVIDER,
+        **_ids(completion.model_dump(include={"id", "system_fingerprint", "service_tier"})),
+        **_http(completion.response_info, headers=headers),
+        **({"token_usage": usage.model_dump(exclude_none=True)} if usage else {}),
+    }
+    # usage is the whole request's: with n answers it stands on the first, so that sums are right
+    generations = [
+        _generation(choice, {**metadata}, usage if place == 0 else None)
+        for place, choice in enumerate(completion.choices)
+    ]
+    return ChatResult(generations=generations, llm_output={"token_usage": metadata["token_usage"]} if usage else {})
+
+
+def _generation(choice: Choice, metadata: dict[str, Any], usage: Usage | None) -> ChatGeneration:
+    said = choice.message
+    kwargs = {name: value for name, value in (said.model_extra or {}).items() if value}
+    if text := reasoning_text({"reasoning_content": said.reasoning_content, "reasoning": said.reasoning}):
+        kwargs["reasoning_content"] = text
+    if said.refusal:
+        kwargs["refusal"] = said.refusal
+    calls: list[ToolCall] = []
+    invalid: list[InvalidToolCall] = []
+    for call in said.tool_calls:
+        _sort(call.id or new_call_id(), call.function.name, call.function.arguments, calls, invalid)
+    info = {name: value for name in ("finish_reason", "logprobs") if (value := getattr(choice, name)) is not None}
+    message = AIMessage(
+        content=said.content or "",
+        additional_kwargs=kwargs,
+        tool_calls=calls,
+        invalid_tool_calls=invalid,
+        usage_metadata=usage_metadata(usage) if usage else None,
+        response_metadata={**metadata, **info},
+    )
+    return ChatGeneration(message=message, generation_info=info)
+
+
+def _sort(id_: str, name: str, arguments: str, calls: list[ToolCall], invalid: list[InvalidToolCall]) -> None:
+    """Put a call among the good ones, or, if its arguments are not JSON of an object, among the others."""
+    try:
+        parsed = json.loads(arguments or "{}", strict=False)
+    except (ValueError, RecursionError) as error:
+        problem = str(error)
+    else:
+        if isinstance(parsed, dict):
+            calls.append({"type": "tool_call", "id": id_, "name": name, "args": parsed})
+            return
+        problem = "the arguments are not a JSON object"
+    invalid.append({"type": "invalid_tool_call", "id": id_, "name": name, "args": arguments, "error": problem})
+
+
+def usage_metadata(usage: Usage) -> UsageMetadata:
+    """Return usage as LangChain counts it: `input_tokens` with the cached ones in it, for every family of models."""
+    details_in: InputTokenDetails = {}
+    details_out: OutputTokenDetails = {}
+    if usage.cached_tokens:
+        details_in["cache_read"] = usage.cached_tokens
+    if usage.cache_created_input_tokens:
+        details_in["cache_creation"] = usage.cache_created_input_tokens
+    if audio := _audio_tokens(usage.prompt_tokens_details):
+        details_in["audio"] = audio
+    if usage.reasoning_tokens:
+        details_out["reasoning"] = usage.reasoning_tokens
+    if audio := _audio_tokens(usage.completion_tokens_details):
+        details_out["audio"] = audio
+    counted: UsageMetadata = {
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "total_tokens": max(usage.total_tokens, usage.input_tokens + usage.output_tokens),
+    }
+    if details_in:
+        counted["input_token_details"] = details_in
+    if details_out:
+        counted["output_token_details"] = details_out
+    return counted
+
+
+def _audio_tokens(details: Mapping[str, Any] | None) -> int:
+    count = (details or {}).get("audio_tokens")
+    return count if isinstance(count, int) else 0
+
+
+def _ids(head: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: head[name] for name in ("id", "system_fingerprint", "service_tier") if head.get(name)}
+
+
+def _http(info: ResponseInfo | None, *, headers: bool) -> dict[str, Any]:
+    if info is None:
+        return {}
+    request_id = {"request_id": info.request_id} if info.request_id else {}
+    return {**request_id, **({"headers": dict(info.headers)} if headers else {})}
+
+
+class ChunkReader:
+    """Reads the chunks of one stream, in order."""
+
+    __slots__ = ("_finish_reason", "_head", "_headers", "_model", "_named", "_usage")
+
+    def __init__(self, *, model: str, headers: bool = False) -> None:
+        self._model = model
+        self._headers = headers
+        self._named = False
+        self._head: dict[str, Any] = {}
+        self._usage: dict[str, Any] | None = None
+        self._finish_reason: str | None = None
+
+    def read(self, chunk: ChatCompletionChunk) -> ChatGenerationChunk | None:
+        """Return what a chunk adds to the first answer, or None if it is nothing."""
+        raw = chunk.raw
+        if usage := raw.get("usage"):
+            self._usage = usage  # cumulative where it is repeated: the last one counts
+        if not self._head.get("id"):
+            self._head.update(_ids(raw))
+        for choice in raw.get("choices") or ():
+            if not choice.get("index"):
+                return self._choice(choice, chunk)
+        return None
+
+    def _choice(self, choice: dict[str, Any], chunk: ChatCompletionChunk) -> ChatGenerationChunk | None:
+        delta: dict[str, Any] = choice.get("delta") or {}
+        self._finish_reason = choice.get("finish_reason") or self._finish_reason
+        text = delta.get("content") or ""
+        logprobs = choice.get("logprobs")
+        kwargs = self._kwargs(delta)
+        calls = [_call_chunk(item) for item in chunk.tool_fragments if not item.choice]
+        if not (text or calls or kwargs or logprobs):
+            return None
+        message = AIMessageChunk(
+            content=text,
+            additional_kwargs=kwargs,
+            tool_call_chunks=calls,
+            response_metadata=self._metadata(chunk.raw),
+        )
+        return ChatGenerationChunk(message=message, generation_info={"logprobs": logprobs} if logprobs else None)
+
+    def _kwargs(self, delta: dict[str, Any]) -> dict[str, Any]:
+        kwargs = {name: delta[name] for name in delta.keys() - HANDLED if delta[name]}
+        if reasoning := reasoning_text(delta):
+            kwargs["reasoning_content"] = reasoning
+        if refusal := delta.get("refusal"):
+            kwargs["refusal"] = refusal
+        return kwargs
+
+    def _metadata(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        if self._named:
+            return {"model_provider": PROVIDER}
+        self._named = True
+        return {"model_provider": PROVIDER, "model_name": raw.get("model") or self._model}
+
+    def last(self, info: ResponseInfo | None) -> ChatGenerationChunk:
+        """Return the chunk that ends the message."""
+        finish = {"finish_reason": self._finish_reason} if self._finish_reason else {}
+        metadata = {**self._metadata({}), **self._head, **_http(info, headers=self._headers), **finish}
+        message = AIMessageChunk(
+            content="",
+            usage_metadata=usage_metadata(Usage.model_validate(self._usage)) if self._usage else None,
+            response_metadata=metadata,
+            chunk_position="last",
+        )
+        return ChatGenerationChunk(message=message, generation_info=finish or None)
+
+
+def _call_chunk(fragment: Any) -> ToolCallChunk:
+    return tool_call_chunk(name=fragment.name, args=fragment.arguments, id=fragment.id, index=fragment.position)

@@ -1,0 +1,156 @@
+"""Structured output: what to ask the model for, and how to read its answer.
+
+    function_calling   one tool, which must be called; its arguments are the answer
+    json_schema        `response_format` with the schema; the text is the answer
+    json_mode          `response_format: json_object`; the prompt must describe the JSON
+
+An answer that was refused, cut off by the token limit or spoiled is an error and never a partial result: core's
+parsers would repair the JSON of a cut answer and return what is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from operator import itemgetter
+from typing import Any, Literal
+
+from langchain_core.exceptions import OutputParserException
+from langchain_core.messages import AIMessage
+from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
+from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
+from langchain_core.outputs import ChatGeneration, Generation
+from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from langchain_core.utils.pydantic import is_basemodel_subclass
+
+from inference_do import ConfigError
+
+from ._errors import RefusalError
+from ._tools import json_schema_format, wire_tool
+
+__all__ = ["Method", "parsed", "plan"]
+
+Method = Literal["function_calling", "json_schema", "json_mode"]
+
+
+def plan(schema: Any, method: str, strict: bool | None) -> tuple[dict[str, Any], Runnable[Any, Any]]:
+    """Return what to bind to the model, and the parser of its answer.
+
+    Args:
+        schema: A pydantic class (v1 or v2), a TypedDict, or a dict: JSON Schema with a title, or OpenAI's function.
+        method: How to ask.
+        strict: Whether the API must enforce the schema; None leaves it to the API.
+
+    Raises:
+        ConfigError: The method is unknown, or needs a schema and has none.
+    """
+    if schema is None and method != "json_mode":
+        message = f"with_structured_output needs a schema, except with method='json_mode' (not {method!r})"
+        raise ConfigError(message)
+    if strict is not None and method == "json_mode":
+        message = "strict has no meaning with method='json_mode': the API is not told the schema"
+        raise ConfigError(message)
+    bound: dict[str, Any]
+    match method:
+        case "function_calling":
+            tool = wire_tool(schema, strict=strict)
+            bound, parser = {"tools": [tool], "tool_choice": tool["function"]["name"]}, _of_tool(schema, tool)
+        case "json_schema":
+            bound, parser = {"response_format": json_schema_format(schema, strict=strict)}, _of_text(schema)
+        case "json_mode":
+            bound, parser = {"response_format": {"type": "json_object"}}, _of_text(schema)
+        case _:
+            message = f"method must be 'function_calling', 'json_schema' or 'json_mode', not {method!r}"
+            raise ConfigError(message)
+    bound["ls_structured_output_format"] = {
+        "kwargs": {"method": method, **({} if strict is None else {"strict": strict})},
+        "schema": _for_tracing(schema),
+    }
+    return bound, parser
+
+
+def parsed(model: Runnable[Any, Any], parser: Runnable[Any, Any], *, include_raw: bool) -> Runnable[Any, Any]:
+    """Return the model with its parser; with `include_raw` a dict of `raw`, `parsed` and `parsing_error`."""
+    if not include_raw:
+        return model | parser
+    good = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
+    bad = RunnablePassthrough.assign(parsed=lambda _: None)
+    return RunnableMap(raw=model) | good.with_fallbacks([bad], exception_key="parsing_error")
+
+
+def _for_tracing(schema: Any) -> Any:
+    if isinstance(schema, Mapping) and "schema" in schema and "name" in schema:
+        return dict(schema["schema"])
+    return convert_to_openai_tool(schema) if schema is not None else None
+
+
+def _is_class(schema: Any) -> bool:
+    return isinstance(schema, type) and is_basemodel_subclass(schema)
+
+
+def _of_tool(schema: Any, tool: dict[str, Any]) -> Runnable[Any, Any]:
+    if _is_class(schema):
+        return ToolObjectParser(tools=[schema], first_tool_only=True)
+    return ToolDictParser(key_name=tool["function"]["name"], first_tool_only=True)
+
+
+def _of_text(schema: Any) -> Runnable[Any, Any]:
+    return TextObjectParser(pydantic_object=schema) if _is_class(schema) else TextDictParser()
+
+
+def _check(result: list[Generation], *, partial: bool) -> None:
+    """Refuse an answer that is none.
+
+    Raises:
+        RefusalError: The model declined.
+        OutputParserException: The answer was cut off, or is a tool call with broken arguments.
+    """
+    message = result[0].message if isinstance(result[0], ChatGeneration) else None
+    if not isinstance(message, AIMessage) or (partial and "finish_reason" not in message.response_metadata):
+        return  # of a stream every beginning is parsed, and only the last one has a finish reason
+    if refusal := message.additional_kwargs.get("refusal"):
+        told = f"the model refused: {refusal}"
+        raise RefusalError(told)
+    if message.response_metadata.get("finish_reason") == "length":
+        told = "the answer was cut off by the token limit (finish_reason 'length'): raise max_tokens"
+        raise OutputParserException(told, llm_output=str(message.text))
+    if message.invalid_tool_calls:
+        call = message.invalid_tool_calls[0]
+        told = f"the arguments of tool {call['name']!r} are not the JSON of an object: {call['error'] or 'broken JSON'}"
+        raise OutputParserException(told, llm_output=call["args"])
+
+
+class ToolObjectParser(PydanticToolsParser):
+    """Reads a pydantic object from a tool call."""
+
+    def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
+        """Check, then parse."""
+        _check(result, partial=partial)
+        return super().parse_result(result, partial=partial)
+
+
+class ToolDictParser(JsonOutputKeyToolsParser):
+    """Reads a dict from a tool call."""
+
+    def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
+        """Check, then parse."""
+        _check(result, partial=partial)
+        return super().parse_result(result, partial=partial)
+
+
+class TextObjectParser(PydanticOutputParser[Any]):
+    """Reads a pydantic object from text."""
+
+    def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
+        """Check, then parse."""
+        _check(result, partial=partial)
+        return super().parse_result(result, partial=partial)
+
+
+class TextDictParser(JsonOutputParser):
+    """Reads a dict from text."""
+
+    def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
+        """Check, then parse."""
+        _check(result, partial=partial)
+        return super().parse_result(result, partial=partial)

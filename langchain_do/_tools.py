@@ -1,0 +1,126 @@
+"""Tools, tool choices and response formats as the API has them, from everything that LangChain accepts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from langchain_core.utils.function_calling import convert_to_openai_tool
+
+from inference_do import ConfigError
+
+__all__ = ["json_schema_format", "wire_choice", "wire_format", "wire_tool"]
+
+WORDS = {"auto": "auto", "none": "none", "any": "required", "required": "required", True: "required"}
+
+
+def wire_tool(tool: Any, *, strict: bool | None = None) -> dict[str, Any]:
+    """Return a tool in the API's form.
+
+    Args:
+        tool: A LangChain tool, a function, a pydantic class, a TypedDict, or a schema in the form of JSON Schema, of
+            OpenAI or of Anthropic. A dict of another type (`web_search`, `mcp`, ...) is DigitalOcean's own tool and
+            stays as it is.
+        strict: Whether the arguments must follow the schema; None leaves it to the API.
+    """
+    if isinstance(tool, Mapping) and _is_formed(tool, strict):
+        return dict(tool)
+    if isinstance(tool, Mapping) and "name" in tool:
+        tool = {key: value for key, value in tool.items() if key != "type"}  # the flat form of OpenAI's responses API
+    function = dict(convert_to_openai_tool(tool, strict=None)["function"])
+    if strict is not None:
+        function["strict"] = strict
+    if "parameters" not in function:
+        function["parameters"] = {"type": "object", "properties": {}}
+    if function.get("strict"):
+        function["parameters"] = closed(function["parameters"])
+    return {"type": "function", "function": function}
+
+
+def _is_formed(tool: Mapping[str, Any], strict: bool | None) -> bool:
+    if tool.get("type") == "function":
+        return "function" in tool and strict is None
+    return tool.get("type") not in {None, "custom", "object"}
+
+
+def wire_choice(choice: Any, tools: Sequence[Mapping[str, Any]]) -> str | dict[str, Any] | None:
+    """Return a tool choice in the API's form.
+
+    Args:
+        choice: "auto", "none", "any", "required" or True; a tool's name; None or False for no choice; or a dict in
+            OpenAI's or Anthropic's form.
+        tools: The tools in the API's form.
+
+    Raises:
+        ConfigError: It names a tool that is not among them, or cannot be read.
+    """
+    match choice:
+        case None | False:
+            return None
+        case {"function": {"name": str() as name}} | {"name": str() as name}:
+            return _named(name, tools)
+        case {"type": str() as kind}:
+            return WORDS.get(kind) or dict(choice)
+        case str() | True:
+            return WORDS.get(choice) or _named(str(choice), tools)
+        case _:
+            message = f"tool_choice must be a tool's name, 'auto', 'none', 'any', a bool or a dict, not {choice!r}"
+            raise ConfigError(message)
+
+
+def _named(name: str, tools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    names = [tool["function"]["name"] if tool.get("type") == "function" else tool.get("type") for tool in tools]
+    if name not in names:
+        message = f"tool_choice names {name!r}, which is not among the tools: {', '.join(map(str, names))}"
+        raise ConfigError(message)
+    return {"type": "function", "function": {"name": name}}
+
+
+def wire_format(value: Any) -> dict[str, Any]:
+    """Return a response format in the API's form: a dict as it is, a schema or class wrapped."""
+    if isinstance(value, Mapping) and value.get("type") in {"text", "json_object", "json_schema"}:
+        return dict(value)
+    return json_schema_format(value)
+
+
+def json_schema_format(schema: Any, *, strict: bool | None = None) -> dict[str, Any]:
+    """Return the response format that asks for JSON of a schema.
+
+    Args:
+        schema: A pydantic class, a TypedDict, or a dict: JSON Schema with a title, or a function in OpenAI's form.
+        strict: Whether the API must enforce it; every object is closed then, and all its properties required.
+    """
+    if isinstance(schema, Mapping) and {"name", "schema"} <= schema.keys():
+        spec = dict(schema)
+        form = {"name": spec["name"], "schema": dict(spec["schema"])}
+        strict = spec.get("strict") if strict is None else strict
+    else:
+        function = convert_to_openai_tool(schema, strict=None)["function"]
+        form = {"name": function["name"], "schema": function.get("parameters") or {"type": "object", "properties": {}}}
+        spec = function
+    if description := spec.get("description"):
+        form["description"] = description
+    if strict is not None:
+        form["strict"] = strict
+    if strict:
+        form["schema"] = closed(form["schema"])
+    return {"type": "json_schema", "json_schema": form}
+
+
+def closed(schema: Any) -> Any:
+    """Return a schema as strict mode wants it: no further properties, all of them required, no defaults."""
+    if isinstance(schema, list):
+        return [closed(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    result = {key: _closed_under(key, value) for key, value in schema.items() if key != "default"}
+    if schema.get("type") == "object" or isinstance(schema.get("properties"), dict):
+        result["additionalProperties"] = False
+        result["required"] = list(schema.get("properties") or {})
+    return result
+
+
+def _closed_under(key: str, value: Any) -> Any:
+    if key in {"properties", "$defs", "definitions"} and isinstance(value, dict):
+        return {name: closed(item) for name, item in value.items()}
+    return value if key in {"enum", "const", "examples", "required"} else closed(value)

@@ -1,0 +1,328 @@
+"""`ChatDigitalOcean`, LangChain's chat model on DigitalOcean's inference API.
+
+1. `_request()` merges settings and call (`_params`) and translates the messages (`_messages`).
+2. The client sends it: retries, timeouts and the stream's protocol are its business.
+3. `_replies` translates the answer, whole or chunk by chunk; `_errors` the failures.
+
+The sync and the async methods differ in `await` alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import asdict
+from typing import Any, ClassVar
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.language_models.base import LangSmithParams
+from langchain_core.language_models.model_profile import ModelProfile
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages.utils import count_tokens_approximately
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
+
+from inference_do import ConfigError, Timeout
+from inference_do.config import KEY_VARIABLES
+
+from ._blocks import PROVIDER
+from ._connection import Connection, renamed
+from ._errors import translate
+from ._messages import to_wire
+from ._params import ALIASES, merge, streaming_options
+from ._profile import profile_of
+from ._replies import ChunkReader, from_completion
+from ._structured import Method, parsed, plan
+from ._tools import wire_choice, wire_tool
+
+__all__ = ["ChatDigitalOcean"]
+
+BYTES_PER_TOKEN = 4
+TRACED = frozenset({"temperature", "model", "max_tokens", "stop", *ALIASES})
+
+
+class ChatDigitalOcean(BaseChatModel, Connection):
+    """A chat model of DigitalOcean's inference API.
+
+    Any field of the API may also be given to a single call (`invoke(..., temperature=0)`, `bind(...)`), and so may
+    `timeout`, `max_retries`, `extra_headers`, `extra_query` and `extra_body`. What is None is not sent. A stream
+    carries one answer: with `n` above 1, `stream()` waits and hands out the first answer whole.
+
+        model = ChatDigitalOcean(model="llama3.3-70b-instruct")
+        model.invoke("What is a droplet?").text
+    """
+
+    model: str
+    """A model's id, `router:NAME`, or what a dedicated endpoint calls its model."""
+    temperature: float | None = None
+    max_tokens: int | None = None
+    """The most tokens of the answer, reasoning included; sent as `max_completion_tokens`, its other name here."""
+    top_p: float | None = None
+    stop: list[str] | str | None = None
+    """Up to four texts at which the answer ends."""
+    seed: int | None = None
+    n: int | None = None
+    """How many answers; `generate()` returns all of them."""
+    logprobs: bool | None = None
+    top_logprobs: int | None = None
+    logit_bias: Mapping[str | int, float] | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    reasoning_effort: str | None = None
+    """`none`, `low`, `medium`, `high`, `max`; which of them a model takes is in its profile."""
+    reasoning: Mapping[str, Any] | str | None = None
+    """`{"effort": ..., "max_tokens": ...}`, or an effort."""
+    parallel_tool_calls: bool | None = None
+    """Sent only together with tools."""
+    response_format: Any = None
+    """A dict as the API has it, or a schema."""
+    user: str | None = None
+    service_tier: str | None = None
+    prompt_cache_retention: str | None = None
+    """`in_memory` or `24h`, for OpenAI's models."""
+    model_affinity: str | None = None
+    """Sent as the header `X-Model-Affinity`: keeps a router on one model, so that its prompt cache can help."""
+    extra_body: Mapping[str, Any] | None = None
+    """Further fields of the request's body, sent as they are."""
+    streaming: bool = False
+    """Whether `invoke` streams too; if False is given, nothing ever does."""
+    stream_usage: bool = True
+    """Whether streams ask for usage."""
+    include_response_headers: bool = False
+    """Whether `response_metadata` has the reply's `headers`, rate limits among them."""
+
+    ALIASES: ClassVar[Mapping[str, str]] = ALIASES
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        if hasattr(self, "_add_version"):  # langchain-core 1.4.2 and later
+            from . import __version__  # noqa: PLC0415  read once, from the installed package's metadata
+
+            self._add_version("inference-do", __version__)
+
+    # --- names and traces ---
+
+    @property
+    def model_name(self) -> str:
+        """Another name of `model`."""
+        return self.model
+
+    @property
+    def _llm_type(self) -> str:
+        return "digitalocean-chat"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        params = merge(self, None, {})
+        params.pop("extra_headers", None)  # they may hold secrets, and change no answer
+        return {"model_name": self.model, **params}
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        call = renamed({name: value for name, value in kwargs.items() if name in TRACED}, ALIASES)
+        traced = LangSmithParams(
+            ls_provider=PROVIDER, ls_model_name=call.get("model", self.model), ls_model_type="chat"
+        )
+        if (temperature := call.get("temperature", self.temperature)) is not None:
+            traced["ls_temperature"] = temperature
+        if (limit := call.get("max_tokens", self.max_tokens)) is not None:
+            traced["ls_max_tokens"] = limit
+        if ends := stop or call.get("stop", self.stop):
+            traced["ls_stop"] = [ends] if isinstance(ends, str) else list(ends)
+        return traced
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """Whether LangChain may serialize it: yes, without the key."""
+        return True
+
+    @property
+    def lc_secrets(self) -> dict[str, str]:
+        """The variable that the key is read from when a serialized model is loaded."""
+        return {"api_key": KEY_VARIABLES[0]}
+
+    @property
+    def lc_attributes(self) -> dict[str, Any]:
+        """What is serialized in another form."""
+        return {"timeout": asdict(self.timeout)} if isinstance(self.timeout, Timeout) else {}
+
+    def _resolve_model_profile(self) -> ModelProfile | None:
+        return profile_of(self.model)
+
+    # --- calls ---
+
+    def _request(self, messages: list[BaseMessage], stop: list[str] | None, given: Mapping[str, Any]) -> dict[str, Any]:
+        params = merge(self, stop, given)
+        caches = params["model"].startswith("anthropic-")
+        return {**params, "messages": to_wire(messages, cache_control=caches)}
+
+    def _streamed(
+        self, messages: list[BaseMessage], stop: list[str] | None, given: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], ChunkReader]:
+        request = self._request(messages, stop, given)
+        if (request.pop("n", None) or 1) > 1:
+            message = "a stream carries one answer: use generate() or batch() for n > 1"
+            raise ConfigError(message)
+        request["stream_options"] = streaming_options(self, given)
+        return request, ChunkReader(model=request["model"], headers=self.include_response_headers)
+
+    def _read(self, completion: Any, request: Mapping[str, Any]) -> ChatResult:
+        return from_completion(completion, model=request["model"], headers=self.include_response_headers)
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002  core tells callbacks of whole answers
+        **kwargs: Any,
+    ) -> ChatResult:
+        with translate():
+            request = self._request(messages, stop, kwargs)
+            return self._read(self._connected.sync.chat(**request), request)
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002
+        **kwargs: Any,
+    ) -> ChatResult:
+        with translate():
+            request = self._request(messages, stop, kwargs)
+            return self._read(await self._connected.asynchronous.chat(**request), request)
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        with translate():
+            request, reader = self._streamed(messages, stop, kwargs)
+            with self._connected.sync.stream(**request) as stream:
+                for chunk in stream:
+                    if (part := reader.read(chunk)) is None:
+                        continue
+                    if run_manager:
+                        run_manager.on_llm_new_token(part.text, chunk=part)
+                    yield part
+                last = reader.last(stream.response_info)
+        if run_manager:
+            run_manager.on_llm_new_token("", chunk=last)
+        yield last
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        with translate():
+            request, reader = self._streamed(messages, stop, kwargs)
+            async with aclosing(self._connected.asynchronous.stream(**request)) as stream:
+                async for chunk in stream:
+                    if (part := reader.read(chunk)) is None:
+                        continue
+                    if run_manager:
+                        await run_manager.on_llm_new_token(part.text, chunk=part)
+                    yield part
+                last = reader.last(stream.response_info)
+        if run_manager:
+            await run_manager.on_llm_new_token("", chunk=last)
+        yield last
+
+    def _streaming_disabled(self, **kwargs: Any) -> bool:
+        """Tell core to wait for the whole answer where there are several."""
+        n = self.n if kwargs.get("n") is None else kwargs["n"]
+        return (n or 1) > 1 or super()._streaming_disabled(**kwargs)
+
+    def _combine_llm_outputs(self, llm_outputs: list[dict[str, Any] | None]) -> dict[str, Any]:
+        """Add up the usage of a batch."""
+        total: dict[str, Any] = {}
+        for output in llm_outputs:
+            for name, count in ((output or {}).get("token_usage") or {}).items():
+                if isinstance(count, int) and not isinstance(count, bool):
+                    total[name] = total.get(name, 0) + count
+        return {"token_usage": total} if total else {}
+
+    # --- tools and structured output ---
+
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: str | dict[str, Any] | bool | None = None,
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Return this model with tools.
+
+        Args:
+            tools: LangChain tools, functions, pydantic classes, TypedDicts, or schemas in the form of JSON Schema, of
+                OpenAI or of Anthropic; dicts of DigitalOcean's own tools (`web_search`, `mcp`, ...). None at all bind
+                nothing.
+            tool_choice: "auto", "none", "any", "required" or True; a tool's name; a dict; None or False for no choice.
+            strict: Whether arguments must follow the schemas; None leaves it to the API.
+            **kwargs: Further arguments of the call, such as `parallel_tool_calls` or `response_format`.
+
+        Raises:
+            ConfigError: `tool_choice` names a tool that is not among the tools.
+        """
+        formed = [wire_tool(tool, strict=strict) for tool in tools]
+        if not formed:
+            return super().bind(**kwargs)
+        choice = wire_choice(tool_choice, formed)
+        chosen = {} if choice is None else {"tool_choice": choice}
+        return super().bind(tools=formed, **chosen, **kwargs)
+
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | type | None = None,
+        *,
+        method: Method | None = None,
+        include_raw: bool = False,
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, Any]:
+        """Return this model with answers of a schema.
+
+        Args:
+            schema: A pydantic class, which answers are then objects of; or a TypedDict or a dict (JSON Schema with a
+                title, or OpenAI's function), for dicts.
+            method: "function_calling", "json_schema" or "json_mode". By default "json_schema" for models that are
+                known to have it (their profile's `structured_output`), else "function_calling".
+            include_raw: Return a dict of `raw`, `parsed` and `parsing_error` instead of raising.
+            strict: Whether the API must enforce the schema; None leaves it to the API.
+            **kwargs: Further arguments of the call.
+
+        Raises:
+            ConfigError: The arguments do not go together.
+        """
+        if method is None:
+            known = bool((self.profile or {}).get("structured_output"))
+            method = "json_schema" if known and schema is not None else "function_calling"
+        bound, parser = plan(schema, method, strict)
+        return parsed(super().bind(**bound, **kwargs), parser, include_raw=include_raw)
+
+    # --- counting ---
+
+    def get_num_tokens(self, text: str) -> int:
+        """Estimate the tokens of a text, offline: one for four bytes of UTF-8, rounded up.
+
+        It is within about a fifth for English prose; code and other scripts may differ by more.
+        """
+        if self.custom_get_token_ids is not None:
+            return super().get_num_tokens(text)
+        return math.ceil(len(text.encode("utf-8", "surrogatepass")) / BYTES_PER_TOKEN)
+
+    def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
+        """Estimate the tokens of messages and tools, offline: LangChain's approximate count.
+
+        Four characters are a token, a message has three more, an image is 85.
+        """
+        formed: list[Any] = [wire_tool(tool) for tool in tools or ()]
+        return count_tokens_approximately(messages, tools=formed or None)

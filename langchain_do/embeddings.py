@@ -1,0 +1,58 @@
+"""`DigitalOceanEmbeddings`, LangChain's embeddings on DigitalOcean's inference API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from langchain_core.embeddings import Embeddings
+from pydantic import Field
+
+from ._connection import Connection
+from ._errors import translate
+
+__all__ = ["DigitalOceanEmbeddings"]
+
+
+class DigitalOceanEmbeddings(Connection, Embeddings):
+    """Embeddings of DigitalOcean's inference API.
+
+    vectors = DigitalOceanEmbeddings(model="gte-large-en-v1.5").embed_documents(["a", "b"])
+    """
+
+    model: str
+    """An embedding model's id."""
+    chunk_size: int = Field(default=256, ge=1, le=2048)
+    """Texts in one request; the API takes up to 2048."""
+    user: str | None = None
+    extra_body: Mapping[str, Any] | None = None
+    """Further fields of the request's body, such as `dimensions` where a model has them."""
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Return a vector for each text, in the order of the texts; no text, no request."""
+        vectors: list[list[float]] = []
+        with translate():
+            for request in self._requests(texts):
+                vectors += [item.embedding for item in self._connected.sync.embed(**request).data]
+        return vectors
+
+    async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Return a vector for each text, in the order of the texts; no text, no request."""
+        vectors: list[list[float]] = []
+        with translate():
+            for request in self._requests(texts):
+                vectors += [item.embedding for item in (await self._connected.asynchronous.embed(**request)).data]
+        return vectors
+
+    def embed_query(self, text: str) -> list[float]:
+        """Return a text's vector."""
+        return self.embed_documents([text])[0]
+
+    async def aembed_query(self, text: str) -> list[float]:
+        """Return a text's vector."""
+        return (await self.aembed_documents([text]))[0]
+
+    def _requests(self, texts: list[str]) -> Iterator[dict[str, Any]]:
+        params = {**self.model_kwargs, "model": self.model, "user": self.user, "extra_body": self.extra_body}
+        for start in range(0, len(texts), self.chunk_size):
+            yield {**params, "input": texts[start : start + self.chunk_size]}

@@ -1,0 +1,194 @@
+"""Structured output: each method with each kind of schema, and every way in which an answer can be none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from langchain_core.exceptions import ModelError, OutputParserException
+from pydantic import BaseModel, Field
+from pydantic.v1 import BaseModel as BaseModelV1
+from typing_extensions import TypedDict
+
+from inference_do import ConfigError, InferenceError
+from inference_do.emulator import Emulator
+from langchain_do import ChatDigitalOcean
+
+Make = Callable[..., ChatDigitalOcean]
+
+
+class Inner(BaseModel):
+    code: str = "x"
+
+
+class City(BaseModel):
+    """A city."""
+
+    name: str = Field(description="its name")
+    inner: Inner | None = None
+
+
+class CityV1(BaseModelV1):
+    """A city."""
+
+    name: str
+
+
+class CityDict(TypedDict):
+    """A city."""
+
+    name: str
+
+
+JSON_SCHEMA = {
+    "title": "City",
+    "description": "A city.",
+    "type": "object",
+    "properties": {"name": {"type": "string"}},
+    "required": ["name"],
+}
+OPENAI = {"name": "City", "description": "A city.", "parameters": JSON_SCHEMA}
+FORMAT = {"name": "City", "schema": JSON_SCHEMA, "strict": False}
+METHODS = ["function_calling", "json_schema", "json_mode"]
+
+
+def script(emu: Emulator, method: str, text: str = '{"name": "Paris"}') -> None:
+    if method == "function_calling":
+        emu.reply(tool_calls=[("City", text)])
+    else:
+        emu.reply(text)
+
+
+def sent(emu: Emulator) -> dict[str, Any]:
+    return emu.requests[-1].json
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("schema", [City, CityV1, CityDict, JSON_SCHEMA, OPENAI], ids=str)
+async def test_answers(emu: Emulator, model: ChatDigitalOcean, method: Any, schema: Any) -> None:
+    structured = model.with_structured_output(schema, method=method)
+    for way in ("invoke", "ainvoke", "stream"):
+        name = "CityV1" if schema is CityV1 else "CityDict" if schema is CityDict else "City"
+        if method == "function_calling":
+            emu.reply(tool_calls=[(name, {"name": "Paris"})])
+        else:
+            emu.reply('{"name": "Paris"}')
+        match way:
+            case "invoke":
+                answer = structured.invoke("which?")
+            case "ainvoke":
+                answer = await structured.ainvoke("which?")
+            case _:
+                answer = list(structured.stream("which?"))[-1]
+        if isinstance(schema, type) and issubclass(schema, BaseModel | BaseModelV1):
+            assert isinstance(answer, schema)
+            assert answer.name == "Paris"
+        else:
+            assert answer == {"name": "Paris"}
+        assert "ls_structured_output_format" not in sent(emu)
+
+
+def test_what_is_asked(emu: Emulator, model: ChatDigitalOcean) -> None:
+    model.with_structured_output(City, method="function_calling").invoke("Tell me of the city Paris")
+    assert sent(emu)["tool_choice"] == {"type": "function", "function": {"name": "City"}}
+    assert sent(emu)["tools"][0]["function"]["description"] == "A city."
+    model.with_structured_output(City, method="json_schema").invoke("Tell me of the city Paris")
+    form = sent(emu)["response_format"]["json_schema"]
+    assert (form["name"], form["description"], "strict" in form) == ("City", "A city.", False)
+    model.with_structured_output(FORMAT, method="json_schema").invoke("Tell me of the city Paris")
+    assert sent(emu)["response_format"]["json_schema"] == FORMAT
+    script(emu, "json_mode")
+    model.with_structured_output(None, method="json_mode").invoke("a city as JSON")
+    assert sent(emu)["response_format"] == {"type": "json_object"}
+
+
+@pytest.mark.parametrize("method", ["function_calling", "json_schema"])
+def test_strict_closes_the_schema_all_the_way_down(emu: Emulator, model: ChatDigitalOcean, method: Any) -> None:
+    model.with_structured_output(City, method=method, strict=True).invoke("Tell me of the city Paris")
+    if method == "json_schema":
+        form = sent(emu)["response_format"]["json_schema"]
+        schema = form["schema"]
+    else:
+        form = sent(emu)["tools"][0]["function"]
+        schema = form["parameters"]
+    assert form["strict"] is True
+    assert schema["required"] == ["name", "inner"]
+    inner = next(item for item in schema["properties"]["inner"]["anyOf"] if item["type"] == "object")
+    assert (inner["additionalProperties"], inner["required"]) == (False, ["code"])
+
+
+def test_default_method_follows_the_profile(emu: Emulator, make: Make) -> None:
+    make(model="qwen3.8-max").with_structured_output(City).invoke("the city Paris")
+    assert "response_format" in sent(emu)
+    make(model="llama3.3-70b-instruct").with_structured_output(City).invoke("the city Paris")
+    assert "tools" in sent(emu)
+    make(profile={"structured_output": True}).with_structured_output(City).invoke("the city Paris")
+    assert "response_format" in sent(emu)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"schema": None}, "needs a schema"),
+        ({"schema": City, "method": "yaml"}, "'yaml'"),
+        ({"schema": City, "method": "json_mode", "strict": True}, "strict"),
+    ],
+)
+def test_wrong_arguments(model: ChatDigitalOcean, arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        model.with_structured_output(**arguments)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("schema", [City, JSON_SCHEMA], ids=["class", "dict"])
+def test_refusal_is_raised(emu: Emulator, model: ChatDigitalOcean, method: Any, schema: Any) -> None:
+    emu.reply(message={"content": None, "refusal": "I will not."})
+    with pytest.raises(ModelError, match="I will not") as caught:
+        model.with_structured_output(schema, method=method).invoke("bad")
+    assert isinstance(caught.value, InferenceError)
+    assert caught.value.is_retryable is False
+    emu.reply(message={"content": None, "refusal": "I will not."})
+    result = model.with_structured_output(schema, method=method, include_raw=True).invoke("bad")
+    assert result["parsed"] is None
+    assert "I will not" in str(result["parsing_error"])
+    assert result["raw"].additional_kwargs["refusal"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("schema", [City, JSON_SCHEMA], ids=["class", "dict"])
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_cut_answer_is_no_answer(
+    emu: Emulator, model: ChatDigitalOcean, method: Any, schema: Any, *, streamed: bool
+) -> None:
+    text = '{"name": "Par'
+    if method == "function_calling":
+        emu.reply(tool_calls=[("City", text)], finish_reason="length")
+    else:
+        emu.reply(text, finish_reason="length")
+    structured = model.with_structured_output(schema, method=method)
+    with pytest.raises(OutputParserException):
+        list(structured.stream("x")) if streamed else structured.invoke("x")
+
+
+def test_broken_arguments_are_no_answer(emu: Emulator, model: ChatDigitalOcean) -> None:
+    emu.reply(tool_calls=[("City", "{name: Paris}")])
+    with pytest.raises(OutputParserException, match="'City'"):
+        model.with_structured_output(JSON_SCHEMA, method="function_calling").invoke("x")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_include_raw(emu: Emulator, model: ChatDigitalOcean, method: Any) -> None:
+    structured = model.with_structured_output(City, method=method, include_raw=True)
+    script(emu, method)
+    good = structured.invoke("x")
+    assert (good["parsed"], good["parsing_error"]) == (City(name="Paris"), None)
+    script(emu, method, '{"nom": "Paris"}')
+    bad = structured.invoke("x")
+    assert bad["parsed"] is None
+    assert "name" in str(bad["parsing_error"])
+
+
+def test_further_arguments_go_along(emu: Emulator, model: ChatDigitalOcean) -> None:
+    model.with_structured_output(City, method="json_schema", temperature=0.2).invoke("the city Paris")
+    assert sent(emu)["temperature"] == 0.2

@@ -1,0 +1,166 @@
+"""Tools: every form they may have, every choice, and calls there and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from langchain_core.messages import HumanMessage, ToolMessage
+from langchain_core.tools import tool
+from pydantic import BaseModel, Field
+from typing_extensions import TypedDict
+
+from inference_do import ChatCompletion, ConfigError
+from inference_do.emulator import Emulator
+from langchain_do import ChatDigitalOcean
+from langchain_do._replies import from_completion
+
+
+@tool
+def get_weather(city: str) -> str:
+    """Tell the weather of a city."""
+    return f"Sunny in {city}."
+
+
+def add(a: int, b: int = 2) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+class Lookup(BaseModel):
+    """Look a word up."""
+
+    word: str = Field(description="the word")
+
+
+class Note(TypedDict):
+    """Write a note."""
+
+    text: str
+
+
+ANTHROPIC = {"name": "pick", "description": "Pick.", "input_schema": {"type": "object", "properties": {}}}
+SCHEMA = {"title": "count", "description": "Count.", "type": "object", "properties": {"n": {"type": "integer"}}}
+NAMED = {"type": "function", "function": {"name": "get_weather"}}
+
+
+FLAT = {"type": "function", "name": "flat", "description": "Flat.", "parameters": {"type": "object", "properties": {}}}
+BARE = {"name": "bare", "description": "No parameters."}
+
+
+def sent(emu: Emulator) -> dict[str, Any]:
+    return emu.requests[-1].json
+
+
+def test_forms_of_tools(emu: Emulator, model: ChatDigitalOcean) -> None:
+    search_tool = {"type": "web_search", "max_uses": 1}
+    model.bind_tools([get_weather, add, Lookup, Note, ANTHROPIC, SCHEMA, FLAT, BARE, search_tool]).invoke("-")
+    *functions, search = sent(emu)["tools"]
+    names = [item["function"]["name"] for item in functions]
+    assert names == ["get_weather", "add", "Lookup", "Note", "pick", "count", "flat", "bare"]
+    assert all(item["type"] == "function" for item in functions)
+    assert functions[2]["function"]["parameters"]["properties"]["word"]["description"] == "the word"
+    assert search == {"type": "web_search", "max_uses": 1}
+    assert "tool_choice" not in sent(emu)
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        ("get_weather", NAMED),
+        ("any", "required"),
+        ("required", "required"),
+        (True, "required"),
+        ("auto", "auto"),
+        ("none", "none"),
+        (None, None),
+        (False, None),
+        (NAMED, NAMED),
+        ({"type": "tool", "name": "get_weather"}, NAMED),
+        ({"type": "any"}, "required"),
+        ({"type": "auto", "disable_parallel_tool_use": True}, "auto"),
+    ],
+)
+@pytest.mark.parametrize("way", ["bind_tools", "call"])
+def test_tool_choice(emu: Emulator, model: ChatDigitalOcean, choice: Any, expected: Any, way: str) -> None:
+    if way == "bind_tools":
+        model.bind_tools([get_weather, add], tool_choice=choice).invoke("hello")
+    else:
+        model.invoke("hello", tools=[get_weather, add], tool_choice=choice)
+    assert sent(emu).get("tool_choice") == expected
+
+
+@pytest.mark.parametrize("choice", ["get_wether", {"function": {"name": "x"}}, 7, {}])
+def test_wrong_choice_is_refused(model: ChatDigitalOcean, choice: Any) -> None:
+    with pytest.raises(ConfigError, match="tool_choice"):
+        model.bind_tools([get_weather], tool_choice=choice)
+
+
+def test_strict_and_parallel(emu: Emulator, model: ChatDigitalOcean) -> None:
+    model.bind_tools([add], strict=True, parallel_tool_calls=False).invoke("add 1 and 2")
+    function = sent(emu)["tools"][0]["function"]
+    assert function["strict"] is True
+    assert function["parameters"]["additionalProperties"] is False
+    assert function["parameters"]["required"] == ["a", "b"]
+    assert sent(emu)["parallel_tool_calls"] is False
+    model.bind_tools([add], strict=False).invoke("hi")
+    assert sent(emu)["tools"][0]["function"]["strict"] is False
+
+
+def test_no_tools_leave_no_trace(emu: Emulator, model: ChatDigitalOcean) -> None:
+    form = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object", "properties": {}}}}
+    bound = model.bind_tools([], tool_choice="any", parallel_tool_calls=True, response_format=form)
+    bound.invoke("hi")
+    assert set(sent(emu)) == {"model", "messages", "response_format"}
+
+
+def test_parallel_setting_waits_for_tools(emu: Emulator) -> None:
+    model = ChatDigitalOcean(
+        model="llama3.3-70b-instruct", api_key=emu.api_key, base_url=emu.base_url, parallel_tool_calls=False
+    )
+    model.invoke("hi")
+    assert "parallel_tool_calls" not in sent(emu)
+    model.bind_tools([add]).invoke("hi")
+    assert sent(emu)["parallel_tool_calls"] is False
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_round(emu: Emulator, model: ChatDigitalOcean, *, streamed: bool) -> None:
+    bound = model.bind_tools([get_weather])
+    question = HumanMessage("What is the weather in Paris and Rome?")
+    if streamed:
+        first, *rest = bound.stream([question])
+        answer = first + rest
+    else:
+        answer = bound.invoke([question])
+    assert [call["args"] for call in answer.tool_calls] == [{"city": "Paris"}, {"city": "Rome"}]
+    results = [get_weather.invoke(call) for call in answer.tool_calls]
+    assert all(isinstance(result, ToolMessage) for result in results)
+    final = bound.invoke([question, answer, *results])
+    assert final.text == "The answer is: Sunny in Paris.; Sunny in Rome."
+
+
+def test_tool_without_arguments(emu: Emulator, model: ChatDigitalOcean) -> None:
+    emu.reply(tool_calls=[("now", "")])
+    assert model.invoke("time?").tool_calls[0]["args"] == {}
+
+
+@pytest.mark.parametrize("arguments", ["[1]", '"x"', "{", "nope"])
+def test_arguments_that_are_no_object(emu: Emulator, model: ChatDigitalOcean, arguments: str) -> None:
+    emu.reply(tool_calls=[("f", arguments), ("g", {"a": 1})])
+    answer = model.invoke("x")
+    assert [call["name"] for call in answer.tool_calls] == ["g"]
+    (call,) = answer.invalid_tool_calls
+    assert (call["name"], call["args"]) == ("f", arguments)
+    assert call["id"]
+
+
+def test_calls_without_ids_get_them(emu: Emulator, model: ChatDigitalOcean) -> None:
+    function = {"name": "f", "arguments": "{}"}
+    completion = {
+        "choices": [{"message": {"tool_calls": [{"id": "", "type": "", "function": function}] * 2}}],
+    }
+    result = from_completion(ChatCompletion.model_validate(completion), model="m")
+    ids = [call["id"] for call in result.generations[0].message.tool_calls]
+    assert all(ids)
+    assert len(set(ids)) == 2
