@@ -3,17 +3,50 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
-Wait = tuple[asyncio.Timeout, float | None]
-_WAIT: ContextVar[Wait | None] = ContextVar("inference_do_wait", default=None)
+T = TypeVar("T")
+
+
+class Patience:
+    """How long a request may take to get a connection, and from there to get the head of its reply.
+
+    aiohttp itself bounds neither the resolution of the host's name nor the wait for the head alone.
+    """
+
+    def __init__(self, connect: float | None, head: float | None) -> None:
+        self._connect, self._head = connect, head
+        self._timer: asyncio.Timeout | None = None
+        self.is_connected = False
+
+    async def during(self, request: Awaitable[T]) -> T:
+        """Wait for a request.
+
+        Raises:
+            TimeoutError: It took too long; `is_connected` tells for what.
+        """
+        token = _PATIENCE.set(self)
+        try:
+            async with asyncio.timeout(self._connect) as self._timer:
+                return await request
+        finally:
+            _PATIENCE.reset(token)
+
+    def connected(self) -> None:
+        """Note that the request has its connection."""
+        self.is_connected = True
+        if self._timer is not None:
+            now = asyncio.get_running_loop().time()
+            self._timer.reschedule(None if self._head is None else now + self._head)
+
+
+_PATIENCE: ContextVar[Patience | None] = ContextVar("inference_do_patience", default=None)
 
 
 class LoopClient(httpx.AsyncClient):
@@ -26,15 +59,6 @@ class LoopClient(httpx.AsyncClient):
         self.places = asyncio.Semaphore(limits.max_connections or 1)
         super().__init__(limits=limits, **options)
 
-    @contextmanager
-    def on_connected(self, wait: asyncio.Timeout, seconds: float | None) -> Iterator[None]:
-        """Let `wait` end that many seconds after the request has a connection."""
-        token = _WAIT.set((wait, seconds))
-        try:
-            yield
-        finally:
-            _WAIT.reset(token)
-
     def _init_transport(self, *_: Any, transport: Any = None, **options: Any) -> httpx.AsyncBaseTransport:
         del transport  # there is none: this class is here to make it
         return _transport(**options)
@@ -46,8 +70,8 @@ class LoopClient(httpx.AsyncClient):
 class _Connector(aiohttp.TCPConnector):
     async def connect(self, *args: Any, **options: Any) -> Any:
         connection = await super().connect(*args, **options)
-        if (wait := _WAIT.get()) is not None and wait[1] is not None:
-            wait[0].reschedule(asyncio.get_running_loop().time() + wait[1])
+        if (patience := _PATIENCE.get()) is not None:
+            patience.connected()
         return connection
 
 

@@ -39,6 +39,7 @@ BODY_LIMIT = 64 * 1024 * 1024
 ERROR_BODY_LIMIT = 64 * 1024
 DRAIN_LIMIT = 64 * 1024
 DRAIN_SECONDS = 0.1
+PEEK_LIMIT = 64 * 1024
 SSE_FIELDS = (b"", b"data", b"event", b"id", b"retry")
 
 Step = Generator[Any, Any, T]
@@ -257,12 +258,13 @@ class _Stream:
 
     def _peek(self, started: float, *, says_so: bool) -> Step[bytes]:
         """Read until it is clear that this is an event stream, and return what was read."""
-        seen = b""
-        while (verdict := is_event_stream(seen, says_so=says_so)) is None:
+        seen, size = b"", 0
+        while (verdict := is_event_stream(seen, says_so=says_so)) is None and size < PEEK_LIMIT:
             data = yield from self._read_first(started)
             if not data:
                 break
-            seen += data
+            size += len(data)
+            seen = (seen + data).lstrip()  # blank lines before the first event mean nothing
         if verdict is False or (not verdict and not says_so and seen):
             rest = yield from _read_body(self._call, BODY_LIMIT, cut=True)
             raise self._not_a_stream(seen + rest)

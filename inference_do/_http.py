@@ -16,26 +16,30 @@ import inspect
 import os
 import socket
 import ssl
+import sys
 import weakref
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpcore
 import httpx
 
 from ._call import Disconnected, Head, Send, TimedOut
 from .config import Config
-from .errors import ConfigError, InferenceError, Phase
+from .errors import ConfigError, Phase
 
 if TYPE_CHECKING:
     from ._aiohttp import LoopClient
 
+C = TypeVar("C")
+
 MAX_CONNECTIONS = 1000
 MAX_IDLE_CONNECTIONS = 20  # httpcore looks at every idle connection on every call
 IDLE_SECONDS = 60.0
+RETIRE_SECONDS = 0.5
 SLICE = 4096  # bytes given to the decompressor at once, so that a bomb is noticed before it has gone off
 
 
@@ -80,7 +84,7 @@ class SyncHTTP:
             return self._given
         process = os.getpid()
         if (client := self._clients.get(process)) is None:
-            made = _Client(verify=_verify(self._config.base_url), limits=_limits(), timeout=None)
+            made = _built(_Client, self._config.base_url)
             client = self._clients.setdefault(process, made)  # atomic: of two threads, one wins
             if client is not made:
                 made.close()
@@ -116,14 +120,13 @@ class SyncExchange:
     def send(self, command: Send) -> Head:
         """Send the request and return the reply's head."""
         self._timeouts = _timeouts(command)
+        client = self._http.client()
+        request = self._request.build(client, self._config, self._timeouts, owned=self._owned)
+        handled = sys.exception()
         try:
-            client = self._http.client()
-            request = self._request.build(client, self._config, self._timeouts, owned=self._owned)
             response = client.send(request, stream=True, follow_redirects=False)
-        except InferenceError:
-            raise
         except Exception as error:  # noqa: BLE001  nothing foreign may pass
-            fault = _fault(error)
+            fault = _fault(error, handled)
         else:
             return self._begin(response)
         raise fault
@@ -147,12 +150,13 @@ class SyncExchange:
             self._patient.patience = timeout
         else:
             self._timeouts["read"] = timeout  # another library's stream looks at it once, before its first read
+        handled = sys.exception()
         try:
             for chunk in self._chunks:
                 if chunk:
                     return chunk
         except Exception as error:  # noqa: BLE001  nothing foreign may pass
-            fault = _fault(error)
+            fault = _fault(error, handled)
         else:
             self._chunks = None
             return b""
@@ -235,6 +239,7 @@ class AsyncHTTP:
         self._given = _check_given(client, is_async=True)
         self._lives: dict[asyncio.AbstractEventLoop, AsyncGenerator[LoopClient, None]] = {}
         self._clients: dict[asyncio.AbstractEventLoop, LoopClient] = {}
+        weakref.finalize(self, _retire, self._lives).atexit = False
 
     @property
     def given(self) -> Any:
@@ -266,11 +271,38 @@ class AsyncHTTP:
             await life.aclose()
 
 
+async def _patiently_sent(sending: Awaitable[Any], command: Send) -> Any:
+    """Wait for a reply's head: so long for the connection, so long after it."""
+    from ._aiohttp import Patience  # noqa: PLC0415  as below
+
+    patience = Patience(command.connect, command.read)
+    try:
+        return await patience.during(sending)
+    except TimeoutError:
+        if patience.is_connected:
+            raise
+    raise TimedOut(phase="connect")
+
+
+def _retire(lives: dict[asyncio.AbstractEventLoop, AsyncGenerator[LoopClient, None]]) -> None:
+    """Close the clients of an owner that is gone.
+
+    It takes a moment, in which a loop that is just ending closes its client by itself, as part of its end.
+    """
+    for loop, life in lives.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(loop.call_later, RETIRE_SECONDS, _close_life, loop, life)
+
+
+def _close_life(loop: asyncio.AbstractEventLoop, life: AsyncGenerator[LoopClient, None]) -> None:
+    loop.create_task(life.aclose())  # type: ignore[arg-type]
+
+
 async def _life(owner: weakref.ref[AsyncHTTP], base_url: str) -> AsyncGenerator[LoopClient, None]:
     """Hold a loop's client; closing the generator, which the loop does when it shuts down, closes the client."""
     from ._aiohttp import LoopClient  # noqa: PLC0415  aiohttp is imported when the first asynchronous call is made
 
-    client = LoopClient(verify=_verify(base_url), limits=_limits(), timeout=None)
+    client = _built(LoopClient, base_url)
     loop = asyncio.get_running_loop()
     try:
         yield client
@@ -293,28 +325,25 @@ class LoopExchange:
 
     async def send(self, command: Send) -> Head:
         """Send the request and return the reply's head."""
-        try:
-            if self._http.given is not None:
-                return self._begin(await self._send_by(self._http.given, command))
-            client = await self._http.client()
+        timeouts = _timeouts(command)
+        given = self._http.given
+        client = await self._http.client() if given is None else given
+        if given is None:
             await self._take_place(client.places, command.pool)
-            response = await self._send_patiently(client, command)
-        except (InferenceError, TimedOut):
+            timeouts = dict.fromkeys(timeouts)  # time is kept here
+        request = self._request.build(client, self._config, timeouts, owned=given is None)
+        sending = client.send(request, stream=True, follow_redirects=False)
+        handled = sys.exception()
+        try:
+            response = await (sending if given is not None else _patiently_sent(sending, command))
+        except TimedOut:
             raise
         except Exception as error:  # noqa: BLE001  nothing foreign may pass
-            fault = _fault(error)
+            fault = _fault(error, handled)
         else:
+            timeouts["read"] = None  # from here on, each read is timed here
             return self._begin(response)
         raise fault
-
-    async def _send_by(self, client: Any, command: Send) -> Any:
-        """Send through a caller's own client, which keeps time by itself until the head has come."""
-        timeouts = _timeouts(command)
-        response = await client.send(
-            self._request.build(client, self._config, timeouts, owned=False), stream=True, follow_redirects=False
-        )
-        timeouts["read"] = None  # from here on, each read is timed here
-        return response
 
     async def _take_place(self, places: asyncio.Semaphore, patience: float | None) -> None:
         if places.locked():
@@ -330,14 +359,6 @@ class LoopExchange:
         await places.acquire()
         self._place = places
 
-    async def _send_patiently(self, client: LoopClient, command: Send) -> Any:
-        """Send, and wait for the head as long as is left after the connection has been made."""
-        timeouts = {**_timeouts(command), "pool": None, "read": None}
-        request = self._request.build(client, self._config, timeouts, owned=True)
-        async with asyncio.timeout(None) as wait:
-            with client.on_connected(wait, command.read):
-                return await client.send(request, stream=True, follow_redirects=False)
-
     def _begin(self, response: Any) -> Head:
         self._response = response
         if "content-encoding" in response.headers:
@@ -351,13 +372,14 @@ class LoopExchange:
         """Return more of the reply's body, nothing at its end."""
         if self._chunks is None:
             return b""
+        handled = sys.exception()
         try:
             async with asyncio.timeout(timeout):
                 async for chunk in self._chunks:
                     if chunk:
                         return chunk
         except Exception as error:  # noqa: BLE001  nothing foreign may pass
-            fault = _fault(error)
+            fault = _fault(error, handled)
         else:
             self._chunks = None
             return b""
@@ -410,10 +432,21 @@ def _verify(base_url: str) -> ssl.SSLContext | bool:
     return _ssl_context() if base_url.startswith("https:") else False
 
 
-def _limits() -> httpx.Limits:
-    return httpx.Limits(
+def _built(kind: Callable[..., C], base_url: str) -> C:
+    """Make a client of our own.
+
+    Raises:
+        ConfigError: The environment names a proxy or certificates that cannot be used.
+    """
+    limits = httpx.Limits(
         max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_IDLE_CONNECTIONS, keepalive_expiry=IDLE_SECONDS
     )
+    try:
+        return kind(verify=_verify(base_url), limits=limits, timeout=None)
+    except (ValueError, OSError, ImportError, httpx.InvalidURL) as error:
+        reason = str(error)
+    message = f"the proxy or certificates that the environment names cannot be used: {reason[:300]}"
+    raise ConfigError(message)
 
 
 def _timeouts(command: Send) -> dict[str, float | None]:
@@ -436,13 +469,13 @@ PASSING = frozenset({"TransportError", "ClientError", "OSError", "EndOfStream", 
 HOPELESS = frozenset({"SSLCertVerificationError", "LocalProtocolError", "UnsupportedProtocol", "InvalidURL"})
 
 
-def _fault(error: Exception) -> Disconnected | TimedOut:
+def _fault(error: Exception, handled: BaseException | None) -> Disconnected | TimedOut:
     """Say in our own words what a library raised: the same words, whichever library it was.
 
     Where aiohttp raised it, its class counts and not the one that httpx-aiohttp made of it, which is often wrong: a
     disconnect becomes a timeout there.
     """
-    chain = _chain(error)
+    chain = _chain(error, handled)
     told_by = next((link for link in chain if type(link).__module__.startswith("aiohttp")), error)
     names = [kind.__name__ for kind in type(told_by).__mro__]
     for name in names:
@@ -454,10 +487,10 @@ def _fault(error: Exception) -> Disconnected | TimedOut:
         return Disconnected(
             f"the request cannot be sent: {' '.join(str(error).split())[:300]}", sent=False, hopeless=True
         )
+    if UNSENT.isdisjoint(names):
+        return Disconnected("the connection to the API broke before the reply was complete", sent=True)
     reason = next((_reason(link) for link in reversed(chain) if isinstance(link, OSError) and link.errno), "")
-    if not UNSENT.isdisjoint(names):
-        return Disconnected(f"no connection to the API{reason}", sent=False)
-    return Disconnected(f"the connection to the API broke before the reply was complete{reason}", sent=True)
+    return Disconnected(f"no connection to the API{reason}", sent=False)
 
 
 def _reason(error: OSError) -> str:
@@ -466,10 +499,11 @@ def _reason(error: OSError) -> str:
     return f": {os.strerror(error.errno or 0)}"
 
 
-def _chain(error: BaseException) -> list[BaseException]:
+def _chain(error: BaseException, handled: BaseException | None) -> list[BaseException]:
+    """Return an exception and what led to it, up to what the caller was already handling when it called us."""
     links: list[BaseException] = []
     link: BaseException | None = error
-    while link is not None and link not in links:
+    while link is not None and link is not handled and link not in links:
         links.append(link)
         link = link.__cause__ or link.__context__
     return links

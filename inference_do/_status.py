@@ -167,6 +167,7 @@ def from_event(data: str, *, attempts: int, request_id: str | None) -> StreamFai
         status=words.status or 0,
         code=words.code,
         type=words.type,
+        like=_kind_of_event(words),
         attempts=attempts,
         request_id=request_id,
     )
@@ -185,6 +186,15 @@ def _kind(status: int, words: Words) -> type[APIStatusError]:
     if status in {402, 403, 429} and OUT_OF_QUOTA.search(words.text):
         return QuotaExceededError
     return BY_STATUS.get(status) or (ServerError if status >= HTTPStatus.INTERNAL_SERVER_ERROR else APIStatusError)
+
+
+def _kind_of_event(words: Words) -> type[APIStatusError] | None:
+    """Return what an error in a stream would have been as a status; its words count more where it names none."""
+    if words.status:
+        return _kind(words.status, words)
+    if OUT_OF_CONTEXT.search(words.text):
+        return ContextLengthError
+    return QuotaExceededError if OUT_OF_QUOTA.search(words.text) else None
 
 
 def _phrase(status: int) -> str:

@@ -54,7 +54,8 @@ class _Core:
             default_headers: Headers of every request.
             default_query: Query parameters of every request.
             http_client: An `httpx.Client` (for `AsyncClient` an `httpx.AsyncClient`) to use as it is; it is never
-                closed here.
+                closed here. Of an `httpx.Client` the wait for each read of a reply is fixed when the first one is made,
+                to what `first_token` leaves for it; `idle` and `total` are then looked at only between reads.
             retry_ambiguous: Whether to send again when the request was written and no answer came: the API may be
                 generating one, which is then billed twice.
             allow_http: Accept a plain http base URL of any host, for a private network.

@@ -132,8 +132,8 @@ class Timeout:
     write: float | None = 60.0
     """For each write of the request."""
     first_token: float | None = 600.0
-    """From a connection to the head of the reply, and again from there to the first event. Reasoning models think first:
-    more than five minutes have been seen."""
+    """From a connection to the head of the reply, and again from there to the first event. Reasoning models think
+    first: more than five minutes have been seen."""
     idle: float | None = 120.0
     """Between two events. Comments that keep a connection alive do not count as events."""
     total: float | None = None

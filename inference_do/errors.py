@@ -197,12 +197,21 @@ class StreamInterrupted(StreamError):  # noqa: N818  named for what happened
     """The stream ended, or its connection broke, before the reply was complete."""
 
 
+Kind = type[APIStatusError]
+
+
 class StreamFailed(StreamError, _Reported):  # noqa: N818  named for what happened
     """The API reported an error inside the stream."""
 
     status: int
     code: str | None
     type: str | None
+    like: Kind | None
+    """The class that the same words would have had as a reply with a status; None if they name no known condition."""
+
+    def __init__(self, message: str = "", *, like: Kind | None = None, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.like = like
 
 
 E_ = TypeVar("E_", bound=InferenceError)
