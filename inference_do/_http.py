@@ -295,7 +295,7 @@ def _retire(lives: dict[asyncio.AbstractEventLoop, AsyncGenerator[LoopClient, No
 
 
 def _close_life(loop: asyncio.AbstractEventLoop, life: AsyncGenerator[LoopClient, None]) -> None:
-    loop.create_task(life.aclose())  # type: ignore[arg-type]
+    loop.create_task(life.aclose())
 
 
 async def _life(owner: weakref.ref[AsyncHTTP], base_url: str) -> AsyncGenerator[LoopClient, None]:

@@ -1,0 +1,101 @@
+"""The public API as a user types it: mypy --strict must agree with every line. Nothing here is run."""
+
+from __future__ import annotations
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import Runnable
+from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.llms.function_calling import FunctionCallingLLM
+from pydantic import BaseModel, SecretStr
+
+from inference_do import (
+    APIStatusError,
+    APITimeoutError,
+    AsyncClient,
+    ChatCompletion,
+    Client,
+    EmbeddingResponse,
+    InferenceError,
+    Model,
+    ModelInfo,
+    StreamError,
+    Timeout,
+    Usage,
+    model_info,
+)
+from inference_do.emulator import Emulator
+from inference_do.emulator.faults import Status
+from langchain_do import ChatDigitalOcean, DigitalOceanEmbeddings, register
+from llamaindex_do import DigitalOcean, DigitalOceanEmbedding
+
+MESSAGES = [{"role": "user", "content": "Hello!"}]
+
+
+def client() -> None:
+    """The client in threads."""
+    with Client("key", base_url="https://example.com/v1", timeout=30, max_retries=0) as one:
+        completion: ChatCompletion = one.chat(model="m", messages=MESSAGES, temperature=0.5, max_tokens=10)
+        text: str | None = completion.choices[0].message.content
+        usage: Usage | None = completion.usage
+        names: list[str] = [call.function.name for call in completion.choices[0].message.tool_calls]
+        with one.stream(model="m", messages=MESSAGES, timeout=Timeout(idle=5)) as stream:
+            for chunk in stream:
+                part: str | None = chunk.choices[0].delta.content
+                print(part, chunk.usage and chunk.usage.total_tokens, chunk.id)
+            whole: ChatCompletion = stream.completion()
+        vectors: EmbeddingResponse = one.embed(model="m", input=["a", "b"])
+        vector: list[float] = vectors.data[0].embedding
+        models: list[Model] = one.models()
+        info: ModelInfo = model_info("m")
+    print(text, usage, names, whole, vector, models, info.context_window, completion.request_id)
+
+
+async def async_client() -> None:
+    """The client in event loops."""
+    async with AsyncClient(lambda: SecretStr("key"), default_headers={"X-A": "1"}) as one:
+        completion: ChatCompletion = await one.chat(model="m", messages=MESSAGES)
+        async with one.stream(model="m", messages=MESSAGES) as stream:
+            async for chunk in stream:
+                print(chunk.text, chunk.choices[0].finish_reason)
+        models: list[Model] = await one.models()
+    print(completion.text, models)
+
+
+def errors() -> None:
+    """What can be caught, and what it tells."""
+    try:
+        Client().chat(model="m", messages=MESSAGES)
+    except APITimeoutError as error:
+        print(error.phase, error.attempts)
+    except APIStatusError as error:
+        wait: float | None = error.retry_after
+        print(error.status, error.code, error.type, wait, error.body)
+    except StreamError as error:
+        print(error.partial.text if error.partial else "")
+    except InferenceError as error:
+        print(error.retryable, error.request_id)
+
+
+def emulator() -> None:
+    """The emulator in a test."""
+    with Emulator(faults=[Status(503), None]) as one:
+        print(one.base_url, one.posts, one.connections, one.requests[0].json, one.disconnects)
+
+
+class Order(BaseModel):
+    """An order."""
+
+    number: int
+
+
+def adapters() -> None:
+    """The frameworks' models."""
+    register()
+    chat: BaseChatModel = ChatDigitalOcean(model="m", temperature=0, max_tokens=5, api_key=SecretStr("key"))
+    answer: AIMessage = chat.invoke("Hello!")
+    structured: Runnable[object, object] = chat.with_structured_output(Order)  # type: ignore[assignment]
+    vectors: list[list[float]] = DigitalOceanEmbeddings(model="m").embed_documents(["a"])
+    llm: FunctionCallingLLM = DigitalOcean(model="m", temperature=0, context_window=1000)
+    embedding: BaseEmbedding = DigitalOceanEmbedding(model_name="m")
+    print(answer, structured, vectors, llm.metadata.context_window, embedding.model_name)
