@@ -1,0 +1,38 @@
+"""DigitalOcean's inference API for LlamaIndex: a function-calling LLM and an embedding model.
+
+    from llamaindex_do import DigitalOcean, DigitalOceanEmbedding
+
+Both names are imported when they are first touched: LlamaIndex takes more than a second to import.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .embeddings import DigitalOceanEmbedding
+    from .llm import DigitalOcean
+
+__all__ = ["DigitalOcean", "DigitalOceanEmbedding"]
+
+_HOMES = {"DigitalOcean": "llm", "DigitalOceanEmbedding": "embeddings"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    try:
+        value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "llama_index":
+            raise
+        message = 'llamaindex_do needs LlamaIndex: pip install "inference-do[llamaindex]"'
+        raise ImportError(message) from None
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,211 @@
+"""What the LLM and the embedding model share: settings of the connection, the key's secrecy, the clients.
+
+1. Arguments are understood (`_understood`): old names are translated, unknown ones refused.
+2. The settings are checked, and the key is found, when the object is built; nothing is imported or opened for that.
+3. Each client is made at its first call, and made anew after a copy, a pickle or a changed setting.
+"""
+
+from __future__ import annotations
+
+import difflib
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
+
+from inference_do.config import Config, Timeout
+from inference_do.errors import ConfigError
+
+if TYPE_CHECKING:
+    from inference_do.client import AsyncClient, Client
+
+__all__ = ["Connected"]
+
+NEVER_PICKLED = ("api_key", "http_client", "http_async_client")
+
+
+class Clients:
+    """One component's two clients, each made when it is first asked for."""
+
+    def __init__(self, config: Config, http_client: Any, http_async_client: Any) -> None:
+        self._options: dict[str, Any] = {
+            "api_key": config.secret.reveal,
+            "base_url": config.base_url,
+            "timeout": config.timeout,
+            "max_retries": config.max_retries,
+            "default_headers": config.headers,
+            "default_query": config.query,
+        }
+        self._http_client = http_client
+        self._http_async_client = http_async_client
+        self._lock = threading.Lock()
+        self._sync: Client | None = None
+        self._async: AsyncClient | None = None
+
+    @property
+    def sync(self) -> Client:
+        """The client for threads."""
+        if self._sync is None:
+            from inference_do.client import Client  # noqa: PLC0415  httpx is imported by the first call, not before
+
+            with self._lock:
+                if self._sync is None:
+                    self._sync = Client(**self._options, http_client=self._http_client)
+        return self._sync
+
+    @property
+    def asynchronous(self) -> AsyncClient:
+        """The client for event loops."""
+        if self._async is None:
+            from inference_do.client import AsyncClient  # noqa: PLC0415  as above
+
+            with self._lock:
+                if self._async is None:
+                    self._async = AsyncClient(**self._options, http_client=self._http_async_client)
+        return self._async
+
+    def close(self) -> None:
+        """Close the connections of the threads' client."""
+        if self._sync is not None:
+            self._sync.close()
+
+    async def aclose(self) -> None:
+        """Close both clients' connections, of the second those of the running loop."""
+        self.close()
+        if self._async is not None:
+            await self._async.aclose()
+
+
+class Connected(BaseModel):
+    """A component of LlamaIndex that calls the API."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, hide_input_in_errors=True, protected_namespaces=())
+
+    ALIASES: ClassVar[Mapping[str, str]] = {}
+    """Arguments under the names that earlier packages gave them."""
+
+    api_key: SecretStr | Callable[[], str | SecretStr] | str | None = Field(
+        default=None,
+        exclude=True,
+        repr=False,
+        description="A model access key or personal access token, or a function that returns one. By default the "
+        "first of `inference_do.config.KEY_VARIABLES` that is set. Never printed, serialized or pickled.",
+    )
+    base_url: str | None = Field(
+        default=None, description="By default `DIGITALOCEAN_INFERENCE_BASE_URL`, else DigitalOcean's."
+    )
+    timeout: float | Timeout | None = Field(
+        default=None, description="Seconds for each phase of a call, or an `inference_do.Timeout`."
+    )
+    max_retries: int = Field(default=2, description="Requests sent again after the first, at most.")
+    default_headers: dict[str, str] | None = Field(default=None, repr=False, description="Headers of every request.")
+    default_query: dict[str, Any] | None = Field(
+        default=None, repr=False, description="Query parameters of every request."
+    )
+    http_client: Any = Field(
+        default=None, exclude=True, repr=False, description="An `httpx.Client` to use as it is; never closed here."
+    )
+    http_async_client: Any = Field(
+        default=None, exclude=True, repr=False, description="An `httpx.AsyncClient` to use as it is."
+    )
+
+    _made: Clients | None = PrivateAttr(default=None)
+
+    def __init__(self, **options: Any) -> None:
+        """Check the arguments; nothing is sent.
+
+        Raises:
+            ConfigError: An argument is unknown or cannot be right, or there is no key.
+        """
+        options = self._understood(options)
+        try:
+            super().__init__(**options)
+        except ValidationError as error:
+            raise _refusal(type(self), error) from None
+        self._check()
+
+    def _check(self) -> None:
+        """Refuse settings that cannot be right; the key is found here."""
+        self._made = self._clients_anew()
+
+    @classmethod
+    def _understood(cls, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments that were given, under their present names."""
+        understood: dict[str, Any] = {}
+        for given, value in options.items():
+            name = cls.ALIASES.get(given, given)
+            if value is None or name == "class_name":
+                continue
+            if name not in cls.model_fields:
+                raise ConfigError(_unknown(cls, given))
+            if name in understood:
+                message = f"{cls.__name__}: {given!r} is another name for {name!r}: give one of them"
+                raise ConfigError(message)
+            understood[name] = SecretStr(value) if name == "api_key" and isinstance(value, str) else value
+        return understood
+
+    def _clients_anew(self) -> Clients:
+        config = Config.build(
+            self.api_key,
+            base_url=self.base_url,
+            timeout=self.timeout,
+            max_retries=self.max_retries,
+            default_headers=self.default_headers,
+            default_query=self.default_query,
+        )
+        return Clients(config, self.http_client, self.http_async_client)
+
+    @property
+    def _clients(self) -> Clients:
+        if self._made is None:
+            self._made = self._clients_anew()
+        return self._made
+
+    def close(self) -> None:
+        """Close the connections that threads opened; a later call opens new ones."""
+        if self._made is not None:
+            self._made.close()
+
+    async def aclose(self) -> None:
+        """Close the connections of threads and of the running event loop; a later call opens new ones."""
+        if self._made is not None:
+            await self._made.aclose()
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        plumbing = {name for name, field in type(self).model_fields.items() if field.exclude}
+        for name, value in super().__repr_args__():
+            if name not in plumbing and value not in (None, {}):
+                yield name, value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, SecretStr(value) if name == "api_key" and isinstance(value, str) else value)
+        if name in Connected.model_fields:
+            self._made = None
+
+    def __getstate__(self) -> dict[Any, Any]:
+        bare = self.__copy__()  # LlamaIndex deletes what does not pickle from the object it is given
+        bare.__dict__.update(dict.fromkeys(NEVER_PICKLED))
+        return super(Connected, bare).__getstate__()
+
+    def __copy__(self) -> Self:
+        copy = super().__copy__()
+        copy._made = None  # noqa: SLF001  it is one of us
+        return copy
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        shared = {id(client): client for client in (self.http_client, self.http_async_client)}
+        return super().__deepcopy__({**(memo or {}), **shared, id(self._made): None})
+
+
+def _unknown(cls: type[Connected], name: str) -> str:
+    known = [*cls.model_fields, *cls.ALIASES]
+    close = difflib.get_close_matches(name, known, n=1)
+    mending = f"did you mean {close[0]!r}?" if close else "a field of the API goes into additional_kwargs or extra_body"
+    return f"{cls.__name__} has no argument {name!r}: {mending}"
+
+
+def _refusal(cls: type[Connected], error: ValidationError) -> ConfigError:
+    """Put pydantic's findings into one line, without the values, which may be secret."""
+    found = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors(include_input=False)]
+    return ConfigError(f"{cls.__name__}: {'; '.join(found)}")

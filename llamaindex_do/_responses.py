@@ -1,0 +1,231 @@
+"""The API's answers as LlamaIndex's responses, whole or as they are made.
+
+A response of a stream holds everything up to it: `message` is the whole message so far, `delta` its new text. After
+the last chunk comes one more response, with no new text, that is complete: usage, finish reason, parsed arguments, all
+logprobs. It is the one that LlamaIndex's observers and agents look at, and there is always this one at least.
+
+Where things are: text, thoughts and tool calls in `message.blocks`, in this order; the calls also, as the API gave
+them, in `message.additional_kwargs["tool_calls"]`; counts of tokens, the finish reason and the request's id in
+`response.additional_kwargs`; new thoughts there too, as `thinking_delta`; what the API sent in `raw`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from llama_index.core.base.llms.types import (
+    ChatMessage,
+    ChatResponse,
+    CompletionResponse,
+    LogProb,
+    MessageRole,
+    TextBlock,
+    ThinkingBlock,
+    ToolCallBlock,
+)
+
+from inference_do.accumulate import new_call_id, reasoning_text
+from inference_do.types import ChatCompletion, ChatCompletionChunk, ResponseInfo, Usage
+
+from ._tools import parsed_arguments
+
+__all__ = ["StreamReader", "completion_of", "read_completion"]
+
+ASSISTANT = MessageRole.ASSISTANT
+
+
+def read_completion(completion: ChatCompletion, names: Mapping[str, str]) -> ChatResponse:
+    """Return a whole answer.
+
+    Args:
+        completion: What the API answered; of several choices the first is the message, all are in `raw`.
+        names: Names of tools that were altered for the wire, with what they stand for.
+    """
+    choice = completion.choices[0]
+    message = choice.message
+    calls = [
+        _Call(call.id or new_call_id(), names.get(call.function.name, call.function.name), call.function.arguments)
+        for call in message.tool_calls
+    ]
+    text = message.content if message.content is not None else message.refusal
+    raw = completion.model_dump(exclude_unset=True)
+    if completion.usage is not None:
+        raw["usage"] = _usage_dict(completion.usage)
+    reasoning = reasoning_text({"reasoning_content": message.reasoning_content, "reasoning": message.reasoning})
+    return ChatResponse(
+        message=_message(text, reasoning, calls, whole=True, tokens=_reasoning_tokens(completion.usage)),
+        raw=raw,
+        logprobs=_logprobs(choice.logprobs),
+        additional_kwargs=_facts(choice.finish_reason, completion.usage, completion.response_info, message.refusal),
+    )
+
+
+class StreamReader:
+    """Chunks to responses, each with everything up to it."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._names = names
+        self._text: str | None = None
+        self._refusal = ""
+        self._reasoning = ""
+        self._calls: list[_Call] = []
+        self._logprobs: list[list[LogProb]] = []
+        self._finish: str | None = None
+        self._usage: Mapping[str, Any] | None = None
+        self._raw: dict[str, Any] = {}
+
+    def read(self, chunk: ChatCompletionChunk) -> ChatResponse | None:
+        """Return what a chunk adds, or None if it adds nothing to the message."""
+        raw = self._raw = chunk.raw
+        if usage := raw.get("usage"):
+            self._usage = usage
+        for choice in raw.get("choices") or ():
+            if not choice.get("index"):
+                return self._read_choice(choice, chunk)
+        return None
+
+    def _read_choice(self, choice: dict[str, Any], chunk: ChatCompletionChunk) -> ChatResponse | None:
+        delta = choice.get("delta") or {}
+        if reason := choice.get("finish_reason"):
+            self._finish = reason
+        thought = reasoning_text(delta)
+        text = delta.get("content") or ""
+        if refusal := delta.get("refusal"):
+            self._refusal += refusal
+        logprobs = _logprobs(choice.get("logprobs"))
+        if not (text or thought or logprobs or chunk.tool_fragments):
+            return None
+        if text:
+            self._text = text if self._text is None else self._text + text
+        if thought:
+            self._reasoning += thought
+        if logprobs:
+            self._logprobs += logprobs
+        for fragment in chunk.tool_fragments:
+            if fragment.choice == 0:
+                self._add_fragment(fragment.position, fragment.id, fragment.name, fragment.arguments)
+        return ChatResponse(
+            message=_message(self._text, self._reasoning, self._calls),
+            delta=text,
+            raw=chunk.raw,
+            logprobs=logprobs,
+            additional_kwargs={"thinking_delta": thought} if thought else {},
+        )
+
+    def _add_fragment(self, position: int, call_id: str | None, name: str | None, arguments: str) -> None:
+        if position == len(self._calls):
+            self._calls.append(_Call(call_id or new_call_id(), "", ""))
+        call = self._calls[position]
+        if name:
+            call.wire_name += name
+            call.name = self._names.get(call.wire_name, call.wire_name)
+        call.arguments += arguments
+
+    def end(self, info: ResponseInfo | None) -> ChatResponse:
+        """Return the complete answer.
+
+        Args:
+            info: The HTTP side of the stream.
+        """
+        usage = None if self._usage is None else Usage.model_validate(self._usage)
+        text = self._text if self._text is not None else self._refusal or None
+        raw = dict(self._raw) if usage is None else {**self._raw, "usage": _usage_dict(usage)}
+        return ChatResponse(
+            message=_message(text, self._reasoning, self._calls, whole=True, tokens=_reasoning_tokens(usage)),
+            delta="",
+            raw=raw,
+            logprobs=self._logprobs or None,
+            additional_kwargs=_facts(self._finish, usage, info, self._refusal),
+        )
+
+
+def completion_of(response: ChatResponse) -> CompletionResponse:
+    """Return an answer as the completion of a prompt."""
+    return CompletionResponse(
+        text=response.message.content or "",
+        additional_kwargs={**response.message.additional_kwargs, **response.additional_kwargs},
+        raw=response.raw,
+        logprobs=response.logprobs,
+        delta=response.delta,
+    )
+
+
+class _Call:
+    """A tool call as far as it has come."""
+
+    __slots__ = ("arguments", "id", "name", "wire_name")
+
+    def __init__(self, call_id: str, name: str, arguments: str) -> None:
+        self.id = call_id
+        self.name = name
+        self.wire_name = name
+        self.arguments = arguments
+
+    def block(self, *, whole: bool) -> ToolCallBlock:
+        kwargs = parsed_arguments(self.arguments) if whole else self.arguments
+        return ToolCallBlock(tool_call_id=self.id, tool_name=self.name, tool_kwargs=kwargs)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"id": self.id, "type": "function", "function": {"name": self.name, "arguments": self.arguments}}
+
+
+def _message(
+    text: str | None, reasoning: str, calls: list[_Call], *, whole: bool = False, tokens: int | None = None
+) -> ChatMessage:
+    """Make a message that shares nothing with those before it."""
+    blocks: list[Any] = []
+    if reasoning:
+        blocks.append(ThinkingBlock(content=reasoning, num_tokens=tokens))
+    if text or not (calls or reasoning):
+        blocks.append(TextBlock(text=text or ""))
+    if not calls:
+        return ChatMessage(role=ASSISTANT, blocks=blocks)
+    blocks += [call.block(whole=whole) for call in calls]
+    return ChatMessage(
+        role=ASSISTANT, blocks=blocks, additional_kwargs={"tool_calls": [call.as_dict() for call in calls]}
+    )
+
+
+def _facts(
+    finish_reason: str | None, usage: Usage | None, info: ResponseInfo | None, refusal: str | None
+) -> dict[str, Any]:
+    """Return what is known of an answer besides the message: plain values, which every store can keep."""
+    facts: dict[str, Any] = {"finish_reason": finish_reason}
+    if usage is not None:
+        facts["prompt_tokens"] = usage.prompt_tokens
+        facts["completion_tokens"] = usage.completion_tokens
+        facts["total_tokens"] = usage.total_tokens or usage.input_tokens + usage.output_tokens
+        if usage.cached_tokens:
+            facts["cached_tokens"] = usage.cached_tokens
+        if usage.reasoning_tokens:
+            facts["reasoning_tokens"] = usage.reasoning_tokens
+    if info is not None and info.request_id:
+        facts["request_id"] = info.request_id
+    if refusal:
+        facts["refusal"] = refusal
+    return facts
+
+
+def _usage_dict(usage: Usage) -> dict[str, Any]:
+    """Return the API's own usage, in which the counts that LlamaIndex adds up are numbers even where they were null."""
+    counts = {name: getattr(usage, name) for name in ("prompt_tokens", "completion_tokens", "total_tokens")}
+    return {**usage.model_dump(exclude_unset=True), **counts}
+
+
+def _reasoning_tokens(usage: Usage | None) -> int | None:
+    return (usage.reasoning_tokens or None) if usage is not None else None
+
+
+def _logprobs(logprobs: Mapping[str, Any] | None) -> list[list[LogProb]] | None:
+    """Return, for each token, the one that was chosen and then the others that were likely."""
+    tokens = (logprobs or {}).get("content") or (logprobs or {}).get("refusal")
+    return [_candidates(token) for token in tokens] if tokens else None
+
+
+def _candidates(token: Mapping[str, Any]) -> list[LogProb]:
+    others = [item for item in token.get("top_logprobs") or () if item.get("token") != token.get("token")]
+    return [
+        LogProb(token=item.get("token") or "", logprob=item.get("logprob") or 0.0, bytes=item.get("bytes") or [])
+        for item in (token, *others)
+    ]

@@ -1,0 +1,233 @@
+"""Structured output: an object of a pydantic class instead of text.
+
+LlamaIndex's own way is function calling; it leaves the choice of the tool to the model while streaming, and forgets
+`system_prompt` in asynchronous code. So the way is chosen and walked here, alike for all four methods:
+
+1. The model is asked natively (`response_format` with a JSON schema) where it is known to take one, else by a forced
+   call of a tool with the class's schema. LlamaIndex asks in words, if `pydantic_program_mode` says so or the model
+   takes no tools.
+2. What comes is read as far as it goes while it is streamed, and validated once it is complete. A failure is a
+   `ValueError`, as LlamaIndex's fallbacks expect (pydantic's `ValidationError` is one).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import aclosing, closing
+from typing import Any, Generic, TypeVar
+
+from llama_index.core.base.llms.types import (
+    ChatMessage,
+    ChatResponse,
+    ChatResponseAsyncGen,
+    ChatResponseGen,
+    ToolCallBlock,
+)
+from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined]  # it is documented there
+from llama_index.core.instrumentation.events.llm import (
+    LLMStructuredPredictEndEvent,
+    LLMStructuredPredictStartEvent,
+)
+from llama_index.core.llms.function_calling import FunctionCallingLLM
+from llama_index.core.program.utils import create_flexible_model
+from llama_index.core.prompts import BasePromptTemplate
+from llama_index.core.types import PydanticProgramMode
+from pydantic import BaseModel, ValidationError
+
+from inference_do.models import model_info
+
+from ._schema import response_format, schema_name
+from ._tools import partial_object
+
+__all__ = ["StructuredPrediction"]
+
+M = TypeVar("M", bound=BaseModel)
+
+FENCED = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL)
+OWN_ARGUMENTS = ("tool_choice", "tool_required", "allow_parallel_tool_calls")
+"""Arguments of LlamaIndex's programs, which this module decides itself."""
+
+dispatcher = get_dispatcher(__name__)
+
+
+class StructuredPrediction(FunctionCallingLLM):
+    """An LLM that predicts objects."""
+
+    def structured_predict(
+        self,
+        output_cls: type[M],
+        prompt: BasePromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> M:
+        """Return an object of `output_cls` that the model makes from a prompt.
+
+        Args:
+            output_cls: A pydantic class.
+            prompt: The prompt's template.
+            llm_kwargs: Settings for this call, as `chat` takes them.
+            **prompt_args: Values for the template.
+
+        Raises:
+            ValueError: The model's answer is no such object.
+        """
+        way = self._way_to(output_cls, llm_kwargs)
+        if way is None:
+            return super().structured_predict(output_cls, prompt, dict(llm_kwargs or {}), **prompt_args)  # type: ignore[no-any-return]
+        _report_start(output_cls, prompt, prompt_args)
+        return _reported(way.read(self.chat(self._messages_of(prompt, prompt_args), **way.arguments)))
+
+    async def astructured_predict(
+        self,
+        output_cls: type[M],
+        prompt: BasePromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> M:
+        """Return an object of `output_cls` that the model makes from a prompt; see `structured_predict`."""
+        way = self._way_to(output_cls, llm_kwargs)
+        if way is None:
+            kwargs = dict(llm_kwargs or {})
+            return await super().astructured_predict(output_cls, prompt, kwargs, **prompt_args)  # type: ignore[no-any-return]
+        _report_start(output_cls, prompt, prompt_args)
+        return _reported(way.read(await self.achat(self._messages_of(prompt, prompt_args), **way.arguments)))
+
+    def _structured_stream_call(
+        self,
+        output_cls: type[M],
+        prompt: BasePromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> Generator[Any, None, None]:
+        way = self._way_to(output_cls, llm_kwargs)
+        if way is None:
+            kwargs = dict(llm_kwargs or {})
+            return super()._structured_stream_call(output_cls, prompt, kwargs, **prompt_args)  # type: ignore[arg-type]
+        return _objects(self.stream_chat(self._messages_of(prompt, prompt_args), **way.arguments), way)
+
+    async def _structured_astream_call(
+        self,
+        output_cls: type[M],
+        prompt: BasePromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> AsyncGenerator[Any, None]:
+        way = self._way_to(output_cls, llm_kwargs)
+        if way is None:
+            kwargs = dict(llm_kwargs or {})
+            return await super()._structured_astream_call(output_cls, prompt, kwargs, **prompt_args)  # type: ignore[arg-type]
+        return _aobjects(await self.astream_chat(self._messages_of(prompt, prompt_args), **way.arguments), way)
+
+    def _way_to(self, output_cls: type[M], llm_kwargs: dict[str, Any] | None) -> _Way[M] | None:
+        """Choose how the model is asked; None leaves it to LlamaIndex."""
+        kwargs = {name: value for name, value in (llm_kwargs or {}).items() if name not in OWN_ARGUMENTS}
+        metadata = self.metadata
+        model = kwargs.get("model") or metadata.model_name
+        match self.pydantic_program_mode:
+            case PydanticProgramMode.DEFAULT if model_info(model).structured_output:
+                return _NativeSchema(output_cls, kwargs)
+            case PydanticProgramMode.FUNCTION:
+                return _ForcedCall(output_cls, kwargs)
+            case PydanticProgramMode.DEFAULT if metadata.is_function_calling_model:
+                return _ForcedCall(output_cls, kwargs)
+            case _:
+                return None
+
+    def _messages_of(self, prompt: BasePromptTemplate, prompt_args: Mapping[str, Any]) -> list[ChatMessage]:
+        return self._extend_messages(prompt.format_messages(llm=self, **prompt_args))
+
+
+class _Way(Generic[M]):
+    """How a model is asked for an object, and where the object is in its answer."""
+
+    def __init__(self, output_cls: type[M], arguments: dict[str, Any]) -> None:
+        self.output_cls = output_cls
+        self.arguments = arguments
+        self._partial_cls: type[BaseModel] | None = None
+
+    def found(self, message: ChatMessage) -> str | dict[str, Any]:
+        """Return the object of an answer as JSON or parsed, empty if it has none."""
+        return message.content or ""
+
+    def read(self, response: ChatResponse) -> M:
+        """Return the object of a complete answer.
+
+        Raises:
+            ValueError: There is none, or it does not fit the class.
+        """
+        found = self.found(response.message)
+        if isinstance(found, dict):
+            return self.output_cls.model_validate(found)
+        if not found.strip():
+            reason = response.additional_kwargs.get("finish_reason")
+            message = f"the model gave no {self.output_cls.__name__} (finish reason {reason!r})"
+            raise ValueError(message)
+        fenced = FENCED.search(found) if "```" in found else None
+        return self.output_cls.model_validate_json(fenced[1] if fenced else found)
+
+    def read_partly(self, response: ChatResponse) -> BaseModel | None:
+        """Return what has come of the object: of the class if it is valid already, else one with the same fields."""
+        found = self.found(response.message)
+        fields = found if isinstance(found, dict) else partial_object(found)
+        if not fields:
+            return None
+        try:
+            return self.output_cls.model_validate(fields)
+        except ValidationError:
+            self._partial_cls = self._partial_cls or create_flexible_model(self.output_cls)
+            return self._partial_cls.model_validate(fields)
+
+
+class _NativeSchema(_Way[M]):
+    """The API's own: the answer's text is the object."""
+
+    def __init__(self, output_cls: type[M], kwargs: dict[str, Any]) -> None:
+        super().__init__(output_cls, {**kwargs, "response_format": response_format(output_cls)})
+
+
+class _ForcedCall(_Way[M]):
+    """A tool that takes the object, which the model has to call."""
+
+    def __init__(self, output_cls: type[M], kwargs: dict[str, Any]) -> None:
+        schema = output_cls.model_json_schema()
+        parameters = {name: value for name, value in schema.items() if name not in {"title", "description"}}
+        function = {"name": schema_name(output_cls), "parameters": parameters}
+        if "description" in schema:
+            function["description"] = schema["description"]
+        tools = [{"type": "function", "function": function}]
+        super().__init__(
+            output_cls, {**kwargs, "tools": tools, "tool_choice": "required", "parallel_tool_calls": False}
+        )
+
+    def found(self, message: ChatMessage) -> str | dict[str, Any]:
+        call = next((block for block in message.blocks if isinstance(block, ToolCallBlock)), None)
+        return super().found(message) if call is None else call.tool_kwargs
+
+
+def _objects(responses: ChatResponseGen, way: _Way[M]) -> Generator[Any, None, None]:
+    with closing(responses):
+        for response in responses:
+            if (found := _streamed(response, way)) is not None:
+                yield found
+
+
+async def _aobjects(responses: ChatResponseAsyncGen, way: _Way[M]) -> AsyncGenerator[Any, None]:
+    async with aclosing(responses):
+        async for response in responses:
+            if (found := _streamed(response, way)) is not None:
+                yield found
+
+
+def _streamed(response: ChatResponse, way: _Way[M]) -> BaseModel | None:
+    is_complete = "finish_reason" in response.additional_kwargs
+    return way.read(response) if is_complete else way.read_partly(response)
+
+
+def _report_start(output_cls: type[BaseModel], prompt: BasePromptTemplate, prompt_args: dict[str, Any]) -> None:
+    dispatcher.event(LLMStructuredPredictStartEvent(output_cls=output_cls, template=prompt, template_args=prompt_args))
+
+
+def _reported(output: M) -> M:
+    dispatcher.event(LLMStructuredPredictEndEvent(output=output))
+    return output

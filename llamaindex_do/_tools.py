@@ -1,0 +1,160 @@
+"""Tools on their way out, tool calls on their way in.
+
+The API takes function names of letters, digits, `_` and `-`, at most 64 of them; LlamaIndex finds a tool by its own
+name. So a name that had to be altered is altered back in the answer: `ToolSpec` carries it through a request.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from llama_index.core.base.llms.types import ChatResponse, ToolCallBlock
+from llama_index.core.llms.llm import ToolSelection
+from pydantic_core import from_json
+
+from inference_do.errors import ConfigError
+
+if TYPE_CHECKING:
+    from llama_index.core.tools.types import BaseTool
+
+__all__ = [
+    "ToolSpec",
+    "check_names",
+    "chosen_tool",
+    "keep_one_call",
+    "parsed_arguments",
+    "selections",
+    "tool_spec",
+    "wire_name",
+]
+
+LONGEST_NAME = 64
+logger = logging.getLogger("llamaindex_do")
+
+
+class ToolSpec(dict[str, Any]):
+    """A tool as the API takes it, which remembers what LlamaIndex calls it."""
+
+    tool_name: str
+
+
+def wire_name(name: str) -> str:
+    """Return a tool's name as the API takes it."""
+    return re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:LONGEST_NAME]
+
+
+def tool_spec(tool: BaseTool | dict[str, Any]) -> dict[str, Any]:
+    """Describe a tool of LlamaIndex to the API; a dict is already such a description."""
+    if isinstance(tool, dict):
+        return tool
+    name = tool.metadata.get_name()
+    function: dict[str, Any] = {"name": wire_name(name), "parameters": tool.metadata.get_parameters_dict()}
+    if tool.metadata.description:
+        function["description"] = tool.metadata.description
+    spec = ToolSpec(type="function", function=function)
+    spec.tool_name = name
+    return spec
+
+
+def check_names(specs: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """Return the names that were altered for the wire, with what they stand for.
+
+    Raises:
+        ConfigError: Two tools would have the same name.
+    """
+    altered: dict[str, str] = {}
+    owners: dict[str, str] = {}
+    for spec in specs:
+        name = (spec.get("function") or {}).get("name")
+        if name is None:
+            continue  # one of the API's own tools
+        own = spec.tool_name if isinstance(spec, ToolSpec) else name
+        if name in owners:
+            message = f"the tools {owners[name]!r} and {own!r} would both be called {name!r}: rename one of them"
+            raise ConfigError(message)
+        owners[name] = own
+        if own != name:
+            altered[name] = own
+    return altered
+
+
+def chosen_tool(choice: str | dict[str, Any] | None, *, required: bool) -> str | dict[str, Any]:
+    """Return the API's `tool_choice` for LlamaIndex's: a mode, a tool's name, the API's own form, or None."""
+    match choice:
+        case None:
+            return "required" if required else "auto"
+        case "any":
+            return "required"
+        case "auto" | "none" | "required" | dict():
+            return choice
+        case _:
+            return {"type": "function", "function": {"name": wire_name(choice)}}
+
+
+def parsed_arguments(arguments: str) -> dict[str, Any] | str:
+    """Parse a call's arguments; what is not the JSON of an object stays text."""
+    if not arguments.strip():
+        return {}
+    try:
+        value = json.loads(arguments)
+    except (ValueError, RecursionError):
+        return arguments
+    return value if isinstance(value, dict) else arguments
+
+
+def selections(response: ChatResponse, *, error_on_no_tool_call: bool) -> list[ToolSelection]:
+    """Return the tool calls of an answer, or of what has been streamed of it.
+
+    Arguments that are still being streamed are read as far as they go. In a finished answer broken arguments are none
+    at all: half of them would call the tool with something that the model did not mean.
+
+    Raises:
+        ValueError: There is no call, and that was to be an error.
+    """
+    calls = [block for block in response.message.blocks if isinstance(block, ToolCallBlock)]
+    if not calls and error_on_no_tool_call:
+        message = f"expected at least one tool call, but the model answered: {response.message.content!r}"
+        raise ValueError(message)
+    finished = "finish_reason" in response.additional_kwargs
+    return [
+        ToolSelection(
+            tool_id=call.tool_call_id or "",
+            tool_name=call.tool_name,
+            tool_kwargs=_arguments(call, finished=finished),
+        )
+        for call in calls
+    ]
+
+
+def _arguments(call: ToolCallBlock, *, finished: bool) -> dict[str, Any]:
+    if isinstance(call.tool_kwargs, dict):
+        return dict(call.tool_kwargs)
+    if finished:
+        logger.warning("the model's arguments for the tool %r are not a JSON object", call.tool_name)
+        return {}
+    return partial_object(call.tool_kwargs)
+
+
+def partial_object(text: str) -> dict[str, Any]:
+    """Read the beginning of a JSON object as far as it goes."""
+    try:
+        value = from_json(text, allow_partial="trailing-strings")
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def keep_one_call(response: ChatResponse) -> None:
+    """Take all tool calls but the first off an answer, where the caller can carry out only one."""
+    calls: Sequence[ToolCallBlock] = [b for b in response.message.blocks if isinstance(b, ToolCallBlock)]
+    if len(calls) < 2:  # noqa: PLR2004
+        return
+    logger.warning("the model made %d tool calls where only one was allowed: the first is kept", len(calls))
+    dropped = {id(call) for call in calls[1:]}
+    message = response.message
+    message.blocks = [block for block in message.blocks if id(block) not in dropped]
+    message.additional_kwargs["tool_calls"] = message.additional_kwargs["tool_calls"][:1]

@@ -1,0 +1,73 @@
+"""`DigitalOceanEmbedding`: one request for each batch, sync and async.
+
+LlamaIndex cuts texts into batches of `embed_batch_size` and runs up to `num_workers` of them at once in async code;
+the client puts the vectors in the order of the texts and refuses an answer that has not one for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from llama_index.core.base.embeddings.base import BaseEmbedding, Embedding
+from pydantic import Field
+
+from inference_do.types import EmbeddingResponse
+
+from ._connection import Connected
+
+__all__ = ["DigitalOceanEmbedding"]
+
+
+class DigitalOceanEmbedding(Connected, BaseEmbedding):
+    """An embedding model of DigitalOcean's inference API.
+
+    Raises:
+        ConfigError: An argument is unknown or cannot be right, or there is no key.
+    """
+
+    ALIASES: ClassVar[Mapping[str, str]] = {
+        "model": "model_name",
+        "model_access_key": "api_key",
+        "request_timeout": "timeout",
+    }
+
+    model_name: str = Field(description="An embedding model's id.")
+    embed_batch_size: int = Field(default=64, gt=0, le=2048, description="Texts in one request.")
+    num_workers: int | None = Field(default=8, gt=0, description="Requests at once in asynchronous code.")
+    encoding_format: Literal["float", "base64"] | None = Field(
+        default=None, description="How vectors travel; base64 is a third of the size and exact."
+    )
+    user: str | None = None
+    additional_kwargs: dict[str, Any] = Field(default_factory=dict, description="Further fields of every request.")
+
+    @classmethod
+    def class_name(cls) -> str:
+        """Return the name that serialized objects are known by."""
+        return "DigitalOcean_Embedding"
+
+    def _request(self, texts: list[str]) -> dict[str, Any]:
+        given = {"encoding_format": self.encoding_format, "user": self.user, **self.additional_kwargs}
+        return {"model": self.model_name, "input": texts, **given}
+
+    def _get_text_embeddings(self, texts: list[str]) -> list[Embedding]:
+        return _vectors(self._clients.sync.embed(**self._request(texts))) if texts else []
+
+    async def _aget_text_embeddings(self, texts: list[str]) -> list[Embedding]:
+        return _vectors(await self._clients.asynchronous.embed(**self._request(texts))) if texts else []
+
+    def _get_text_embedding(self, text: str) -> Embedding:
+        return self._get_text_embeddings([text])[0]
+
+    async def _aget_text_embedding(self, text: str) -> Embedding:
+        return (await self._aget_text_embeddings([text]))[0]
+
+    def _get_query_embedding(self, query: str) -> Embedding:
+        return self._get_text_embedding(query)
+
+    async def _aget_query_embedding(self, query: str) -> Embedding:
+        return await self._aget_text_embedding(query)
+
+
+def _vectors(response: EmbeddingResponse) -> list[Embedding]:
+    return [item.embedding for item in response.data]

@@ -1,0 +1,331 @@
+"""`DigitalOcean`: LlamaIndex's function-calling LLM over the shared client.
+
+Every call takes the same road: `_request` merges settings and arguments (`_params.py`) and translates the messages
+(`_messages.py`), the client does the rest, `_responses.py` translates the answer. The sync and the async half differ in
+`await`. The decorators of LlamaIndex, which report one event a call, stand on the eight public methods only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from contextlib import aclosing, closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from llama_index.core.base.llms.types import (
+    ChatMessage,
+    ChatResponse,
+    ChatResponseAsyncGen,
+    ChatResponseGen,
+    CompletionResponse,
+    CompletionResponseAsyncGen,
+    CompletionResponseGen,
+    LLMMetadata,
+    MessageRole,
+)
+from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
+from pydantic import BaseModel, Field, field_validator
+from typing_extensions import override
+
+from inference_do.models import ModelInfo, model_info
+
+from ._connection import Connected
+from ._messages import to_wire
+from ._params import WIRE_FIELDS, check_limits, request_params
+from ._responses import StreamReader, completion_of, read_completion
+from ._schema import response_format
+from ._structured import StructuredPrediction
+from ._tools import check_names, chosen_tool, keep_one_call, selections, tool_spec
+
+if TYPE_CHECKING:
+    from llama_index.core.llms.llm import ToolSelection
+    from llama_index.core.tools.types import BaseTool
+
+    from inference_do.client import AsyncStream, Stream
+
+__all__ = ["DigitalOcean"]
+
+DEFAULT_CONTEXT_WINDOW = 32_768
+"""Tokens that an unknown model is taken to read: the least that any current chat model of DigitalOcean does."""
+
+DEFAULT_NUM_OUTPUT = 256
+"""Tokens that LlamaIndex leaves free for an answer when nothing else is said: its own default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call of the client, and the tools' names that were altered for it."""
+
+    params: dict[str, Any]
+    names: Mapping[str, str]
+
+
+class DigitalOcean(Connected, StructuredPrediction):
+    """A chat model of DigitalOcean's inference API.
+
+    Settings are the API's own fields under its own names; one that is not given is not sent. Each call takes the same
+    names as keyword arguments, which win over the settings, besides `tools`, `tool_choice`, any other field of the
+    API, and `extra_headers`, `extra_query`, `extra_body`, `timeout`, `max_retries`.
+
+    Raises:
+        ConfigError: An argument is unknown or cannot be right, or there is no key.
+    """
+
+    ALIASES: ClassVar[Mapping[str, str]] = {
+        "model_access_key": "api_key",
+        "model_name": "model",
+        "request_timeout": "timeout",
+    }
+
+    model: str = Field(description="A model's id, `router:NAME`, or what a dedicated endpoint calls its model.")
+    temperature: float | None = Field(default=None, description="0 to 2.")
+    max_tokens: int | None = Field(
+        default=None, description="Most tokens of an answer; another name for `max_completion_tokens`, which is sent."
+    )
+    max_completion_tokens: int | None = Field(default=None, description="Most tokens of an answer, thoughts included.")
+    top_p: float | None = Field(default=None, description="0 to 1.")
+    stop: str | list[str] | None = Field(default=None, description="Up to 4 strings that end an answer.")
+    seed: int | None = None
+    n: int | None = Field(default=None, description="Answers to a request; the first is the message, all are in `raw`.")
+    logprobs: bool | None = None
+    top_logprobs: int | None = Field(default=None, description="0 to 20; needs `logprobs`.")
+    logit_bias: dict[str | int, float] | None = Field(default=None, description="Token id to bias, -100 to 100.")
+    frequency_penalty: float | None = Field(default=None, description="-2 to 2.")
+    presence_penalty: float | None = Field(default=None, description="-2 to 2.")
+    reasoning_effort: str | None = Field(default=None, description="`none`, `low`, `medium`, `high`, `max`, …")
+    reasoning: dict[str, Any] | None = Field(default=None, description="`effort` and `max_tokens` of the thoughts.")
+    parallel_tool_calls: bool | None = Field(
+        default=None, description="False forbids several tool calls in one answer, also to agents."
+    )
+    response_format: dict[str, Any] | None = Field(
+        default=None, description="The API's `response_format`, or a pydantic class for an object of it."
+    )
+    user: str | None = None
+    service_tier: str | None = None
+    prompt_cache_retention: str | None = Field(default=None, description="`in_memory` or `24h`, for OpenAI's models.")
+    model_affinity: str | None = Field(
+        default=None, description="Sent as `X-Model-Affinity`: keeps a router on one model, so that its cache can hit."
+    )
+    extra_body: dict[str, Any] | None = Field(default=None, description="Further fields of requests, sent as they are.")
+    additional_kwargs: dict[str, Any] = Field(
+        default_factory=dict, description="Further arguments of every call, as a call would be given them."
+    )
+    context_window: int | None = Field(
+        default=None, description="Tokens that the model reads and writes; by default what is known of the model."
+    )
+    num_output: int | None = Field(
+        default=None,
+        description="Tokens that prompts leave free for the answer. By default `max_tokens`, but at most a quarter of "
+        "the context window, or 256.",
+    )
+    is_function_calling_model: bool | None = Field(
+        default=None, description="By default what is known of the model; True if nothing is."
+    )
+
+    @field_validator("response_format", mode="before")
+    @classmethod
+    def _read_response_format(cls, value: Any) -> Any:
+        return response_format(value) if isinstance(value, type) and issubclass(value, BaseModel) else value
+
+    def _check(self) -> None:
+        super()._check()
+        check_limits(vars(self))
+
+    @classmethod
+    def class_name(cls) -> str:
+        """Return the name that serialized objects are known by."""
+        return "DigitalOcean_LLM"
+
+    @property
+    def metadata(self) -> LLMMetadata:
+        """What LlamaIndex asks of a model before it uses it."""
+        info = model_info(self.model)
+        window = self.context_window or info.context_window or DEFAULT_CONTEXT_WINDOW
+        return LLMMetadata(
+            context_window=window,
+            num_output=self.num_output or self._room_for_output(window),
+            is_chat_model=True,
+            is_function_calling_model=self._calls_functions(info),
+            model_name=self.model,
+            system_role=MessageRole.SYSTEM,
+        )
+
+    def _room_for_output(self, window: int) -> int:
+        limit = self.max_completion_tokens or self.max_tokens
+        return min(limit, window // 4) if limit else DEFAULT_NUM_OUTPUT
+
+    def _calls_functions(self, info: ModelInfo) -> bool:
+        if self.is_function_calling_model is not None:
+            return self.is_function_calling_model
+        return info.tools is not False
+
+    def to_payload(self) -> dict[str, Any]:
+        """Return what observers are told of this model: nothing secret."""
+        return {
+            **super().to_payload(),
+            "model": self.model,
+            "temperature": self.temperature,
+            "max_tokens": self.max_completion_tokens or self.max_tokens,
+        }
+
+    # --- calls ------------------------------------------------------------
+
+    @llm_chat_callback()
+    def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+        """Return the model's whole answer.
+
+        Args:
+            messages: The conversation.
+            **kwargs: Settings for this call; see the class.
+
+        Raises:
+            InferenceError: One of its subclasses; see `inference_do.errors`.
+        """
+        return self._chat(messages, kwargs)
+
+    @llm_chat_callback()
+    def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
+        """Return the model's answer as it is made: see `chat`, and `_responses.py` for what each response holds."""
+        return self._stream(messages, kwargs)
+
+    @llm_chat_callback()
+    async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+        """Return the model's whole answer; see `chat`."""
+        return await self._achat(messages, kwargs)
+
+    @llm_chat_callback()
+    async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
+        """Return the model's answer as it is made; see `stream_chat`. Close it (`aclose`) to stop the API early."""
+        return self._astream(messages, kwargs)
+
+    @llm_completion_callback()
+    def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+        """Return the model's answer to one message of the user; `formatted` skips `completion_to_prompt`."""
+        return completion_of(self._chat(self._asking(prompt, formatted), kwargs))
+
+    @llm_completion_callback()
+    def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
+        """Return the answer to one message of the user as it is made."""
+        return _completions(self._stream(self._asking(prompt, formatted), kwargs))
+
+    @llm_completion_callback()
+    async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+        """Return the model's answer to one message of the user; see `complete`."""
+        return completion_of(await self._achat(self._asking(prompt, formatted), kwargs))
+
+    @llm_completion_callback()
+    async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
+        """Return the answer to one message of the user as it is made."""
+        return _acompletions(self._astream(self._asking(prompt, formatted), kwargs))
+
+    def _chat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponse:
+        request = self._request(messages, kwargs)
+        return read_completion(self._clients.sync.chat(**request.params), request.names)
+
+    async def _achat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponse:
+        request = self._request(messages, kwargs)
+        return read_completion(await self._clients.asynchronous.chat(**request.params), request.names)
+
+    def _stream(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponseGen:
+        request = self._request(messages, kwargs, streaming=True)
+        return _responses(self._clients.sync.stream(**request.params), StreamReader(request.names))
+
+    def _astream(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponseAsyncGen:
+        request = self._request(messages, kwargs, streaming=True)
+        return _aresponses(self._clients.asynchronous.stream(**request.params), StreamReader(request.names))
+
+    def _request(
+        self, messages: Sequence[ChatMessage], kwargs: Mapping[str, Any], *, streaming: bool = False
+    ) -> Request:
+        settings = {name: getattr(self, name) for name in WIRE_FIELDS}
+        params = request_params((settings, self.additional_kwargs, kwargs), streaming=streaming)
+        params["messages"] = to_wire(messages, params["model"])
+        return Request(params, check_names(params.get("tools", ())))
+
+    def _asking(self, prompt: str, formatted: bool) -> list[ChatMessage]:
+        if not formatted and self.completion_to_prompt is not None:
+            prompt = self.completion_to_prompt(prompt)
+        return [ChatMessage(content=prompt)]
+
+    # --- tools ------------------------------------------------------------
+
+    @override
+    def _prepare_chat_with_tools(
+        self,
+        tools: Sequence[BaseTool],
+        user_msg: str | ChatMessage | None = None,
+        chat_history: list[ChatMessage] | None = None,
+        verbose: bool = False,
+        allow_parallel_tool_calls: bool = False,
+        tool_required: bool = False,
+        tool_choice: str | dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> dict[str, Any]:
+        """Return the arguments of a chat with tools; the history that is given stays as it is."""
+        messages = list(chat_history or ())
+        if user_msg is not None:
+            messages.append(ChatMessage(content=user_msg) if isinstance(user_msg, str) else user_msg)
+        if not tools:
+            return {"messages": messages, **kwargs}
+        return {
+            "messages": messages,
+            "tools": [tool_spec(tool) for tool in tools],
+            "tool_choice": chosen_tool(tool_choice, required=tool_required),
+            "parallel_tool_calls": allow_parallel_tool_calls and self.parallel_tool_calls is not False,
+            **kwargs,
+        }
+
+    @override
+    def _validate_chat_with_tools_response(
+        self,
+        response: ChatResponse,
+        tools: Sequence[BaseTool],
+        allow_parallel_tool_calls: bool = False,
+        **kwargs: Any,
+    ) -> ChatResponse:
+        """Keep a caller who can carry out one tool call from being given several."""
+        if not allow_parallel_tool_calls:
+            keep_one_call(response)
+        return response
+
+    @override
+    def get_tool_calls_from_response(
+        self, response: ChatResponse, error_on_no_tool_call: bool = True, **kwargs: Any
+    ) -> list[ToolSelection]:
+        """Return the tool calls of an answer, or of what has been streamed of it.
+
+        Raises:
+            ValueError: There is none, unless `error_on_no_tool_call` is False.
+        """
+        return selections(response, error_on_no_tool_call=error_on_no_tool_call)
+
+
+# --- streams ------------------------------------------------------------
+
+
+def _responses(stream: Stream, reader: StreamReader) -> Generator[ChatResponse, None, None]:
+    with stream:
+        for chunk in stream:
+            if (response := reader.read(chunk)) is not None:
+                yield response
+    yield reader.end(stream.response_info)
+
+
+async def _aresponses(stream: AsyncStream, reader: StreamReader) -> AsyncGenerator[ChatResponse, None]:
+    async with stream:
+        async for chunk in stream:
+            if (response := reader.read(chunk)) is not None:
+                yield response
+    yield reader.end(stream.response_info)
+
+
+def _completions(responses: ChatResponseGen) -> Generator[CompletionResponse, None, None]:
+    with closing(responses):
+        for response in responses:
+            yield completion_of(response)
+
+
+async def _acompletions(responses: ChatResponseAsyncGen) -> AsyncGenerator[CompletionResponse, None]:
+    async with aclosing(responses):
+        async for response in responses:
+            yield completion_of(response)

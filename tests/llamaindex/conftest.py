@@ -1,0 +1,74 @@
+"""What the tests of the LlamaIndex adapter share: the offline server and objects that talk to it over HTTP."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from llama_index.core.callbacks import CallbackManager
+
+from inference_do.config import BASE_URL_VARIABLE, KEY_VARIABLES
+from inference_do.emulator import Emulator
+from llamaindex_do import DigitalOcean, DigitalOceanEmbedding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+MODEL = "gemma-4-31B-it"
+"""Takes tools, images and a JSON schema, and does not think aloud."""
+
+TOOLS_MODEL = "llama3.3-70b-instruct"
+"""Is not known to take a JSON schema, so structured output goes through a tool."""
+
+
+NOT_OURS = (
+    "ignore:.*aiosqlite:ResourceWarning",  # Memory never closes its database
+    "ignore:Exception ignored in. <function Connection.__del__:pytest.PytestUnraisableExceptionWarning",
+)
+"""Warnings about what LlamaIndex itself does."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            for text in NOT_OURS:
+                item.add_marker(pytest.mark.filterwarnings(text))
+
+
+@pytest.fixture(autouse=True)
+def no_key_around(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*KEY_VARIABLES, BASE_URL_VARIABLE):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def unclosed_memory() -> Iterator[None]:
+    """For tests of what keeps LlamaIndex's Memory: let its database be collected while its warning is ignored."""
+    yield
+    gc.collect()
+
+
+@pytest.fixture
+def make(emu: Emulator) -> Callable[..., DigitalOcean]:
+    def build(model: str = MODEL, **options: Any) -> DigitalOcean:
+        given = {"base_url": emu.base_url, "api_key": emu.api_key, "max_retries": 0, **options}
+        return DigitalOcean(model=model, **given)
+
+    return build
+
+
+@pytest.fixture
+def llm(make: Callable[..., DigitalOcean]) -> Iterator[DigitalOcean]:
+    model = make(callback_manager=CallbackManager())
+    yield model
+    model.close()
+
+
+@pytest.fixture
+def embedding(emu: Emulator) -> Iterator[DigitalOceanEmbedding]:
+    model = DigitalOceanEmbedding(model_name="bge-m3", base_url=emu.base_url, api_key=emu.api_key, max_retries=0)
+    yield model
+    model.close()
