@@ -245,30 +245,32 @@ class _Stream:
         head = yield from _open(call)
         started = call.clock()
         data = yield from self._peek(started, says_so="event-stream" in head.headers.get("content-type", ""))
-        while data:
+        while data is not None:
             if events := self._feed(data):
                 self._check_first(events[0])
                 return events
-            data = yield from self._read_first(started)
+            data = (yield from self._read_first(started)) or None
         if events := self._parser.finish():
             return events
         call.ambiguous = True
         message = "the stream ended before its first event"
         raise APIConnectionError(message, retryable=True, **call.details)
 
-    def _peek(self, started: float, *, says_so: bool) -> Step[bytes]:
-        """Read until it is clear that this is an event stream, and return what was read."""
+    def _peek(self, started: float, *, says_so: bool) -> Step[bytes | None]:
+        """Read until it is clear that this is an event stream, and return what was read; None if there is no more."""
         seen, size = b"", 0
         while (verdict := is_event_stream(seen, says_so=says_so)) is None and size < PEEK_LIMIT:
             data = yield from self._read_first(started)
+            if not data and (says_so or not seen):
+                return None
             if not data:
                 break
             size += len(data)
             seen = (seen + data).lstrip()  # blank lines before the first event mean nothing
-        if verdict is False or (not verdict and not says_so and seen):
-            rest = yield from _read_body(self._call, BODY_LIMIT, cut=True)
-            raise self._not_a_stream(seen + rest)
-        return seen
+        if verdict or (says_so and verdict is None):
+            return seen
+        rest = yield from _read_body(self._call, BODY_LIMIT, cut=True)
+        raise self._not_a_stream(seen + rest)
 
     def run(self, events: list[Event]) -> Step[None]:
         """Hand out the chunks of a stream that has begun, judge its end and leave the connection fit for use."""

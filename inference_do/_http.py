@@ -464,7 +464,7 @@ PHASES: dict[str, Phase | None] = {
 }
 """What timed out, by the exception's name: httpx, httpx2 and aiohttp say the same things in their own classes."""
 
-UNSENT = frozenset({"ConnectError", "ClientConnectorError", "ProxyError"})
+UNSENT = frozenset({"ConnectError", "ClientConnectorError", "ProxyError", "ClientHttpProxyError"})
 PASSING = frozenset({"TransportError", "ClientError", "OSError", "EndOfStream", "ClosedResourceError"})
 HOPELESS = frozenset({"SSLCertVerificationError", "LocalProtocolError", "UnsupportedProtocol", "InvalidURL"})
 

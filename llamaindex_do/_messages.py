@@ -20,7 +20,7 @@ from llama_index.core.base.llms.types import ChatMessage, MessageRole, ThinkingB
 from inference_do.errors import ConfigError
 
 from ._parts import Part, content_of, parts_of
-from ._tools import parsed_arguments, wire_name
+from ._tools import INVALID, parsed_arguments, wire_name
 
 __all__ = ["to_wire"]
 
@@ -152,7 +152,7 @@ def _calls(message: ChatMessage, position: int) -> Iterable[Wire]:
 
 def _call(call_id: str, name: str, arguments: dict[str, Any] | str) -> Wire:
     if isinstance(arguments, str) and isinstance(parsed_arguments(arguments), str):
-        arguments = {"invalid_json": arguments}  # providers parse arguments, also those that the model got wrong
+        arguments = {INVALID: arguments}  # providers parse arguments, also those that the model got wrong
     if not isinstance(arguments, str):
         arguments = json.dumps(arguments, ensure_ascii=False)
     return {"id": call_id, "type": "function", "function": {"name": wire_name(name), "arguments": arguments or "{}"}}

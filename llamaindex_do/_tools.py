@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from llama_index.core.tools.types import BaseTool
 
 __all__ = [
+    "INVALID",
     "ToolSpec",
     "check_names",
     "chosen_tool",
@@ -34,6 +35,9 @@ __all__ = [
 
 LONGEST_NAME = 64
 logger = logging.getLogger("llamaindex_do")
+
+INVALID = "invalid_json"
+"""The name under which arguments stand that are not the JSON of an object."""
 
 
 class ToolSpec(dict[str, Any]):
@@ -109,8 +113,9 @@ def parsed_arguments(arguments: str) -> dict[str, Any] | str:
 def selections(response: ChatResponse, *, error_on_no_tool_call: bool) -> list[ToolSelection]:
     """Return the tool calls of an answer, or of what has been streamed of it.
 
-    Arguments that are still being streamed are read as far as they go. In a finished answer broken arguments are none
-    at all: half of them would call the tool with something that the model did not mean.
+    Arguments that are still being streamed are read as far as they go. In a finished answer broken arguments are given
+    whole under a name of their own, so that the tool refuses them and the model is told: half of them, or none, could
+    call the tool with something that the model did not mean.
 
     Raises:
         ValueError: There is no call, and that was to be an error.
@@ -135,7 +140,7 @@ def _arguments(call: ToolCallBlock, *, finished: bool) -> dict[str, Any]:
         return dict(call.tool_kwargs)
     if finished:
         logger.warning("the model's arguments for the tool %r are not a JSON object", call.tool_name)
-        return {}
+        return {INVALID: call.tool_kwargs}
     return partial_object(call.tool_kwargs)
 
 

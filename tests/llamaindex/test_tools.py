@@ -161,11 +161,11 @@ def test_partial_arguments_are_read_as_far_as_they_go(llm: DigitalOcean, argumen
     assert call.tool_id == ""
 
 
-def test_half_arguments_of_a_finished_answer_are_none(llm: DigitalOcean, emu: Emulator) -> None:
+def test_half_arguments_of_a_finished_answer_are_refused_by_the_tool(llm: DigitalOcean, emu: Emulator) -> None:
     emu.reply(tool_calls=[("add", '{"a": 10')], finish_reason="length")
     response = llm.chat([ChatMessage(content="x")])
     (call,) = llm.get_tool_calls_from_response(response)
-    assert call.tool_kwargs == {}
+    assert call.tool_kwargs == {"invalid_json": '{"a": 10'}
     assert response.message.blocks[-1].tool_kwargs == '{"a": 10'
 
 
