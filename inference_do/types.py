@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "CHAT_FIELDS",
     "ChatCompletion",
     "ChatCompletionChunk",
     "Choice",
@@ -39,6 +40,30 @@ __all__ = [
     "ToolCallFragment",
     "Usage",
 ]
+
+
+CHAT_FIELDS = (
+    "model",
+    "temperature",
+    "max_tokens",
+    "top_p",
+    "stop",
+    "seed",
+    "n",
+    "logprobs",
+    "top_logprobs",
+    "logit_bias",
+    "frequency_penalty",
+    "presence_penalty",
+    "reasoning_effort",
+    "reasoning",
+    "parallel_tool_calls",
+    "response_format",
+    "user",
+    "service_tier",
+    "prompt_cache_retention",
+)
+"""Fields of a chat request that a framework's model has as settings of the same name."""
 
 
 class MessageParam(TypedDict, total=False):

@@ -12,13 +12,13 @@ import difflib
 import os
 import warnings
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError, model_validator
 
-from inference_do import AsyncClient, Client, ConfigError, Timeout
+from inference_do import ConfigError, Timeout
 from inference_do.config import KEY_VARIABLES, Config
+from inference_do.connection import Clients
 
 __all__ = ["Connection", "renamed"]
 
@@ -104,21 +104,22 @@ class Connection(BaseModel):
     @property
     def _connected(self) -> Clients:
         """The clients for the settings as they are now."""
-        settings, given = self._settings, (self.http_client, self.http_async_client)
-        clients = self._clients
-        if clients is None or clients.settings != settings or clients.given != given:
-            clients = self._clients = Clients(settings, given)
+        settings, clients = self._settings, self._clients
+        if clients is None or not clients.are_of(settings, self.http_client, self.http_async_client):
+            clients = self._clients = Clients(
+                settings, http_client=self.http_client, http_async_client=self.http_async_client
+            )
         return clients
 
     def close(self) -> None:
         """Close the connections that threads opened; a call after that opens new ones."""
         if self._clients:
-            self._clients.sync.close()
+            self._clients.close()
 
     async def aclose(self) -> None:
-        """Close the connections of the running event loop; a call after that opens new ones."""
+        """Close those connections and the running event loop's; a call after that opens new ones."""
         if self._clients:
-            await self._clients.asynchronous.aclose()
+            await self._clients.aclose()
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         memo = {} if memo is None else memo
@@ -135,24 +136,6 @@ class Connection(BaseModel):
     def __setstate__(self, state: dict[Any, Any]) -> None:
         super().__setstate__(state)
         self.__dict__["api_key"] = _key_of_environment()
-
-
-class Clients:
-    """The clients of one set of settings, each made when it is first asked for."""
-
-    def __init__(self, settings: Mapping[str, Any], given: tuple[Any, Any]) -> None:
-        self.settings = settings
-        self.given = given
-
-    @cached_property
-    def sync(self) -> Client:
-        """The client for threads."""
-        return Client(**self.settings, http_client=self.given[0])
-
-    @cached_property
-    def asynchronous(self) -> AsyncClient:
-        """The client for event loops."""
-        return AsyncClient(**self.settings, http_client=self.given[1])
 
 
 def renamed(values: Mapping[str, Any], aliases: Mapping[str, str]) -> dict[str, Any]:

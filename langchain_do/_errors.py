@@ -8,10 +8,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http import HTTPStatus
 
 from langchain_core import exceptions as theirs
 from langchain_core.exceptions import (
@@ -33,8 +31,6 @@ __all__ = ["RefusalError", "translate"]
 
 # langchain-core has it from 1.7.5 on
 ModelRefusalError: type[ModelError] = getattr(theirs, "ModelRefusalError", ModelError)
-
-OUT_OF_CONTEXT = re.compile(r"context[ _](length|window|size)|maximum (token|context)|too long", re.IGNORECASE)
 
 
 class InferenceError(ours.InferenceError, ModelError):
@@ -172,11 +168,15 @@ def _nearest(kind: type[ours.InferenceError]) -> type[ours.InferenceError]:
 
 
 def _of_stream(error: ours.StreamFailed) -> type[ours.InferenceError]:
-    words = f"{error.code} {error.type} {error.message}"
-    if error.status == HTTPStatus.TOO_MANY_REQUESTS:
-        return StreamRateLimited
-    if OUT_OF_CONTEXT.search(words):
-        return StreamContextLengthError
-    if HTTPStatus.BAD_REQUEST <= error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return StreamRefused
-    return StreamFailed
+    """Choose by the class that the same words would have had as a reply with a status."""
+    match error.like:
+        case None:
+            return StreamFailed
+        case kind if issubclass(kind, ours.RateLimitError):
+            return StreamRateLimited
+        case kind if issubclass(kind, ours.ContextLengthError):
+            return StreamContextLengthError
+        case kind if issubclass(kind, ours.ServerError):
+            return StreamFailed
+        case _:
+            return StreamRefused

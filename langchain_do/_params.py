@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from inference_do.types import CHAT_FIELDS
+
 from ._connection import renamed
 from ._tools import wire_choice, wire_format, wire_tool
 
-__all__ = ["ALIASES", "FIELDS", "Settings", "merge", "streaming_options"]
+__all__ = ["ALIASES", "Settings", "merge", "streaming_options"]
 
 ALIASES: Mapping[str, str] = {
     "model_name": "model",
@@ -20,29 +22,6 @@ ALIASES: Mapping[str, str] = {
     "stop_sequences": "stop",
     "request_timeout": "timeout",
 }
-
-FIELDS = (
-    "model",
-    "temperature",
-    "max_tokens",
-    "top_p",
-    "stop",
-    "seed",
-    "n",
-    "logprobs",
-    "top_logprobs",
-    "logit_bias",
-    "frequency_penalty",
-    "presence_penalty",
-    "reasoning_effort",
-    "reasoning",
-    "parallel_tool_calls",
-    "response_format",
-    "user",
-    "service_tier",
-    "prompt_cache_retention",
-)
-"""Constructor fields that are fields of the request under the same name."""
 
 INTERNAL = frozenset(
     {
@@ -82,7 +61,7 @@ def merge(settings: Settings, stop: list[str] | None, given: Mapping[str, Any]) 
     call = renamed({name: value for name, value in given.items() if not _is_internal(name)}, ALIASES)
     if stop is not None:
         call["stop"] = stop
-    own = {name: value for name in FIELDS if (value := getattr(settings, name)) is not None}
+    own = {name: value for name in CHAT_FIELDS if (value := getattr(settings, name)) is not None}
     params = {**settings.model_kwargs, **own, **call}
     _set_extras(params, settings, call)
     _set_tools(params)

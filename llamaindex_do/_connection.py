@@ -8,73 +8,18 @@
 from __future__ import annotations
 
 import difflib
-import threading
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
 
 from inference_do.config import Config, Timeout
+from inference_do.connection import Clients
 from inference_do.errors import ConfigError
-
-if TYPE_CHECKING:
-    from inference_do.client import AsyncClient, Client
 
 __all__ = ["Connected"]
 
 NEVER_PICKLED = ("api_key", "http_client", "http_async_client")
-
-
-class Clients:
-    """One component's two clients, each made when it is first asked for."""
-
-    def __init__(self, config: Config, http_client: Any, http_async_client: Any) -> None:
-        self._options: dict[str, Any] = {
-            "api_key": config.secret.reveal,
-            "base_url": config.base_url,
-            "timeout": config.timeout,
-            "max_retries": config.max_retries,
-            "default_headers": config.headers,
-            "default_query": config.query,
-        }
-        self._http_client = http_client
-        self._http_async_client = http_async_client
-        self._lock = threading.Lock()
-        self._sync: Client | None = None
-        self._async: AsyncClient | None = None
-
-    @property
-    def sync(self) -> Client:
-        """The client for threads."""
-        if self._sync is None:
-            from inference_do.client import Client  # noqa: PLC0415  httpx is imported by the first call, not before
-
-            with self._lock:
-                if self._sync is None:
-                    self._sync = Client(**self._options, http_client=self._http_client)
-        return self._sync
-
-    @property
-    def asynchronous(self) -> AsyncClient:
-        """The client for event loops."""
-        if self._async is None:
-            from inference_do.client import AsyncClient  # noqa: PLC0415  as above
-
-            with self._lock:
-                if self._async is None:
-                    self._async = AsyncClient(**self._options, http_client=self._http_async_client)
-        return self._async
-
-    def close(self) -> None:
-        """Close the connections of the threads' client."""
-        if self._sync is not None:
-            self._sync.close()
-
-    async def aclose(self) -> None:
-        """Close both clients' connections, of the second those of the running loop."""
-        self.close()
-        if self._async is not None:
-            await self._async.aclose()
 
 
 class Connected(BaseModel):
@@ -99,9 +44,17 @@ class Connected(BaseModel):
         default=None, description="Seconds for each phase of a call, or an `inference_do.Timeout`."
     )
     max_retries: int = Field(default=2, description="Requests sent again after the first, at most.")
-    default_headers: dict[str, str] | None = Field(default=None, repr=False, description="Headers of every request.")
+    default_headers: dict[str, str] | None = Field(
+        default=None,
+        exclude=True,
+        repr=False,
+        description="Headers of every request. They may hold secrets, so they are neither shown nor serialized.",
+    )
     default_query: dict[str, Any] | None = Field(
         default=None, repr=False, description="Query parameters of every request."
+    )
+    allow_http: bool = Field(
+        default=False, description="Accept a plain http base URL of any host, for a private network."
     )
     http_client: Any = Field(
         default=None, exclude=True, repr=False, description="An `httpx.Client` to use as it is; never closed here."
@@ -153,8 +106,18 @@ class Connected(BaseModel):
             max_retries=self.max_retries,
             default_headers=self.default_headers,
             default_query=self.default_query,
+            allow_http=self.allow_http,
         )
-        return Clients(config, self.http_client, self.http_async_client)
+        settings = {
+            "api_key": config.secret.reveal,
+            "base_url": config.base_url,
+            "timeout": config.timeout,
+            "max_retries": config.max_retries,
+            "default_headers": config.headers,
+            "default_query": config.query,
+            "allow_http": self.allow_http,
+        }
+        return Clients(settings, http_client=self.http_client, http_async_client=self.http_async_client)
 
     @property
     def _clients(self) -> Clients:

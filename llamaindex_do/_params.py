@@ -13,36 +13,14 @@ from typing import Any
 from pydantic import BaseModel
 
 from inference_do.errors import ConfigError
+from inference_do.types import CHAT_FIELDS
 
 from ._schema import response_format
 from ._tools import tool_spec
 
 __all__ = ["WIRE_FIELDS", "check_limits", "request_params"]
 
-WIRE_FIELDS = (
-    "model",
-    "temperature",
-    "max_tokens",
-    "max_completion_tokens",
-    "top_p",
-    "stop",
-    "seed",
-    "n",
-    "logprobs",
-    "top_logprobs",
-    "logit_bias",
-    "frequency_penalty",
-    "presence_penalty",
-    "reasoning_effort",
-    "reasoning",
-    "parallel_tool_calls",
-    "response_format",
-    "user",
-    "service_tier",
-    "prompt_cache_retention",
-    "model_affinity",
-    "extra_body",
-)
+WIRE_FIELDS = (*CHAT_FIELDS, "max_completion_tokens", "model_affinity", "extra_body")
 """Settings of the LLM that a request is made from."""
 
 COLLECTED = ("extra_headers", "extra_query", "extra_body")

@@ -1,0 +1,72 @@
+"""The two clients behind one object of a framework, which is used from threads and from event loops alike.
+
+Each is made when it is first asked for, so that neither httpx nor aiohttp is imported for an object that never calls.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .client import AsyncClient, Client
+
+__all__ = ["Clients"]
+
+
+class Clients:
+    """A client for threads and one for event loops, of the same settings.
+
+    Args:
+        settings: Arguments of `Client`, by name.
+        http_client: An `httpx.Client` to use as it is.
+        http_async_client: An `httpx.AsyncClient` to use as it is.
+    """
+
+    def __init__(self, settings: Mapping[str, Any], *, http_client: Any = None, http_async_client: Any = None) -> None:
+        self._settings = dict(settings)
+        self._http_client = http_client
+        self._http_async_client = http_async_client
+        self._lock = threading.Lock()
+        self._sync: Client | None = None
+        self._async: AsyncClient | None = None
+
+    def __repr__(self) -> str:
+        return "Clients()"
+
+    def are_of(self, settings: Mapping[str, Any], http_client: Any, http_async_client: Any) -> bool:
+        """Tell whether these clients are still the right ones."""
+        given = (self._http_client, self._http_async_client)
+        return self._settings == settings and given == (http_client, http_async_client)
+
+    @property
+    def sync(self) -> Client:
+        """The client for threads."""
+        if self._sync is None:
+            from .client import Client  # noqa: PLC0415  on the first call, not before
+
+            with self._lock:
+                self._sync = self._sync or Client(**self._settings, http_client=self._http_client)
+        return self._sync
+
+    @property
+    def asynchronous(self) -> AsyncClient:
+        """The client for event loops."""
+        if self._async is None:
+            from .client import AsyncClient  # noqa: PLC0415  as above
+
+            with self._lock:
+                self._async = self._async or AsyncClient(**self._settings, http_client=self._http_async_client)
+        return self._async
+
+    def close(self) -> None:
+        """Close the connections that threads opened."""
+        if self._sync is not None:
+            self._sync.close()
+
+    async def aclose(self) -> None:
+        """Close the connections that threads opened and those of the running event loop."""
+        self.close()
+        if self._async is not None:
+            await self._async.aclose()
