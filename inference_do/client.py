@@ -12,9 +12,11 @@ from typing import Any, Self, TypeVar
 from ._call import Call
 from ._drive import adrive, drive
 from ._flow import call_flow, stream_flow
-from ._http import AsyncHTTP, Request, SyncHTTP
+from ._http import Request
 from ._json import dump_json, load_json
+from ._loops import AsyncHTTP
 from ._retry import Budget, Policy
+from ._threads import SyncHTTP
 from .accumulate import Accumulator
 from .config import Config, Key, Timeout, check_headers, check_mapping, check_retries
 from .errors import ConfigError, StreamInterrupted

@@ -126,7 +126,7 @@ def _chat(body: Mapping[str, Any], info: ModelInfo, quirks: Quirks, replies: deq
         completion = from_script(body, script, model=served, quirks=quirks)
     else:
         completion = complete(body, honest_answer(body, info), model=served, quirks=quirks)
-    used = (*_limit_headers(completion.usage.get("total_tokens", 0)), *extra)
+    used = (*_limit_headers(completion.usage.get("total_tokens") or 0), *extra)
     if not stream:
         return json_reply(whole(completion, quirks), headers=used, kind=quirks.json_content_type)
     if spoken is None:

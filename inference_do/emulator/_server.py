@@ -57,7 +57,7 @@ class Emulator:
         keep_requests: How many of the latest requests `requests` remembers.
     """
 
-    def __init__(  # noqa: PLR0913 - options of a public constructor, all keyword-only
+    def __init__(
         self,
         *,
         host: str = "127.0.0.1",
@@ -143,7 +143,7 @@ class Emulator:
         """Append to the fault script: one element a request, `None` to answer normally, a list to combine."""
         self.faults.extend(elements)
 
-    def reply(  # noqa: PLR0913 - one argument a field
+    def reply(
         self,
         text: str | None = None,
         *,

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 SUPPORTED = 0.7
+SHORTEST_QUESTION = 3  # words that a question needs to stand alone
 Match = re.Match[str]
+REFERS_BACK = re.compile(
+    r"\b(it|its|he|him|his|she|her|they|them|their|that|those|this|these|there|one|ones|so|what about|and|also)\b",
+    re.IGNORECASE,
+)
+"""Words by which a follow-up question leans on what was said before."""
 
 
 def templated(messages: Sequence[Mapping[str, Any]]) -> str | None:
@@ -110,7 +116,11 @@ def _standalone(text: str, _: Match) -> str:
     history = re.findall(r"^\s*(?:user|human):\s*(.*)$", text, re.MULTILINE | re.IGNORECASE)
     question = followed[1].strip() if followed else text.strip().splitlines()[-1]
     earlier = " ".join(line.strip() for line in history if line.strip() != question)
-    return f"{question} (after: {earlier})" if earlier else question
+    return f"{question} (after: {earlier})" if earlier and _leans_back(question) else question
+
+
+def _leans_back(question: str) -> bool:
+    return len(question.split()) < SHORTEST_QUESTION or REFERS_BACK.search(question) is not None
 
 
 def _keywords(text: str, _: Match) -> str:

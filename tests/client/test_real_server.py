@@ -1,4 +1,4 @@
-"""What a real server (llama.cpp) taught, by `scripts/real-model`: shapes that differ from DigitalOcean's and OpenAI's."""
+"""What a real server (llama.cpp, see `scripts/real-model`) taught: shapes unlike DigitalOcean's and OpenAI's."""
 
 import json
 

@@ -145,7 +145,10 @@ class TestToolCalls:
 class TestJson:
     @pytest.mark.parametrize("form", ["json_schema", "json_object"])
     def test_response_format(self, ask: Asker, form: str) -> None:
-        prompt = "Tell me a joke about cats. Return the result as a JSON with 'setup' and 'punchline' keys. Return nothing other than JSON."
+        prompt = (
+            "Tell me a joke about cats. Return the result as a JSON with 'setup' and 'punchline' keys. "
+            "Return nothing other than JSON."
+        )
         spec = {"name": "Joke", "schema": JOKE["function"]["parameters"]}
         fmt = {"type": form, "json_schema": spec} if form == "json_schema" else {"type": form}
         joke = json.loads(ask.says(prompt, response_format=fmt))

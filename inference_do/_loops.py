@@ -1,0 +1,192 @@
+"""The HTTP side of a client for event loops: one `httpx.AsyncClient` a loop, over aiohttp's connections.
+
+httpx's own asynchronous pool loses a place whenever a request is cancelled while it connects
+(https://github.com/encode/httpcore/issues/1093), and costs several times as much per streamed event.
+
+A loop's client lives in a suspended asynchronous generator. `asyncio.run` closes the generators of its loop when it
+ends, and thereby the client, in the loop where that is possible.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import weakref
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from ._call import Head, Send, TimedOut
+from ._http import Request, Sliced, built, check_given, fault, timeouts
+from .config import Config
+
+if TYPE_CHECKING:
+    from ._aiohttp import LoopClient
+
+RETIRE_SECONDS = 0.5
+
+
+class AsyncHTTP:
+    """The HTTP side of a client for event loops."""
+
+    def __init__(self, config: Config, client: Any = None) -> None:
+        self._config = config
+        self._given = check_given(client, is_async=True)
+        self._lives: dict[asyncio.AbstractEventLoop, AsyncGenerator[LoopClient, None]] = {}
+        self._clients: dict[asyncio.AbstractEventLoop, LoopClient] = {}
+        weakref.finalize(self, _retire, self._lives).atexit = False
+
+    @property
+    def given(self) -> Any:
+        """The caller's own client, if there is one."""
+        return self._given
+
+    async def client(self) -> LoopClient:
+        """Return the client of the running loop, made on first use."""
+        loop = asyncio.get_running_loop()
+        if (client := self._clients.get(loop)) is None:
+            for other in [other for other in self._lives if other.is_closed()]:
+                self._forget(other)
+            life = _life(weakref.ref(self), self._config.base_url)
+            self._lives[loop] = life
+            client = self._clients[loop] = await anext(life)
+        return client
+
+    def _forget(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._lives.pop(loop, None)
+        self._clients.pop(loop, None)
+
+    def exchange(self, request: Request) -> LoopExchange:
+        """Begin a call."""
+        return LoopExchange(self, request, self._config)
+
+    async def aclose(self) -> None:
+        """Close the running loop's client, unless it was given. Other loops close theirs."""
+        if (life := self._lives.get(asyncio.get_running_loop())) is not None:
+            await life.aclose()
+
+
+async def _patiently_sent(sending: Awaitable[Any], command: Send) -> Any:
+    """Wait for a reply's head: so long for the connection, so long after it."""
+    from ._aiohttp import Patience  # noqa: PLC0415  as below
+
+    patience = Patience(command.connect, command.read)
+    try:
+        return await patience.during(sending)
+    except TimeoutError:
+        if patience.is_connected:
+            raise
+    raise TimedOut(phase="connect")
+
+
+def _retire(lives: dict[asyncio.AbstractEventLoop, AsyncGenerator[LoopClient, None]]) -> None:
+    """Close the clients of an owner that is gone.
+
+    It takes a moment, in which a loop that is just ending closes its client by itself, as part of its end.
+    """
+    for loop, life in lives.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(loop.call_later, RETIRE_SECONDS, _close_life, loop, life)
+
+
+def _close_life(loop: asyncio.AbstractEventLoop, life: AsyncGenerator[LoopClient, None]) -> None:
+    loop.create_task(life.aclose())
+
+
+async def _life(owner: weakref.ref[AsyncHTTP], base_url: str) -> AsyncGenerator[LoopClient, None]:
+    """Hold a loop's client; closing the generator, which the loop does when it shuts down, closes the client."""
+    from ._aiohttp import LoopClient  # noqa: PLC0415  aiohttp is imported when the first asynchronous call is made
+
+    client = built(LoopClient, base_url)
+    loop = asyncio.get_running_loop()
+    try:
+        yield client
+    finally:
+        if (http := owner()) is not None:
+            http._forget(loop)  # noqa: SLF001
+        await client.aclose()
+
+
+class LoopExchange:
+    """One call's requests in an event loop."""
+
+    __slots__ = ("_chunks", "_config", "_http", "_place", "_request", "_response")
+
+    def __init__(self, http: AsyncHTTP, request: Request, config: Config) -> None:
+        self._http, self._request, self._config = http, request, config
+        self._response: Any = None
+        self._chunks: AsyncIterator[bytes] | None = None
+        self._place: asyncio.Semaphore | None = None  # among the connections of the loop
+
+    async def send(self, command: Send) -> Head:
+        """Send the request and return the reply's head."""
+        limits = timeouts(command)
+        given = self._http.given
+        client = await self._http.client() if given is None else given
+        if given is None:
+            await self._take_place(client.places, command.pool)
+            limits = dict.fromkeys(limits)  # time is kept here
+        request = self._request.build(client, self._config, limits, owned=given is None)
+        sending = client.send(request, stream=True, follow_redirects=False)
+        handled = sys.exception()
+        try:
+            response = await (sending if given is not None else _patiently_sent(sending, command))
+        except TimedOut:
+            raise
+        except Exception as error:  # noqa: BLE001  nothing foreign may pass
+            failure = fault(error, handled)
+        else:
+            limits["read"] = None  # from here on, each read is timed here
+            return self._begin(response)
+        raise failure
+
+    async def _take_place(self, places: asyncio.Semaphore, patience: float | None) -> None:
+        if places.locked():
+            try:
+                async with asyncio.timeout(patience):
+                    await places.acquire()
+            except TimeoutError:
+                pass
+            else:
+                self._place = places
+                return
+            raise TimedOut(phase="pool")
+        await places.acquire()
+        self._place = places
+
+    def _begin(self, response: Any) -> Head:
+        self._response = response
+        if "content-encoding" in response.headers:
+            response.stream = Sliced(response.stream)
+            self._chunks = response.aiter_bytes()
+        else:
+            self._chunks = aiter(response.stream)
+        return Head(response.status_code, dict(response.headers))
+
+    async def read(self, timeout: float | None) -> bytes:  # noqa: ASYNC109  the flow sets it
+        """Return more of the reply's body, nothing at its end."""
+        if self._chunks is None:
+            return b""
+        handled = sys.exception()
+        try:
+            async with asyncio.timeout(timeout):
+                async for chunk in self._chunks:
+                    if chunk:
+                        return chunk
+        except Exception as error:  # noqa: BLE001  nothing foreign may pass
+            failure = fault(error, handled)
+        else:
+            self._chunks = None
+            return b""
+        raise failure
+
+    async def release(self) -> None:
+        """Be done with the reply, if there is one."""
+        response, self._response = self._response, None
+        place, self._place = self._place, None
+        if place is not None:
+            place.release()
+        if response is not None:
+            self._chunks = None
+            with suppress(Exception):  # it is closed either way
+                await response.aclose()

@@ -1,0 +1,181 @@
+"""The HTTP side of a client for threads: one `httpx.Client` a process, shared by its threads.
+
+httpx fixes the wait for a read when a body begins; a stream here needs another one for its first event, for the silence
+between two, and for what is left of a deadline. So its connections are wrapped, by httpcore's own means (a network
+backend), to look at the wait before each read.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import weakref
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import httpcore
+import httpx
+
+from ._call import Head, Send
+from ._http import Request, Sliced, built, check_given, fault, timeouts
+from .config import Config
+
+
+class SyncHTTP:
+    """The HTTP side of a client for threads."""
+
+    def __init__(self, config: Config, client: Any = None) -> None:
+        self._config = config
+        self._given = check_given(client, is_async=False)
+        self._clients: dict[int, httpx.Client] = {}  # by process: a fork must not touch its parent's sockets
+        weakref.finalize(self, _close_client, self._clients)
+
+    def client(self) -> Any:
+        """Return the client of this process, made on first use."""
+        if self._given is not None:
+            return self._given
+        process = os.getpid()
+        if (client := self._clients.get(process)) is None:
+            made = built(_Client, self._config.base_url)
+            client = self._clients.setdefault(process, made)  # atomic: of two threads, one wins
+            if client is not made:
+                made.close()
+        return client
+
+    def exchange(self, request: Request) -> SyncExchange:
+        """Begin a call."""
+        return SyncExchange(self, request, self._config, owned=self._given is None)
+
+    def close(self) -> None:
+        """Close the client, unless it was given."""
+        _close_client(self._clients)
+
+
+def _close_client(clients: dict[int, httpx.Client]) -> None:
+    """Close this process's client; one that came over in a fork is left alone."""
+    if (client := clients.pop(os.getpid(), None)) is not None:
+        client.close()
+
+
+class SyncExchange:
+    """One call's requests in a thread."""
+
+    __slots__ = ("_chunks", "_config", "_http", "_owned", "_patient", "_request", "_response", "_timeouts")
+
+    def __init__(self, http: SyncHTTP, request: Request, config: Config, *, owned: bool) -> None:
+        self._http, self._request, self._config, self._owned = http, request, config, owned
+        self._response: Any = None
+        self._chunks: Iterator[bytes] | None = None
+        self._timeouts: dict[str, float | None] = {}
+        self._patient: _PatientStream | None = None
+
+    def send(self, command: Send) -> Head:
+        """Send the request and return the reply's head."""
+        self._timeouts = timeouts(command)
+        client = self._http.client()
+        request = self._request.build(client, self._config, self._timeouts, owned=self._owned)
+        handled = sys.exception()
+        try:
+            response = client.send(request, stream=True, follow_redirects=False)
+        except Exception as error:  # noqa: BLE001  nothing foreign may pass
+            failure = fault(error, handled)
+        else:
+            return self._begin(response)
+        raise failure
+
+    def _begin(self, response: Any) -> Head:
+        self._response = response
+        stream = response.extensions.get("network_stream")
+        self._patient = stream if isinstance(stream, _PatientStream) else None
+        if "content-encoding" in response.headers:
+            response.stream = Sliced(response.stream)
+            self._chunks = response.iter_bytes()
+        else:
+            self._chunks = iter(response.stream)
+        return Head(response.status_code, dict(response.headers))
+
+    def read(self, timeout: float | None) -> bytes:
+        """Return more of the reply's body, nothing at its end."""
+        if self._chunks is None:
+            return b""  # the connection is in the pool again, or another's
+        if self._patient is not None:
+            self._patient.patience = timeout
+        else:
+            self._timeouts["read"] = timeout  # another library's stream looks at it once, before its first read
+        handled = sys.exception()
+        try:
+            for chunk in self._chunks:
+                if chunk:
+                    return chunk
+        except Exception as error:  # noqa: BLE001  nothing foreign may pass
+            failure = fault(error, handled)
+        else:
+            self._chunks = None
+            return b""
+        raise failure
+
+    def release(self) -> None:
+        """Be done with the reply, if there is one."""
+        response, self._response = self._response, None
+        if response is not None:
+            self._chunks = None
+            with suppress(Exception):  # it is closed either way
+                response.close()
+
+
+class _Client(httpx.Client):
+    """httpx's client whose reads can be given another timeout while a body comes in."""
+
+    def _init_transport(self, *args: Any, **options: Any) -> httpx.BaseTransport:
+        return _patiently(super()._init_transport(*args, **options))
+
+    def _init_proxy_transport(self, *args: Any, **options: Any) -> httpx.BaseTransport:
+        return _patiently(super()._init_proxy_transport(*args, **options))
+
+
+def _patiently(transport: httpx.BaseTransport) -> httpx.BaseTransport:
+    # httpx has no public way to give its pool a network backend; httpcore's backends themselves are public.
+    pool: Any = transport._pool  # type: ignore[attr-defined]  # noqa: SLF001
+    pool._network_backend = _PatientBackend(pool._network_backend)  # noqa: SLF001
+    return transport
+
+
+class _PatientBackend(httpcore.NetworkBackend):
+    def __init__(self, inner: httpcore.NetworkBackend) -> None:
+        self._inner = inner
+
+    def connect_tcp(self, *args: Any, **options: Any) -> httpcore.NetworkStream:
+        return _PatientStream(self._inner.connect_tcp(*args, **options))
+
+    def connect_unix_socket(self, *args: Any, **options: Any) -> httpcore.NetworkStream:
+        return _PatientStream(self._inner.connect_unix_socket(*args, **options))
+
+    def sleep(self, seconds: float) -> None:
+        self._inner.sleep(seconds)
+
+
+class _PatientStream(httpcore.NetworkStream):
+    """A connection whose next read waits as long as its user says now, not as long as was said with the request."""
+
+    UNSET = -1.0
+
+    def __init__(self, inner: httpcore.NetworkStream) -> None:
+        self._inner = inner
+        self.patience: float | None = self.UNSET
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._inner.read(max_bytes, timeout if self.patience == self.UNSET else self.patience)
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self.patience = self.UNSET  # a new request
+        self._inner.write(buffer, timeout)
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(self, *args: Any, **options: Any) -> httpcore.NetworkStream:
+        return _PatientStream(self._inner.start_tls(*args, **options))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)

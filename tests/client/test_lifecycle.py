@@ -1,0 +1,305 @@
+"""Connections, loops, threads, processes, the collector, the end of the interpreter."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import time
+from typing import Any
+
+import pytest
+from client_kit import ANSWER, ASK, asoon, make, make_async, soon
+
+from inference_do import AsyncClient
+from inference_do._loops import _retire
+from inference_do.emulator import CloseAfter, DelayEvents, DelayHead, Emulator, Stall, Status
+
+
+@pytest.fixture
+def slow():
+    """An emulator whose streams take a while."""
+    with Emulator(always=DelayEvents(0.02)) as emulator:
+        yield emulator
+
+
+# --- reuse ---
+
+
+def test_a_hundred_streams_share_one_connection(emu):
+    with make(emu) as client:
+        for _ in range(100):
+            assert client.stream(**ASK).completion().text == ANSWER
+        assert client.chat(**ASK).text == ANSWER
+    assert (emu.posts, emu.connections) == (101, 1)
+
+
+async def test_a_hundred_async_streams_share_one_connection(emu):
+    async with make_async(emu) as client:
+        for _ in range(100):
+            assert (await client.stream(**ASK).completion()).text == ANSWER
+        assert (await client.chat(**ASK)).text == ANSWER
+    assert (emu.posts, emu.connections) == (101, 1)
+
+
+def test_an_idle_connection_that_was_closed_is_replaced_unnoticed(emu):
+    emu.script(CloseAfter(0.0), None)
+    with make(emu, max_retries=0) as client:
+        client.chat(**ASK)
+        time.sleep(0.05)
+        assert client.chat(**ASK).text == ANSWER
+    assert emu.posts == 2
+
+
+# --- leaving early: the server sees it within a second ---
+
+
+def leave_by_closing(emu: Emulator) -> None:
+    stream = make(emu).stream(**ASK)
+    next(stream)
+    stream.close()
+
+
+def leave_by_with(emu: Emulator) -> None:
+    with make(emu).stream(**ASK) as stream:
+        for _ in stream:
+            break
+
+
+def leave_by_dropping(emu: Emulator) -> None:
+    client = make(emu)
+    for _ in client.stream(**ASK):
+        break
+
+
+def leave_by_raising(emu: Emulator) -> None:
+    def consume() -> None:
+        for _ in make(emu).stream(**ASK):
+            message = "mine"
+            raise LookupError(message)
+
+    with pytest.raises(LookupError):
+        consume()
+
+
+def leave_by_dropping_everything(emu: Emulator) -> None:
+    stream = make(emu).stream(**ASK)
+    next(stream)
+    del stream
+
+
+@pytest.mark.parametrize(
+    "leave", [leave_by_closing, leave_by_with, leave_by_dropping, leave_by_raising, leave_by_dropping_everything]
+)
+def test_leaving_a_stream_is_seen(slow, leave):
+    gc.disable()
+    try:
+        leave(slow)
+        assert soon(lambda: slow.disconnects)
+    finally:
+        gc.enable()
+
+
+async def aleave_by_closing(client: AsyncClient) -> None:
+    stream = client.stream(**ASK)
+    await anext(stream)
+    await stream.aclose()
+
+
+async def aleave_by_with(client: AsyncClient) -> None:
+    async with client.stream(**ASK) as stream:
+        async for _ in stream:
+            break
+
+
+async def aleave_by_dropping(client: AsyncClient) -> None:
+    async for _ in client.stream(**ASK):
+        break
+
+
+async def aleave_by_cancelling(client: AsyncClient) -> None:
+    task = asyncio.create_task(client.stream(**ASK).completion())
+    await asyncio.sleep(0.1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def aleave_by_timeout(client: AsyncClient) -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await client.stream(**ASK).completion()
+
+
+@pytest.mark.parametrize(
+    "leave", [aleave_by_closing, aleave_by_with, aleave_by_dropping, aleave_by_cancelling, aleave_by_timeout]
+)
+async def test_leaving_an_async_stream_is_seen(slow, leave):
+    async with make_async(slow) as client:
+        await leave(client)
+        assert await asoon(lambda: slow.disconnects)
+        assert (await client.chat(**ASK)).text == ANSWER
+
+
+@pytest.mark.parametrize("fault", [DelayHead(5), Stall(after_events=0)], ids=repr)
+async def test_cancelling_a_call_is_seen(emu, fault):
+    emu.script(fault)
+    async with make_async(emu) as client:
+        task = asyncio.create_task(client.chat(**ASK))
+        assert await asoon(lambda: emu.posts)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await asoon(lambda: emu.disconnects)
+        await asyncio.sleep(0.05)
+    assert emu.posts == 1
+
+
+async def test_cancelling_a_pause_ends_it(emu):
+    emu.script(Status(429, headers={"retry-after": "30"}), None)
+    async with make_async(emu) as client:
+        task = asyncio.create_task(client.chat(**ASK))
+        assert await asoon(lambda: emu.posts)
+        await asyncio.sleep(0.05)
+        task.cancel()
+        started = time.monotonic()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert time.monotonic() - started < 1
+    assert emu.posts == 1
+
+
+async def test_cancelled_calls_take_no_place_from_later_ones(monkeypatch):
+    """httpx's own pool loses a place with each (httpcore #1093)."""
+    monkeypatch.setattr("inference_do._http.MAX_CONNECTIONS", 5)
+    with Emulator(always=DelayHead(0.05)) as emu:
+        async with make_async(emu, max_retries=0, timeout=2) as client:
+            for delay in (0, 0, 0, 0.001, 0.005, 0.01, 0.03) * 4:
+                tasks = [asyncio.create_task(client.chat(**ASK)) for _ in range(3)]
+                await asyncio.sleep(delay)
+                for task in tasks:
+                    task.cancel()
+                    await asyncio.sleep(0)
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+            replies = await asyncio.gather(*(client.chat(**ASK) for _ in range(10)))
+    assert [reply.text for reply in replies] == [ANSWER] * 10
+
+
+# --- clients ---
+
+
+def test_a_client_may_be_used_after_closing(emu):
+    client = make(emu)
+    for _ in range(2):
+        assert client.chat(**ASK).text == ANSWER
+        client.close()
+        client.close()
+    assert emu.connections == 2
+    assert soon(lambda: emu.open_connections == 0)
+
+
+async def test_an_async_client_may_be_used_after_closing(emu):
+    client = make_async(emu)
+    await client.aclose()
+    for _ in range(2):
+        assert (await client.chat(**ASK)).text == ANSWER
+        await client.aclose()
+        await client.aclose()
+    assert emu.connections == 2
+
+
+def test_dropped_clients_close_their_connections(emu):
+    for _ in range(5):
+        make(emu).chat(**ASK)
+    gc.collect()
+    assert soon(lambda: emu.open_connections == 0)
+
+
+async def test_dropped_async_clients_close_their_connections(emu):
+    for _ in range(5):
+        await make_async(emu).chat(**ASK)
+    gc.collect()
+    assert await asoon(lambda: emu.open_connections == 0)
+
+
+def test_one_client_in_sixteen_threads(emu):
+    client = make(emu)
+    texts: list[str] = []
+
+    def work(number: int) -> None:
+        for turn in range(5):
+            said = {"role": "user", "content": f"Say {number}-{turn}"}
+            reply = client.stream(model=ASK["model"], messages=[said]).completion()
+            texts.append(f"{number}-{turn}" if reply.text.endswith(f"{number}-{turn}") else reply.text)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    client.close()
+    assert sorted(texts) == sorted(f"{number}-{turn}" for number in range(16) for turn in range(5))
+
+
+def test_threads_that_begin_together_share_one_http_client(emu):
+    client = make(emu)
+    barrier = threading.Barrier(8)
+    made: list[Any] = []
+
+    def work() -> None:
+        barrier.wait()
+        made.append(client._http.client())
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    client.close()
+    assert len({id(one) for one in made}) == 1
+
+
+def test_one_async_client_in_several_loops_one_after_another(emu):
+    client = make_async(emu)
+
+    async def use() -> str:
+        assert (await client.stream(**ASK).completion()).text == ANSWER
+        return (await client.chat(**ASK)).text
+
+    assert [asyncio.run(use()) for _ in range(6)] == [ANSWER] * 6
+    assert (emu.posts, emu.connections) == (12, 6)
+    assert soon(lambda: emu.open_connections == 0)
+    assert client._http._clients == {}
+
+
+def test_one_async_client_in_several_loops_at_once(emu):
+    client = make_async(emu)
+    texts: list[str] = []
+
+    async def use() -> None:
+        replies = await asyncio.gather(*(client.chat(**ASK) for _ in range(5)))
+        texts.extend(reply.text for reply in replies)
+
+    threads = [threading.Thread(target=lambda: asyncio.run(use())) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert texts == [ANSWER] * 30
+
+
+def test_loops_that_died_are_forgotten(emu):
+    """A loop that is closed without `shutdown_asyncgens` cannot close its client; nothing of it is kept."""
+    client = make_async(emu)
+    closed = asyncio.new_event_loop()
+    life = client._http._lives
+    closed.close()
+
+    async def nothing() -> Any:
+        yield None
+
+    life[closed] = nothing()
+    asyncio.run(client.chat(**ASK))
+    assert closed not in life
+    _retire({closed: nothing()})  # as when the client is dropped: nothing can be asked of a closed loop

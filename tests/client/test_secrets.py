@@ -1,0 +1,163 @@
+"""The key is nowhere but in the Authorization header."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import logging
+import pickle
+import socket
+import threading
+import traceback
+from typing import Any
+
+import pytest
+from client_kit import ASK, caught, make, make_async
+
+from inference_do import AsyncClient, Client, InferenceError
+from inference_do.emulator import Emulator, ErrorEvent, RawBody, Redirect, Reset, Status, Truncate
+
+KEY = "sk-do-v1-SECRETSECRET"
+ECHO = f"your key {KEY} is bad"
+
+
+@pytest.fixture
+def emu():
+    with Emulator(api_key=KEY) as emulator:
+        yield emulator
+
+
+FAULTS = [
+    None,
+    Status(400),
+    Status(401, {"error": {"message": ECHO, "code": KEY, "type": KEY}}),
+    Status(500, ECHO),
+    Redirect(302, f"https://elsewhere.example/?key={KEY}"),
+    RawBody(ECHO.encode()),
+    RawBody(f'{{"error": {{"message": "{ECHO}"}}}}'.encode()),
+    RawBody(f'{{"error": {{"message": "{ECHO}", "code": 400}}}}'.encode()),
+    Reset(before_head=True),
+    Truncate(after_events=2),
+    ErrorEvent(after_events=2, body={"error": {"message": ECHO, "code": KEY}}),
+    ErrorEvent(after_events=2, body=ECHO, event_name="error"),
+    ErrorEvent(body={"error": {"message": ECHO, "code": 401}}),
+]
+
+
+def calls(emu: Emulator, fault: Any) -> Any:
+    """Yield what each of four calls came to."""
+
+    async def achat() -> Any:
+        return await make_async(emu, max_retries=0).chat(**ASK)
+
+    async def astream() -> Any:
+        return await make_async(emu, max_retries=0).stream(**ASK).completion()
+
+    asks: list[Any] = [
+        lambda: make(emu, max_retries=0).chat(**ASK),
+        lambda: make(emu, max_retries=0).stream(**ASK).completion(),
+        lambda: asyncio.run(achat()),
+        lambda: asyncio.run(astream()),
+    ]
+    for ask in asks:
+        if fault:
+            emu.script(fault)
+        yield caught(ask)
+
+
+def everything_of(error: BaseException) -> str:
+    links: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None:
+        links.append(link)
+        link = link.__cause__ or link.__context__
+    shown = [f"{link} {link!r} {link.args} {vars(link)}" for link in links]
+    return "\n".join([*shown, repr(pickle.dumps(error)), repr(copy.deepcopy(error))])
+
+
+def locals_of(error: BaseException) -> str:
+    return "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: str(fault)[:60])
+def test_no_reply_error_or_log_has_it(emu, fault, caplog):
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("inference_do.emulator").setLevel(logging.CRITICAL)
+    for result in calls(emu, fault):
+        shown = everything_of(result) if isinstance(result, InferenceError) else f"{result!r} {result.response_info}"
+        assert KEY not in shown
+        if isinstance(result, InferenceError) and KEY not in str(fault):  # what a server says stands in our frames
+            assert KEY not in locals_of(result)
+    records = "\n".join(f"{record.getMessage()} {record.args}" for record in caplog.records)
+    assert KEY not in records or isinstance(fault, Redirect)  # httpcore logs the reply's headers, and this one has it
+    assert emu.requests[-1].headers["authorization"] == f"Bearer {KEY}"
+
+
+def test_no_text_of_a_prompt_is_logged_by_us(emu, caplog):
+    caplog.set_level(logging.DEBUG)
+    list(calls(emu, None))
+    assert not [record for record in caplog.records if record.name.startswith("inference_do")]
+    assert "Say hello" not in caplog.text
+
+
+def test_clients_and_streams_do_not_show_it(emu):
+    client, other = make(emu), make_async(emu)
+    stream = client.stream(**ASK)
+    next(stream)
+    parts = [client, other, client._config, client._http, stream, stream._call, client._request("/x", {"a": 1})]
+    assert KEY not in "".join(f"{part} {part!r}" for part in parts)
+    stream.close()
+    for part in parts[:4]:
+        with pytest.raises(TypeError):
+            pickle.dumps(part)
+        with pytest.raises(TypeError):
+            copy.deepcopy(part)
+
+
+def test_the_traceback_of_a_mistake_does_not_show_it():
+    for bad in (f"{KEY}\r\nX-Evil: 1", f"{KEY}\u201d", f" {KEY} {KEY}"):
+        for kind in (Client, AsyncClient):
+            with pytest.raises(ValueError, match="position") as caught_:
+                kind(bad)
+            assert (
+                KEY not in f"{caught_.value!r} {caught_.value.args} {vars(caught_.value)} {caught_.value.__context__}"
+            )
+
+
+def test_a_missing_server_does_not_show_it():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    error = caught(lambda: Client(KEY, base_url=f"http://127.0.0.1:{port}/v1", max_retries=0).chat(**ASK))
+    assert KEY not in everything_of(error)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # httpx-aiohttp uses what aiohttp 4 removes
+def test_proxies_are_used_and_their_passwords_masked(monkeypatch):
+    def refuse(server: socket.socket) -> None:
+        for _ in range(2):
+            connection, _address = server.accept()
+            with connection:
+                seen.append(connection.recv(65536))
+                connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n")
+
+    async def ask() -> Any:
+        async with AsyncClient(KEY, max_retries=0) as client:
+            return await client.chat(**ASK)
+
+    seen: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://joe:hunter2@127.0.0.1:{server.getsockname()[1]}")
+        monkeypatch.setenv("NO_PROXY", "")
+        thread = threading.Thread(target=refuse, args=(server,), daemon=True)
+        thread.start()
+        with Client(KEY, max_retries=0) as client:
+            errors = [caught(lambda: client.chat(**ASK)), caught(lambda: asyncio.run(ask()))]
+        thread.join(5)
+    assert [type(error).__name__ for error in errors] == ["APIConnectionError"] * 2
+    assert errors[0].message == errors[1].message
+    assert errors[0].message.startswith("no connection to the API")
+    assert len(seen) == 2
+    assert all(request.startswith(b"CONNECT inference.do-ai.run:443") for request in seen)
+    for error in errors:
+        assert "hunter2" not in everything_of(error)
+    assert KEY.encode() not in b"".join(seen)

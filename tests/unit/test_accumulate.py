@@ -1,0 +1,369 @@
+"""Chunks to a completion: the merge rules of tool calls, what is kept, re-chunking, linear time."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inference_do.accumulate import Accumulator, new_call_id, reasoning_text
+
+
+def fragment(
+    index: int | None = None, id_: Any = None, name: str | None = None, arguments: Any = None
+) -> dict[str, Any]:
+    function = {key: value for key, value in (("name", name), ("arguments", arguments)) if value is not None}
+    found = {key: value for key, value in (("index", index), ("id", id_)) if value is not None}
+    return {**found, "function": function}
+
+
+def chunk(finish: str | None = None, index: int = 0, **delta: Any) -> dict[str, Any]:
+    return {"model": "m", "choices": [{"index": index, "delta": delta, "finish_reason": finish}]}
+
+
+def merge(*chunks: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    """Return (id, name, arguments) of each call, after checking that the settled fragments add up to the same."""
+    accumulator = Accumulator()
+    added: dict[int, list[str]] = {}
+    for fragments in chunks:
+        for settled in accumulator.add(chunk(tool_calls=fragments)):
+            assert (settled.id is not None) == (settled.position not in added)
+            call = added.setdefault(settled.position, [settled.id or "", "", ""])
+            call[1] += settled.name or ""
+            call[2] += settled.arguments
+    assert sorted(added) == list(range(len(added)))
+    calls = [
+        (call.id, call.function.name, call.function.arguments)
+        for choice in accumulator.completion().choices
+        for call in choice.message.tool_calls
+    ]
+    assert [tuple(call) for _, call in sorted(added.items())] == calls
+    return [("new" if id_.startswith("call_") else id_, name, arguments) for id_, name, arguments in calls]
+
+
+F = fragment
+CALLS: dict[str, tuple[list[list[dict[str, Any]]], list[tuple[str, str, str]]]] = {
+    "one call, id first": (
+        [[F(0, "a", "f", "")], [F(0, arguments='{"x"')], [F(0, arguments=":1}")]],
+        [("a", "f", '{"x":1}')],
+    ),
+    "live: continuation with empty id and name": (
+        [[F(0, "a", "f", "")], [F(0, "", "", '{"x":')], [F(0, "", "", "1}")]],
+        [("a", "f", '{"x":1}')],
+    ),
+    "id repeated everywhere": (
+        [[F(0, "a", "f", '{"x"')], [F(0, "a", "f", ":1")], [F(0, "a", "f", "}")]],
+        [("a", "f", '{"x":1}')],
+    ),
+    "two calls": ([[F(0, "a", "f", "{}")], [F(1, "b", "g", "{}")]], [("a", "f", "{}"), ("b", "g", "{}")]),
+    "two in one chunk": ([[F(0, "a", "f", "{}"), F(1, "b", "g", "{}")]], [("a", "f", "{}"), ("b", "g", "{}")]),
+    "interleaved by index": (
+        [
+            [F(0, "a", "f", "")],
+            [F(1, "b", "g", "")],
+            [F(0, arguments="{")],
+            [F(1, arguments="{}")],
+            [F(0, arguments="}")],
+        ],
+        [("a", "f", "{}"), ("b", "g", "{}")],
+    ),
+    "interleaved by id": (
+        [
+            [F(None, "a", "f", "{")],
+            [F(None, "b", "g", "{")],
+            [F(None, "a", arguments="}")],
+            [F(None, "b", arguments="}")],
+        ],
+        [("a", "f", "{}"), ("b", "g", "{}")],
+    ),
+    "a new id under an index in use": (
+        [[F(0, "a", "f", '{"x":')], [F(0, arguments="1}")], [F(0, "b", "f", '{"x":2}')], [F(0, arguments=" ")]],
+        [("a", "f", '{"x":1}'), ("b", "f", '{"x":2} ')],
+    ),
+    "indexes out of order": ([[F(1, "b", "g", "{}")], [F(0, "a", "f", "{}")]], [("b", "g", "{}"), ("a", "f", "{}")]),
+    "indexes with gaps": ([[F(3, "a", "f", "{}")], [F(7, "b", "g", "{}")]], [("a", "f", "{}"), ("b", "g", "{}")]),
+    "no index, ids first": (
+        [[F(None, "a", "f", '{"x"')], [F(arguments=":1}")], [F(None, "b", "g", "{}")]],
+        [("a", "f", '{"x":1}'), ("b", "g", "{}")],
+    ),
+    "neither index nor id": (
+        [[F(name="f", arguments='{"x":1}')], [F(name="f", arguments='{"x":2}')], [F(name="g", arguments="{}")]],
+        [("new", "f", '{"x":1}'), ("new", "f", '{"x":2}'), ("new", "g", "{}")],
+    ),
+    "neither, in pieces": (
+        [[F(name="f", arguments="{")], [F(arguments="}")], [F(name="g", arguments="{")], [F(arguments="}")]],
+        [("new", "f", "{}"), ("new", "g", "{}")],
+    ),
+    "neither, and the name on every piece": (
+        [[F(name="f", arguments='{"x"')], [F(name="f", arguments=":1")], [F(name="f", arguments="}")]],
+        [("new", "f", '{"x":1}')],
+    ),
+    "index 0 for all, no ids": (
+        [[F(0, None, "f", '{"x":1}')], [F(0, None, "f", '{"x":2}')]],
+        [("new", "f", '{"x":1}'), ("new", "f", '{"x":2}')],
+    ),
+    "index 0 for all, no ids, in pieces": (
+        [[F(0, None, "f", "{")], [F(0, arguments="}")], [F(0, None, "g", "{")], [F(0, arguments="}")]],
+        [("new", "f", "{}"), ("new", "g", "{}")],
+    ),
+    "calls without arguments": (
+        [[F(0, None, "f", "")], [F(0, None, "g", "")]],
+        [("new", "f", ""), ("new", "g", "")],
+    ),
+    "the id comes late": ([[F(0, None, "f", "")], [F(0, "z", None, "{}")]], [("new", "f", "{}")]),
+    "a late id is known from then on": (
+        [[F(0, None, "f", "")], [F(0, "z", None, "{")], [F(None, "z", None, "}")]],
+        [("new", "f", "{}")],
+    ),
+    "a second id under the index is another call": (
+        [[F(0, None, "f", "{}")], [F(0, "z", "g", "{}")]],
+        [("new", "f", "{}"), ("z", "g", "{}")],
+    ),
+    "a split name": (
+        [[F(0, "a", "get_")], [F(0, None, "weather")], [F(0, arguments="{}")]],
+        [("a", "get_weather", "{}")],
+    ),
+    "the name comes late": ([[F(0, "a")], [F(0, None, "f")], [F(0, arguments="{}")]], [("a", "f", "{}")]),
+    "ids that are none": (
+        [[F(0, "", "f", "{")], [F(0, "null", arguments="}")], [F(1, 5, "g", "{}")]],
+        [("new", "f", "{}"), ("new", "g", "{}")],
+    ),
+    "arguments as an object": ([[F(0, "a", "f", {"x": "é"})]], [("a", "f", '{"x": "é"}')]),
+    "broken arguments are kept": ([[F(0, "a", "f", '{"x": tru')]], [("a", "f", '{"x": tru')]),
+    "a fragment alone begins a call": ([[F(arguments="{}")]], [("new", "", "{}")]),
+    "no function": ([[{"index": 0, "id": "a"}], [{"index": 0, "function": None}]], [("a", "", "")]),
+}
+
+
+@pytest.mark.parametrize(("chunks", "calls"), CALLS.values(), ids=CALLS)
+def test_tool_calls(chunks, calls):
+    assert merge(*chunks) == calls
+
+
+def test_calls_of_two_answers_do_not_mix():
+    accumulator = Accumulator()
+    accumulator.add(chunk(tool_calls=[F(0, "a", "f", "{}")]))
+    (settled,) = accumulator.add(chunk(index=1, tool_calls=[F(0, "b", "g", "{}")]))
+    assert (settled.choice, settled.position, settled.id) == (1, 0, "b")
+
+
+def test_made_ids_differ_and_stay():
+    accumulator = Accumulator()
+    (first,) = accumulator.add(chunk(tool_calls=[F(0, None, "f", "{")]))
+    (second,) = accumulator.add(chunk(tool_calls=[F(0, None, None, "}")]))
+    assert (first.id or "").startswith("call_")
+    assert second.id is None
+    assert [accumulator.completion().choices[0].message.tool_calls[0].id for _ in range(2)] == [first.id] * 2
+    assert len({new_call_id() for _ in range(100)}) == 100
+
+
+# --- everything else ---
+
+
+def test_text_reasoning_and_refusal_are_joined():
+    accumulator = Accumulator()
+    for part in ({"role": "assistant", "content": ""}, {"content": "a"}, {"content": None, "reasoning_content": "r"}):
+        accumulator.add(chunk(**part))
+    accumulator.add(chunk(content="b", refusal="no", reasoning_content="s"))
+    message = accumulator.completion().choices[0].message
+    assert (message.content, message.reasoning_content, message.refusal) == ("ab", "rs", "no")
+
+
+def test_reasoning_by_its_other_name_is_joined_too():
+    accumulator = Accumulator()
+    accumulator.add(chunk(reasoning="r"))
+    accumulator.add(chunk(reasoning="s"))
+    assert accumulator.completion().choices[0].message.reasoning == "rs"
+
+
+def test_unknown_fields_of_a_delta_are_kept():
+    accumulator = Accumulator()
+    accumulator.add(chunk(audio={"id": "x"}, content="a"))
+    accumulator.add(chunk(reasoning={"details": 1}))
+    message = accumulator.completion().choices[0].message
+    assert (message.audio, message.reasoning) == ({"id": "x"}, {"details": 1})
+
+
+def test_a_message_without_text_has_none():
+    accumulator = Accumulator()
+    accumulator.add(chunk(role="", content=""))
+    message = accumulator.completion().choices[0].message
+    assert (message.role, message.content, message.tool_calls) == ("assistant", None, [])
+
+
+def test_answers_are_sorted_by_index_and_a_missing_index_is_the_first():
+    accumulator = Accumulator()
+    accumulator.add(chunk(index=1, content="b", finish="length"))
+    accumulator.add({"choices": [{"delta": {"content": "a"}, "finish_reason": "stop"}]})
+    choices = accumulator.completion().choices
+    assert [(c.index, c.message.content, c.finish_reason) for c in choices] == [(0, "a", "stop"), (1, "b", "length")]
+
+
+def test_logprobs_are_joined():
+    accumulator = Accumulator()
+    for token in "ab":
+        part = {"index": 0, "delta": {"content": token}, "logprobs": {"content": [{"token": token}], "refusal": None}}
+        accumulator.add({"choices": [part]})
+    assert accumulator.completion().choices[0].logprobs == {"content": [{"token": "a"}, {"token": "b"}]}
+
+
+def test_the_last_usage_counts_and_null_is_none():
+    accumulator = Accumulator()
+    for usage in ({"total_tokens": 1}, None, {"total_tokens": 3}, None):
+        accumulator.add({"choices": [], "usage": usage})
+    assert accumulator.completion().usage.total_tokens == 3
+
+
+def test_the_head_is_that_of_the_first_chunk_which_names_the_model():
+    accumulator = Accumulator()
+    accumulator.add({"id": "", "choices": None})
+    assert accumulator.is_empty
+    accumulator.add({"id": "x", "choices": []})
+    accumulator.add({"id": "y", "model": "m", "created": 5, "system_fingerprint": "fp", "extra": 1, "choices": []})
+    accumulator.add({"id": "z", "model": "n", "choices": []})
+    completion = accumulator.completion()
+    assert (completion.id, completion.model, completion.created, completion.extra) == ("y", "m", 5, 1)
+    assert completion.object == "chat.completion"
+
+
+@pytest.mark.parametrize("delta", [None, {}])
+def test_a_choice_without_a_delta_may_finish(delta):
+    accumulator = Accumulator()
+    accumulator.add({"choices": [{"index": 0, "delta": delta, "finish_reason": "stop"}]})
+    assert accumulator.is_finished
+
+
+def test_only_the_first_answer_says_that_it_is_finished():
+    accumulator = Accumulator()
+    assert not accumulator.is_finished
+    accumulator.add(chunk(index=1, finish="stop"))
+    assert not accumulator.is_finished
+    accumulator.add(chunk(finish="anything"))
+    assert accumulator.is_finished
+
+
+BROKEN = [
+    ("", False),
+    ("{}", False),
+    ('{"a": 1}\n', False),
+    ("{", True),
+    ("{} x", True),
+    ("nul", True),
+    ("[" * 9999 + "}", True),
+]
+
+
+@pytest.mark.parametrize(("arguments", "broken"), BROKEN)
+def test_broken_arguments_are_noticed(arguments, broken):
+    accumulator = Accumulator()
+    accumulator.add(chunk(tool_calls=[F(0, "a", "f", arguments)]))
+    assert accumulator.has_broken_call is broken
+
+
+def test_an_empty_completion_is_one():
+    completion = Accumulator().completion()
+    assert (completion.choices, completion.text, completion.usage) == ([], "", None)
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [({}, ""),
+     ({"reasoning_content": "a", "reasoning": "b"}, "a"), ({"reasoning_content": None, "reasoning": "b"}, "b"),
+     ({"reasoning": {"x": 1}}, ""), ({"reasoning_content": ""}, "")],
+)  # fmt: skip
+def test_reasoning_has_two_names(message, text):
+    assert reasoning_text(message) == text
+
+
+# --- properties ---
+
+PIECES = st.text(max_size=12)
+WHOLE = st.fixed_dictionaries(
+    {
+        "content": PIECES,
+        "reasoning_content": PIECES,
+        "calls": st.lists(
+            st.tuples(st.sampled_from("fgh"), st.dictionaries(st.sampled_from("ab"), PIECES, max_size=2)), max_size=3
+        ),
+    }
+)
+
+
+def cut(text: str, sizes: list[int]) -> list[str]:
+    parts, start = [], 0
+    for size in sizes:
+        parts.append(text[start : start + size])
+        start += size
+    return [*parts, text[start:]]
+
+
+@given(WHOLE, st.lists(st.integers(1, 4), max_size=6), st.sampled_from(["both", "index", "id"]))
+@settings(max_examples=150, deadline=None)
+def test_an_answer_is_the_same_however_it_was_cut(whole, sizes, named):
+    deltas: list[dict[str, Any]] = [
+        {field: part} for field in ("reasoning_content", "content") for part in cut(whole[field], sizes)
+    ]
+    for number, (name, arguments) in enumerate(whole["calls"]):
+        index = number if named != "id" else None
+        first = F(index, f"id{number}" if named != "index" else None, name, "")
+        rest = [
+            F(index, f"id{number}" if named == "id" else None, None, part) for part in cut(json.dumps(arguments), sizes)
+        ]
+        deltas += [{"tool_calls": [part]} for part in (first, *rest)]
+    accumulator = Accumulator()
+    for delta in deltas:
+        accumulator.add(chunk(**delta))
+    accumulator.add(chunk(finish="stop"))
+    message = accumulator.completion().choices[0].message
+    assert (message.content or "", message.reasoning_content or "") == (whole["content"], whole["reasoning_content"])
+    got = [(call.function.name, json.loads(call.function.arguments)) for call in message.tool_calls]
+    assert got == whole["calls"]
+
+
+FRAGMENTS = st.lists(
+    st.builds(
+        F,
+        st.none() | st.integers(0, 2),
+        st.none() | st.sampled_from(["", "null", "a", "b"]),
+        st.none() | st.sampled_from(["", "f", "g"]),
+        st.none() | st.sampled_from(["", "{", "}", "{}", '"x"']),
+    ),
+    max_size=12,
+)
+
+
+@given(FRAGMENTS)
+@settings(max_examples=200, deadline=None)
+def test_whatever_the_fragments_no_argument_is_lost_and_they_add_up(fragments):
+    calls = merge(*([part] for part in fragments))
+    sent = "".join(part["function"].get("arguments") or "" for part in fragments)
+    assert sorted("".join(arguments for _, _, arguments in calls)) == sorted(sent)
+
+
+def seconds_for(count: int, make: Any) -> float:
+    accumulator = Accumulator()
+    chunks = [make(n) for n in range(count)]
+    started = time.perf_counter()
+    for raw in chunks:
+        accumulator.add(raw)
+    return time.perf_counter() - started
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda _: chunk(content="word "),
+        lambda n: chunk(tool_calls=[F(0, "a" if n == 0 else None, None, "word ")]),
+        lambda n: chunk(tool_calls=[F(n, f"id{n}", "f", "{}")]),
+        lambda _: chunk(tool_calls=[F(0, None, "f", '"}')]),
+    ],
+    ids=["text", "one long call", "many calls", "a name and a brace on every fragment"],
+)
+def test_time_is_linear(make):
+    small = min(seconds_for(1_000, make) for _ in range(3))
+    large = min(seconds_for(8_000, make) for _ in range(2))
+    assert large < 8 * small * 4 + 0.02

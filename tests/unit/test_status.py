@@ -1,0 +1,248 @@
+"""What error replies mean: every shape's words, the class of each status, lengths."""
+
+# ruff: noqa: E501  the rows of its tables stay rows
+
+from __future__ import annotations
+
+import json
+import pickle
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inference_do import errors
+from inference_do._status import Words, from_event, from_status, read_words, snippet
+
+SHAPES: list[tuple[Any, Words | None]] = [
+    ({"error": {"message": "no", "type": "forbidden_error"}}, Words("no", "forbidden_error")),
+    ({"error": {"message": "no", "type": "t", "code": "c"}}, Words("no", "t", "c")),
+    ({"error": {"message": "no", "code": 400}}, Words("no", None, "400")),
+    ({"error": {"message": "no"}, "status_code": 403}, Words("no", None, "403")),
+    ({"id": "unauthorized", "message": "no"}, Words("no", "unauthorized")),
+    ({"type": "error", "error": {"type": "overloaded_error", "message": "no"}}, Words("no", "overloaded_error")),
+    ({"type": "error", "error": {"message": "no"}}, Words("no")),
+    ({"detail": [{"loc": ["body", "model"], "msg": "missing"}, {"msg": "bad"}]}, Words("body.model: missing; bad")),
+    ({"detail": [{"loc": 5, "msg": "x"}]}, Words("5: x")),
+    ({"detail": [{"loc": "body", "msg": "x"}]}, Words("body: x")),
+    ({"detail": [{"loc": ["body", 0], "msg": None}, 5]}, Words("body.0: None")),
+    ({"detail": "no"}, Words("no")),
+    ({"detail": []}, None),
+    ({"detail": 5}, None),
+    ({"error": "no", "code": 404}, Words("no", None, "404")),
+    ({"error": "no"}, Words("no")),
+    (
+        {"object": "error", "message": "no", "type": "BadRequestError", "code": 400},
+        Words("no", "BadRequestError", "400"),
+    ),
+    ({"error": {"object": "error", "message": "no", "type": "T", "param": None, "code": 400}}, Words("no", "T", "400")),
+    ({"message": "no", "code": True}, Words("no")),
+    ({"message": "no", "code": ""}, Words("no")),
+    ({"message": ""}, None),
+    ({"message": 5}, None),
+    ({}, None),
+    ({"error": None}, None),
+    ({"error": {}}, None),
+    ({"error": {"message": None}, "message": "outer"}, Words("{'message': None}")),
+    ({"error": 5}, Words("5")),
+    ({"error": True}, Words("True")),
+    ({"error": ["a"]}, Words("['a']")),
+    ([], None),
+    ("no", None),
+    (None, None),
+]
+
+
+@pytest.mark.parametrize(("body", "words"), SHAPES, ids=[json.dumps(row[0])[:50] for row in SHAPES])
+def test_words(body, words):
+    assert read_words(body) == words
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("400", 400), ("599", 599), ("200", None), ("4000", None), ("", None), (None, None)]
+)
+def test_a_code_may_spell_a_status(code, status):
+    assert Words("x", None, code).status == status
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["loc", "msg", "message", "type", "code"]), inner)
+    ),
+    max_leaves=10,
+)
+BODIES = JSON_VALUES | st.dictionaries(
+    st.sampled_from(["error", "message", "detail", "code", "type", "id", "status_code", "object"]), JSON_VALUES
+)
+
+
+@given(BODIES, st.integers(400, 599))
+@settings(max_examples=200, deadline=None)
+def test_any_json_at_all_makes_an_error(body, status):
+    error = from_status(status, json.dumps(body), attempts=1)
+    assert error.status == status
+    assert len(str(error)) < 700
+    assert isinstance(error.code, str | None)
+    assert isinstance(error.type, str | None)
+
+
+@given(st.text())
+@settings(max_examples=100, deadline=None)
+def test_any_text_at_all_makes_an_error(body):
+    assert from_status(500, body, attempts=1).body == body[:2000]
+    assert from_event(body, attempts=1, request_id=None).status == 0
+
+
+STATUSES = [
+    (400, "BadRequestError"),
+    (401, "AuthenticationError"),
+    (402, "QuotaExceededError"),
+    (403, "PermissionDeniedError"),
+    (404, "NotFoundError"),
+    (405, "APIStatusError"),
+    (408, "APIStatusError"),
+    (409, "ConflictError"),
+    (410, "APIStatusError"),
+    (413, "BadRequestError"),
+    (418, "APIStatusError"),
+    (422, "BadRequestError"),
+    (429, "RateLimitError"),
+    (499, "APIStatusError"),
+    (500, "ServerError"),
+    (503, "ServerError"),
+    (529, "ServerError"),
+    (599, "ServerError"),
+]
+
+
+@pytest.mark.parametrize(("status", "kind"), STATUSES)
+def test_classes(status, kind):
+    error = from_status(status, '{"error": {"message": "no"}}', attempts=1)
+    assert type(error).__name__ == kind
+    assert str(error).startswith(f"{status} ")
+
+
+def test_phrases():
+    texts = [str(from_status(status, "", attempts=1)) for status in (400, 529, 599)]
+    assert texts == ["400 Bad Request", "529 Overloaded", "599 error"]
+
+
+CONTEXT = [
+    "the token count: [400000] exceeds the model: [glm-5.2]'s maximum token count: [262144]",
+    "This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens.",
+    "Please reduce the length of the messages",
+    "prompt is too long: 210000 tokens > 200000 maximum",
+    "Input is too long for requested model",
+    "request exceeds the available context size, try increasing it",
+    "The input exceeds the context window of this model",
+]
+
+
+@pytest.mark.parametrize("words", CONTEXT)
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_full_context_in_many_words(words, status):
+    assert type(from_status(status, json.dumps({"error": {"message": words}}), attempts=1)) is errors.ContextLengthError
+
+
+@pytest.mark.parametrize("field", ["code", "type"])
+def test_a_full_context_by_its_code(field):
+    body = json.dumps({"error": {"message": "no", field: "context_length_exceeded"}})
+    assert type(from_status(400, body, attempts=1)) is errors.ContextLengthError
+    assert type(from_status(500, body, attempts=1)) is errors.ServerError
+
+
+QUOTA = [
+    ({"message": "You exceeded your current quota, please check your plan"}, True),
+    ({"message": "no", "code": "insufficient_quota"}, True),
+    ({"message": "no", "type": "insufficient_balance"}, True),
+    ({"message": "Your prepaid balance is exhausted"}, True),
+    ({"message": "out of credits"}, True),
+    ({"message": "Payment required"}, True),
+    ({"message": "billing_hard_limit_reached"}, True),
+    ({"message": "too many requests"}, False),
+    (
+        {
+            "message": "Rate limit reached. Limit: 3 / min. Visit https://platform.openai.com/account/billing to add a card"
+        },
+        False,
+    ),
+    ({"message": "request quota per minute reached, try again in 2 s"}, False),
+]
+
+
+@pytest.mark.parametrize(("said", "spent"), QUOTA)
+@pytest.mark.parametrize("status", [403, 429])
+def test_a_used_up_quota_in_many_words(said, spent, status):
+    error = from_status(status, json.dumps({"error": said}), attempts=1)
+    assert (type(error) is errors.QuotaExceededError) is spent
+
+
+def test_what_the_error_keeps():
+    body = json.dumps({"error": {"message": "no", "type": "t", "code": "c"}})
+    error = from_status(429, body, attempts=2, request_id="r", retry_after=1.5)
+    assert (error.code, error.type, error.retry_after, error.body) == ("c", "t", 1.5, body)
+    assert str(error) == "429 Too Many Requests: no (request id r, 2 attempts)"
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"), [(401, "check the key"), (403, "may not call this model"), (402, "top up")]
+)
+def test_advice(status, advice):
+    assert advice in str(from_status(status, "{}", attempts=1))
+
+
+def test_a_hint_is_for_missing_models_only():
+    assert str(from_status(404, "", attempts=1, hint="try x")) == "404 Not Found; try x"
+    assert str(from_status(400, "", attempts=1, hint="try x")) == "400 Bad Request"
+
+
+def test_lengths():
+    huge = json.dumps({"error": {"message": "m" * 5_000_000, "code": "c" * 99_999, "type": "t" * 99_999}})
+    error = from_status(500, huge, attempts=1)
+    assert len(str(error)) < 600
+    assert max(len(error.body), len(error.code or ""), len(error.type or "")) <= 2000
+    assert len(str(from_status(500, "x" * 5_000_000, attempts=1))) < 300
+    assert len(str(from_event(huge, attempts=1, request_id=None))) < 600
+    listed = json.dumps({"error": {"message": ["m" * 5_000_000]}})
+    assert len(str(from_event(listed, attempts=1, request_id=None))) < 700
+
+
+SNIPPETS = [
+    ("", ""),
+    (" a\n b ", "a b"),
+    ("<html>x", "an HTML page"),
+    (" \n<!DOCTYPE html><title> 502\n Bad </title>", "an HTML page (502 Bad)"),
+    ("<title></title>", "an HTML page"),
+    ("<TITLE>a</TITLE>", "an HTML page (a)"),
+    ("x" * 900, "x" * 200),
+]
+
+
+@pytest.mark.parametrize(("text", "shown"), SNIPPETS)
+def test_snippets(text, shown):
+    assert snippet(text) == shown
+
+
+LIKE = [
+    ({"message": "no", "code": 429}, errors.RateLimitError),
+    ({"message": "no", "code": 400}, errors.BadRequestError),
+    ({"message": "prompt is too long", "code": 400}, errors.ContextLengthError),
+    ({"message": "prompt is too long"}, errors.ContextLengthError),
+    ({"message": "no", "code": "insufficient_quota"}, errors.QuotaExceededError),
+    ({"message": "no"}, None),
+]
+
+
+@pytest.mark.parametrize(("said", "kind"), LIKE)
+def test_an_error_in_a_stream_says_what_it_is_like(said, kind):
+    error = from_event(json.dumps({"error": said}), attempts=1, request_id=None)
+    assert error.like is kind
+    assert pickle.loads(pickle.dumps(error)).like is kind
+
+
+def test_an_event_without_words_says_so():
+    assert (
+        str(from_event("", attempts=1, request_id=None)) == "the API reported an error in the stream: no reason given"
+    )
