@@ -54,7 +54,8 @@ def plan(schema: Any, method: str, strict: bool | None) -> tuple[dict[str, Any],
     match method:
         case "function_calling":
             tool = wire_tool(schema, strict=strict)
-            bound, parser = {"tools": [tool], "tool_choice": tool["function"]["name"]}, _of_tool(schema, tool)
+            # of one tool this says as much as its name does, and servers know it that take no names
+            bound, parser = {"tools": [tool], "tool_choice": "required"}, _of_tool(schema, tool)
         case "json_schema":
             bound, parser = {"response_format": json_schema_format(schema, strict=strict)}, _of_text(schema)
         case "json_mode":
