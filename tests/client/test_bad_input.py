@@ -13,6 +13,13 @@ from inference_do import AsyncClient, Client, ConfigError, Timeout
 from inference_do.config import KEY_VARIABLES
 
 
+class Odd:
+    """What no setting is, with a name that is the same in every process."""
+
+    def __repr__(self) -> str:
+        return "Odd()"
+
+
 @pytest.fixture(autouse=True)
 def _no_key_in_the_environment(monkeypatch):
     for name in KEY_VARIABLES:
@@ -40,7 +47,7 @@ SETTINGS: list[tuple[dict[str, Any], str]] = [
     ({"default_headers": {"Authorization": "Bearer x"}}, "api_key"),
     ({"default_headers": [1]}, "default_headers"),
     ({"default_query": "a=1"}, "default_query"),
-    ({"http_client": object()}, "HTTP client"),
+    ({"http_client": Odd()}, "HTTP client"),
     ({"http_client": "http://proxy"}, "HTTP client"),
 ]
 
@@ -82,7 +89,7 @@ CALLS: list[tuple[dict[str, Any], str]] = [
     ({"messages": [{"role": 5}]}, r"messages\[0\] must be an object with a role"),
     ({"temperature": float("nan")}, "the request has no JSON form"),
     ({"temperature": float("inf")}, "the request has no JSON form"),
-    ({"seed": object()}, "the request has no JSON form"),
+    ({"seed": Odd()}, "the request has no JSON form"),
     ({"stop": deep()}, "the request has no JSON form"),
     ({"max_tokens": 1, "max_completion_tokens": 2}, "max_tokens is another name"),
     ({"timeout": -1}, "timeout"),

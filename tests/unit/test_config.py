@@ -22,6 +22,14 @@ from inference_do.config import (
 )
 from inference_do.errors import ConfigError
 
+
+class Odd:
+    """What no setting is, with a name that is the same in every process."""
+
+    def __repr__(self) -> str:
+        return "Odd()"
+
+
 KEY = "sk-do-v1-SECRETSECRET"
 
 
@@ -253,7 +261,7 @@ def test_none_means_the_defaults_and_a_timeout_itself():
     assert Timeout.of(timeout) is timeout
 
 
-BAD_WAITS = [0, -1, float("nan"), float("inf"), "5", True, b"5", object(), 1e10]
+BAD_WAITS = [0, -1, float("nan"), float("inf"), "5", True, b"5", Odd(), 1e10]
 
 
 @pytest.mark.parametrize("value", BAD_WAITS, ids=repr)

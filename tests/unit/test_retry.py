@@ -163,7 +163,7 @@ VALUES = (
 
 
 @given(st.dictionaries(st.sampled_from(NAMES), VALUES))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_whatever_the_headers_say_the_hint_is_a_number_or_nothing(headers):
     hint = wait_hint(headers, now=NOW)
     assert hint is None or (math.isfinite(hint) and hint >= 0)

@@ -79,7 +79,7 @@ BODIES = JSON_VALUES | st.dictionaries(
 
 
 @given(BODIES, st.integers(400, 599))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_json_at_all_makes_an_error(body, status):
     error = from_status(status, json.dumps(body), attempts=1)
     assert error.status == status
