@@ -1,4 +1,4 @@
-"""Lets the client's tests import their kit, and shortens the pauses between attempts; the unit tests know their length."""
+"""Lets the client's tests import their kit, and shortens the pauses between attempts (the unit tests know them)."""
 
 from __future__ import annotations
 
