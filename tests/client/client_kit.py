@@ -110,7 +110,8 @@ async def asoon(condition: Callable[[], Any], seconds: float = 1.0) -> bool:
 
 
 PRELUDE = """
-import asyncio, gc, logging, os, threading, time
+import asyncio, gc, logging, os, signal, threading, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell begins without it
 from inference_do import *
 from inference_do.emulator import *
 ASK = {"model": "llama3.3-70b-instruct", "messages": [{"role": "user", "content": "Say hello"}]}

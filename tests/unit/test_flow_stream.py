@@ -127,6 +127,7 @@ STREAMS = [
     ([Head(200, {"content-type": "Text/Event-Stream"}), HI + DONE, b""], "send read =Hi read release", "ok"),
     ([AS_JSON, b'{"error": ', b'{"message": "no", "code": 400}}', b""], "send read read read release", "BadRequestError: 400"),
     ([AS_JSON, b'{"error": {"message": "no"}}', b""], "send read read release", "ProtocolError: the API answered 200 with"),
+    ([AS_JSON, b"dat", b"", b""], "send read read read release", "ProtocolError: the reply is not JSON: dat"),
     ([OPEN, b"<html>", b""], "send read read release", "ProtocolError: the reply is not JSON: an HTML page"),
     ([AS_JSON, b'{"choices": []}', b""], "send read read release", "ProtocolError: the reply is not what was asked for: neither"),
     ([AS_JSON, b'{"choices": [{}]}', b""], "send read read release", "ProtocolError: the reply is not what was asked for: choices.0"),

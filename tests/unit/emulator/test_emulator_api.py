@@ -302,7 +302,7 @@ def test_the_command_line() -> None:
         lines = [process.stdout.readline() for _ in range(4)]
         url = lines[2].strip().partition("=")[2]
         assert httpx.get(f"{url}/models", headers={"authorization": "Bearer k"}).status_code == 200
-        process.send_signal(2)
+        process.terminate()
         assert process.communicate(timeout=5)[1] == ""
         assert process.returncode == 0
 
