@@ -21,8 +21,8 @@ class Patience:
     """
 
     def __init__(self, connect: float | None, head: float | None) -> None:
-        self._connect, self._head = connect, head
-        self._timer: asyncio.Timeout | None = None
+        self._head = head
+        self._timer = asyncio.timeout(connect)
         self.is_connected = False
 
     async def during(self, request: Awaitable[T]) -> T:
@@ -33,7 +33,7 @@ class Patience:
         """
         token = _PATIENCE.set(self)
         try:
-            async with asyncio.timeout(self._connect) as self._timer:
+            async with self._timer:
                 return await request
         finally:
             _PATIENCE.reset(token)
@@ -41,9 +41,8 @@ class Patience:
     def connected(self) -> None:
         """Note that the request has its connection."""
         self.is_connected = True
-        if self._timer is not None:
-            now = asyncio.get_running_loop().time()
-            self._timer.reschedule(None if self._head is None else now + self._head)
+        now = asyncio.get_running_loop().time()
+        self._timer.reschedule(None if self._head is None else now + self._head)
 
 
 _PATIENCE: ContextVar[Patience | None] = ContextVar("inference_do_patience", default=None)

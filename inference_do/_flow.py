@@ -279,7 +279,7 @@ class _Stream:
             is_done = yield from self._chunks(events)
             self._judge(is_done=is_done)
         except InferenceError as error:
-            if not (self._accumulator.is_finished and isinstance(error, APIConnectionError | StreamInterrupted)):
+            if not self._is_whole_despite(error):
                 error.partial = self._accumulator.completion()
                 raise
         self._call.is_complete = True
@@ -309,6 +309,10 @@ class _Stream:
             elif not (events := self._parser.finish()):
                 return False
         raise self._broken(reported)
+
+    def _is_whole_despite(self, error: InferenceError) -> bool:
+        """Tell whether a connection failed only after the answer had its finish reason: nothing of it is missing."""
+        return self._accumulator.is_finished and isinstance(error, APIConnectionError | StreamInterrupted)
 
     def _read_first(self, started: float) -> Step[bytes]:
         """Read while nothing has been handed out."""

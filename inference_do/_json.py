@@ -116,8 +116,6 @@ def dump_json(value: Any) -> bytes:
     """
     try:
         data = pydantic_core.to_json(value, inf_nan_mode="constants")
-    except UnicodeEncodeError:
-        return _plain_json(value)
     except pydantic_core.PydanticSerializationError as error:
         if "surrogates not allowed" in str(error):
             return _plain_json(value)

@@ -148,12 +148,6 @@ class _PatientBackend(httpcore.NetworkBackend):
     def connect_tcp(self, *args: Any, **options: Any) -> httpcore.NetworkStream:
         return _PatientStream(self._inner.connect_tcp(*args, **options))
 
-    def connect_unix_socket(self, *args: Any, **options: Any) -> httpcore.NetworkStream:
-        return _PatientStream(self._inner.connect_unix_socket(*args, **options))
-
-    def sleep(self, seconds: float) -> None:
-        self._inner.sleep(seconds)
-
 
 class _PatientStream(httpcore.NetworkStream):
     """A connection whose next read waits as long as its user says now, not as long as was said with the request."""

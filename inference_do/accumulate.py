@@ -69,9 +69,8 @@ class Accumulator:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the first answer has a finish reason."""
-        first = self._choices.get(0)
-        return bool(first and first.finish_reason)
+        """Whether the first answer, and every other that has begun, has its finish reason."""
+        return 0 in self._choices and all(choice.finish_reason for choice in self._choices.values())
 
     @property
     def has_broken_call(self) -> bool:

@@ -237,13 +237,15 @@ def test_a_choice_without_a_delta_may_finish(delta):
     assert accumulator.is_finished
 
 
-def test_only_the_first_answer_says_that_it_is_finished():
+def test_finished_is_what_has_begun_and_the_first_answer_with_it():
     accumulator = Accumulator()
     assert not accumulator.is_finished
     accumulator.add(chunk(index=1, finish="stop"))
     assert not accumulator.is_finished
     accumulator.add(chunk(finish="anything"))
     assert accumulator.is_finished
+    accumulator.add(chunk(index=2))
+    assert not accumulator.is_finished
 
 
 BROKEN = [
