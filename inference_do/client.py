@@ -6,7 +6,7 @@ exists twice only in what Python makes different: `await`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
 from ._call import Call
@@ -21,7 +21,16 @@ from .accumulate import Accumulator
 from .config import Config, Key, Timeout, check_headers, check_mapping, check_retries
 from .errors import ConfigError, StreamInterrupted
 from .models import closest_models
-from .types import ChatCompletion, ChatCompletionChunk, EmbeddingResponse, Model, ModelList, Reply, ResponseInfo
+from .types import (
+    ChatCompletion,
+    ChatCompletionChunk,
+    EmbeddingResponse,
+    Message,
+    Model,
+    ModelList,
+    Reply,
+    ResponseInfo,
+)
 
 __all__ = ["AsyncClient", "AsyncStream", "Client", "Stream"]
 
@@ -76,10 +85,15 @@ class _Core:
             allow_http=allow_http,
         )
         self._budget = Budget()
-        self._given_http = http_client
+        self._open(http_client)
+
+    def _open(self, http_client: Any) -> None:
+        """Make the HTTP side; nothing is connected yet."""
+        raise NotImplementedError
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={self._config.base_url!r})"
+        config = getattr(self, "_config", None)  # a traceback may show a client whose settings were refused
+        return f"{type(self).__name__}(base_url={config.base_url!r})" if config else type(self).__name__
 
     @property
     def base_url(self) -> str:
@@ -130,14 +144,17 @@ class _Core:
         request = self._request(path, body, extra_headers=headers, extra_query=query, **options)
         return self._call(body, timeout, max_retries), request
 
-    def _chat(self, model: str, messages: Sequence[Any], params: dict[str, Any]) -> tuple[Call, Request]:
+    def _chat(self, model: str, messages: Iterable[Any], params: dict[str, Any]) -> tuple[Call, Request]:
         if params.get("stream") or check_mapping(params.get("extra_body"), name="extra_body").get("stream"):
             message = "chat() waits for the whole answer: use stream()"
             raise ConfigError(message)
         return self._prepare("/chat/completions", _chat_body(model, messages, params))
 
-    def _streamed(self, model: str, messages: Sequence[Any], params: dict[str, Any]) -> tuple[Call, Request]:
+    def _streamed(self, model: str, messages: Iterable[Any], params: dict[str, Any]) -> tuple[Call, Request]:
         body = _chat_body(model, messages, params)
+        if not check_mapping(body.get("extra_body"), name="extra_body").get("stream", True):
+            message = "stream() hands the answer over as it is made: use chat()"
+            raise ConfigError(message)
         body["stream"] = True
         body.setdefault("stream_options", {"include_usage": True})
         return self._prepare("/chat/completions", body, accept="text/event-stream")
@@ -160,11 +177,10 @@ class Client(_Core):
     As a context manager it closes its connections at the end; so does `close()`. A call after that opens new ones.
     """
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._http = SyncHTTP(self._config, self._given_http)
+    def _open(self, http_client: Any) -> None:
+        self._http = SyncHTTP(self._config, http_client)
 
-    def chat(self, *, model: str, messages: Sequence[Any], **params: Any) -> ChatCompletion:
+    def chat(self, *, model: str, messages: Iterable[Any], **params: Any) -> ChatCompletion:
         """Return the model's whole answer.
 
         Args:
@@ -178,7 +194,7 @@ class Client(_Core):
         """
         return self._answer(*self._chat(model, messages, params), read_completion)
 
-    def stream(self, *, model: str, messages: Sequence[Any], **params: Any) -> Stream:
+    def stream(self, *, model: str, messages: Iterable[Any], **params: Any) -> Stream:
         """Return the model's answer as it is made. Nothing is sent until the stream is read.
 
         Takes what `chat` takes. Usage is asked for unless `stream_options` says otherwise.
@@ -220,15 +236,14 @@ class AsyncClient(_Core):
     `asyncio.run` closes the connections of its loop when it ends; `aclose()` and `async with` do so earlier.
     """
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._http = AsyncHTTP(self._config, self._given_http)
+    def _open(self, http_client: Any) -> None:
+        self._http = AsyncHTTP(self._config, http_client)
 
-    async def chat(self, *, model: str, messages: Sequence[Any], **params: Any) -> ChatCompletion:
+    async def chat(self, *, model: str, messages: Iterable[Any], **params: Any) -> ChatCompletion:
         """Return the model's whole answer; see `Client.chat`."""
         return await self._answer(*self._chat(model, messages, params), read_completion)
 
-    def stream(self, *, model: str, messages: Sequence[Any], **params: Any) -> AsyncStream:
+    def stream(self, *, model: str, messages: Iterable[Any], **params: Any) -> AsyncStream:
         """Return the model's answer as it is made; see `Client.stream`. There is nothing to await until it is read."""
         call, request = self._streamed(model, messages, params)
         accumulator = Accumulator()
@@ -373,10 +388,13 @@ def _checked_model(model: object) -> str:
     return model
 
 
-def _chat_body(model: str, messages: Sequence[Any], params: Mapping[str, Any]) -> dict[str, Any]:
-    items = list(messages) if isinstance(messages, Sequence) and not isinstance(messages, str | bytes) else []
+def _chat_body(model: str, messages: Iterable[Any], params: Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(messages, Iterable) or isinstance(messages, str | bytes | Mapping):
+        message = f"messages must be a list of messages, not {type(messages).__name__}"
+        raise ConfigError(message)
+    items = [_as_said(item) if isinstance(item, Message) else item for item in messages]
     if not items:
-        message = "messages must be a list of at least one message"
+        message = "messages must hold at least one message"
         raise ConfigError(message)
     for position, item in enumerate(items):
         if not isinstance(item, Mapping) or not isinstance(item.get("role"), str):
@@ -387,6 +405,12 @@ def _chat_body(model: str, messages: Sequence[Any], params: Mapping[str, Any]) -
         message = "max_tokens is another name for max_completion_tokens: give one of them"
         raise ConfigError(message)
     return body
+
+
+def _as_said(message: Message) -> dict[str, Any]:
+    """Return an answer's message as a message of a request."""
+    said = {name: value for name, value in message.model_dump(exclude_none=True).items() if value != []}
+    return {**said, "role": message.role or "assistant", "content": message.content}
 
 
 def _encode(body: Mapping[str, Any]) -> bytes:

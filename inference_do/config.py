@@ -189,7 +189,7 @@ def check_retries(value: object) -> int:
     return value
 
 
-def check_base_url(url: str | None, *, allow_http: bool = False) -> str:
+def check_base_url(url: object, *, allow_http: bool = False) -> str:
     """Return the base URL without a trailing slash, after checking that a key may be sent there.
 
     Args:
@@ -201,23 +201,26 @@ def check_base_url(url: str | None, *, allow_http: bool = False) -> str:
             host that is not this machine.
     """
     url = url or os.environ.get(BASE_URL_VARIABLE) or BASE_URL
+    if not isinstance(url, str):
+        message = f"base_url must be a string, not {type(url).__name__}"
+        raise ConfigError(message)
+    if "@" in url:
+        message = "base_url must not hold a user name or password: the key is sent as a Bearer token"
+        raise ConfigError(message)
+    if "?" in url or "#" in url:
+        message = "base_url must not have a query or a fragment: use default_query="
+        raise ConfigError(message)
     try:
         parts = urlsplit(url.strip())
         host, _ = parts.hostname, parts.port
-    except (ValueError, AttributeError):
+    except ValueError:
         message = f"base_url is not a URL: {url!r}"
         raise ConfigError(message) from None
     if host and not HOST.fullmatch(_ascii(host)):
         message = f"base_url names no possible host: {url!r}"
         raise ConfigError(message)
-    if "@" in parts.netloc:
-        message = "base_url must not hold a user name or password: the key is sent as a Bearer token"
-        raise ConfigError(message)
     if parts.scheme not in {"https", "http"} or not host:
         message = f"base_url must start with https:// and name a host: {url!r}"
-        raise ConfigError(message)
-    if parts.query or parts.fragment:
-        message = f"base_url must not have a query or a fragment (use default_query=): {url!r}"
         raise ConfigError(message)
     if parts.scheme == "http" and not allow_http and not _is_loopback(host):
         message = f"base_url must be https, or http to this machine only: {url!r} would send the key in the clear"

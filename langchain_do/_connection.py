@@ -17,8 +17,10 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError, model_validator
 
 from inference_do import ConfigError, Timeout
-from inference_do.config import KEY_VARIABLES, Config
+from inference_do.config import KEY_VARIABLES, Config, check_mapping
 from inference_do.connection import Clients
+
+from ._errors import translate
 
 __all__ = ["Connection", "renamed"]
 
@@ -62,21 +64,23 @@ class Connection(BaseModel):
     _clients: Clients | None = PrivateAttr(default=None)
 
     def __init__(self, **values: Any) -> None:
-        try:
-            super().__init__(**values)
-        except ValidationError as error:
-            message = f"{type(self).__name__}: {_problems(error)}"
-        else:
-            self.base_url = Config.build(**self._settings).base_url
-            return
-        raise ConfigError(message)
+        with translate():
+            try:
+                super().__init__(**values)
+            except ValidationError as error:
+                message = f"{type(self).__name__}: {_problems(error)}"
+            else:
+                self.base_url = Config.build(**self._settings).base_url
+                return
+            raise ConfigError(message)
 
     @model_validator(mode="before")
     @classmethod
     def _settle_names(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values
-        known, extra = cls.model_fields, dict(values.get("model_kwargs") or {})
+        known = cls.model_fields
+        extra = renamed(check_mapping(values.get("model_kwargs"), name="model_kwargs"), cls.ALIASES)
         settled = renamed({**values, "model_kwargs": None}, cls.ALIASES)
         for name in [name for name in extra if name in known]:
             if settled.setdefault(name, extra[name]) != extra[name]:
@@ -123,7 +127,7 @@ class Connection(BaseModel):
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         memo = {} if memo is None else memo
-        for shared in (self._clients, self.http_client, self.http_async_client):
+        for shared in (self._clients, self.http_client, self.http_async_client, self.api_key):
             memo[id(shared)] = shared
         return super().__deepcopy__(memo)
 
@@ -167,7 +171,5 @@ def _check_unknown(name: str, known: Mapping[str, Any]) -> None:
 
 def _problems(error: ValidationError) -> str:
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    return "; ".join(
-        ".".join(map(str, item["loc"])) + (": " if item["loc"] else "") + item["msg"].removeprefix("Value error, ")
-        for item in found
-    )
+    told = {(item["loc"][0] if item["loc"] else ""): item["msg"].removeprefix("Value error, ") for item in found}
+    return "; ".join(f"{name}: {problem}" if name else problem for name, problem in told.items())

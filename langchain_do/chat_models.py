@@ -272,10 +272,11 @@ class ChatDigitalOcean(BaseChatModel, Connection):
         Raises:
             ConfigError: `tool_choice` names a tool that is not among the tools.
         """
-        formed = [wire_tool(tool, strict=strict) for tool in tools]
+        with translate():
+            formed = [wire_tool(tool, strict=strict) for tool in tools]
+            choice = wire_choice(tool_choice, formed) if formed else None
         if not formed:
             return super().bind(**kwargs)
-        choice = wire_choice(tool_choice, formed)
         chosen = {} if choice is None else {"tool_choice": choice}
         return super().bind(tools=formed, **chosen, **kwargs)
 
@@ -305,7 +306,8 @@ class ChatDigitalOcean(BaseChatModel, Connection):
         if method is None:
             known = bool((self.profile or {}).get("structured_output"))
             method = "json_schema" if known and schema is not None else "function_calling"
-        bound, parser = plan(schema, method, strict)
+        with translate():
+            bound, parser = plan(schema, method, strict)
         return parsed(super().bind(**bound, **kwargs), parser, include_raw=include_raw)
 
     # --- counting ---

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from langchain_core.embeddings import Embeddings
 from pydantic import Field
+
+from inference_do import ConfigError
 
 from ._connection import Connection
 from ._errors import translate
@@ -52,7 +54,11 @@ class DigitalOceanEmbeddings(Connection, Embeddings):
         """Return a text's vector."""
         return (await self.aembed_documents([text]))[0]
 
-    def _requests(self, texts: list[str]) -> Iterator[dict[str, Any]]:
+    def _requests(self, texts: Iterable[str]) -> Iterator[dict[str, Any]]:
+        if isinstance(texts, str):
+            message = "embed_documents takes a list of texts, not one text: use embed_query"
+            raise ConfigError(message)
+        inputs = list(texts)
         params = {**self.model_kwargs, "model": self.model, "user": self.user, "extra_body": self.extra_body}
-        for start in range(0, len(texts), self.chunk_size):
-            yield {**params, "input": texts[start : start + self.chunk_size]}
+        for start in range(0, len(inputs), self.chunk_size):
+            yield {**params, "input": inputs[start : start + self.chunk_size]}

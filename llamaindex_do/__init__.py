@@ -20,6 +20,10 @@ _HOMES = {"DigitalOcean": "llm", "DigitalOceanEmbedding": "embeddings"}
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from inference_do import __version__  # noqa: PLC0415  it reads the installed package's metadata
+
+        return __version__
     if name not in _HOMES:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)

@@ -157,7 +157,7 @@ class Connected(BaseModel):
         return copy
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        shared = {id(client): client for client in (self.http_client, self.http_async_client)}
+        shared = {id(client): client for client in (self.http_client, self.http_async_client, self.api_key)}
         return super().__deepcopy__({**(memo or {}), **shared, id(self._made): None})
 
 
@@ -170,5 +170,5 @@ def _unknown(cls: type[Connected], name: str) -> str:
 
 def _refusal(cls: type[Connected], error: ValidationError) -> ConfigError:
     """Put pydantic's findings into one line, without the values, which may be secret."""
-    found = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors(include_input=False)]
-    return ConfigError(f"{cls.__name__}: {'; '.join(found)}")
+    told = {(item["loc"][0] if item["loc"] else ""): item["msg"] for item in error.errors(include_input=False)}
+    return ConfigError(f"{cls.__name__}: {'; '.join(f'{name}: {problem}' for name, problem in told.items())}")

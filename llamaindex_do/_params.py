@@ -57,6 +57,8 @@ def request_params(layers: Iterable[Mapping[str, Any]], *, streaming: bool) -> d
         _lay_over(params, layer)
     if affinity := params.pop("model_affinity", None):
         params["extra_headers"] = {AFFINITY_HEADER: affinity, **params.get("extra_headers", {})}
+    if isinstance(effort := params.get("reasoning"), str):
+        params["reasoning"] = {"effort": effort}
     if not streaming:
         params.pop("stream_options", None)  # the API refuses it without `stream`
     if isinstance(form := params.get("response_format"), type) and issubclass(form, BaseModel):

@@ -1,8 +1,9 @@
 """The API's answers as LlamaIndex's responses, whole or as they are made.
 
 A response of a stream holds everything up to it: `message` is the whole message so far, `delta` its new text. After
-the last chunk comes one more response, with no new text, that is complete: usage, finish reason, parsed arguments, all
-logprobs. It is the one that LlamaIndex's observers and agents look at, and there is always this one at least.
+the last chunk comes one more response, with no new text (but a refusal's), that is complete: usage, finish reason,
+parsed arguments, all logprobs. It is the one that LlamaIndex's observers and agents look at, and there is always this
+one at least.
 
 Where things are: text, thoughts and tool calls in `message.blocks`, in this order; the calls also, as the API gave
 them, in `message.additional_kwargs["tool_calls"]`; counts of tokens, the finish reason and the request's id in
@@ -35,12 +36,13 @@ __all__ = ["StreamReader", "completion_of", "read_completion"]
 ASSISTANT = MessageRole.ASSISTANT
 
 
-def read_completion(completion: ChatCompletion, names: Mapping[str, str]) -> ChatResponse:
+def read_completion(completion: ChatCompletion, names: Mapping[str, str], *, headers: bool = False) -> ChatResponse:
     """Return a whole answer.
 
     Args:
         completion: What the API answered; of several choices the first is the message, all are in `raw`.
         names: Names of tools that were altered for the wire, with what they stand for.
+        headers: Whether to hand out the reply's headers.
     """
     choice = completion.choices[0]
     message = choice.message
@@ -57,15 +59,18 @@ def read_completion(completion: ChatCompletion, names: Mapping[str, str]) -> Cha
         message=_message(text, reasoning, calls, whole=True, tokens=_reasoning_tokens(completion.usage)),
         raw=raw,
         logprobs=_logprobs(choice.logprobs),
-        additional_kwargs=_facts(choice.finish_reason, completion.usage, completion.response_info, message.refusal),
+        additional_kwargs=_facts(
+            choice.finish_reason, completion.usage, completion.response_info, message.refusal, headers=headers
+        ),
     )
 
 
 class StreamReader:
     """Chunks to responses, each with everything up to it."""
 
-    def __init__(self, names: Mapping[str, str]) -> None:
+    def __init__(self, names: Mapping[str, str], *, headers: bool = False) -> None:
         self._names = names
+        self._headers = headers
         self._text: str | None = None
         self._refusal = ""
         self._reasoning = ""
@@ -133,10 +138,10 @@ class StreamReader:
         raw = dict(self._raw) if usage is None else {**self._raw, "usage": _usage_dict(usage)}
         return ChatResponse(
             message=_message(text, self._reasoning, self._calls, whole=True, tokens=_reasoning_tokens(usage)),
-            delta="",
+            delta="" if self._text is not None else self._refusal,
             raw=raw,
             logprobs=self._logprobs or None,
-            additional_kwargs=_facts(self._finish, usage, info, self._refusal),
+            additional_kwargs=_facts(self._finish, usage, info, self._refusal, headers=self._headers),
         )
 
 
@@ -188,7 +193,7 @@ def _message(
 
 
 def _facts(
-    finish_reason: str | None, usage: Usage | None, info: ResponseInfo | None, refusal: str | None
+    finish_reason: str | None, usage: Usage | None, info: ResponseInfo | None, refusal: str | None, *, headers: bool
 ) -> dict[str, Any]:
     """Return what is known of an answer besides the message: plain values, which every store can keep."""
     facts: dict[str, Any] = {"finish_reason": finish_reason}
@@ -202,6 +207,8 @@ def _facts(
             facts["reasoning_tokens"] = usage.reasoning_tokens
     if info is not None and info.request_id:
         facts["request_id"] = info.request_id
+    if info is not None and headers:
+        facts["headers"] = dict(info.headers)
     if refusal:
         facts["refusal"] = refusal
     return facts

@@ -163,8 +163,13 @@ class _Way(Generic[M]):
             reason = response.additional_kwargs.get("finish_reason")
             message = f"the model gave no {self.output_cls.__name__} (finish reason {reason!r})"
             raise ValueError(message)
-        fenced = FENCED.search(found) if "```" in found else None
-        return self.output_cls.model_validate_json(fenced[1] if fenced else found)
+        try:
+            return self.output_cls.model_validate_json(found)
+        except ValidationError:
+            fenced = FENCED.search(found)  # some models wrap what they were asked for
+            if fenced is None or found.lstrip().startswith("{"):
+                raise
+        return self.output_cls.model_validate_json(fenced[1])
 
     def read_partly(self, response: ChatResponse) -> BaseModel | None:
         """Return what has come of the object: of the class if it is valid already, else one with the same fields."""

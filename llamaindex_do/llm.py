@@ -28,6 +28,7 @@ from pydantic import BaseModel, Field, field_validator
 from typing_extensions import override
 
 from inference_do.models import ModelInfo, model_info
+from inference_do.types import ChatCompletion
 
 from ._connection import Connected
 from ._messages import to_wire
@@ -75,6 +76,7 @@ class DigitalOcean(Connected, StructuredPrediction):
         "model_access_key": "api_key",
         "model_name": "model",
         "request_timeout": "timeout",
+        "stop_sequences": "stop",
     }
 
     model: str = Field(description="A model's id, `router:NAME`, or what a dedicated endpoint calls its model.")
@@ -93,7 +95,9 @@ class DigitalOcean(Connected, StructuredPrediction):
     frequency_penalty: float | None = Field(default=None, description="-2 to 2.")
     presence_penalty: float | None = Field(default=None, description="-2 to 2.")
     reasoning_effort: str | None = Field(default=None, description="`none`, `low`, `medium`, `high`, `max`, …")
-    reasoning: dict[str, Any] | None = Field(default=None, description="`effort` and `max_tokens` of the thoughts.")
+    reasoning: dict[str, Any] | str | None = Field(
+        default=None, description="`effort` and `max_tokens` of the thoughts, or an effort."
+    )
     parallel_tool_calls: bool | None = Field(
         default=None, description="False forbids several tool calls in one answer, also to agents."
     )
@@ -107,6 +111,15 @@ class DigitalOcean(Connected, StructuredPrediction):
         default=None, description="Sent as `X-Model-Affinity`: keeps a router on one model, so that its cache can hit."
     )
     extra_body: dict[str, Any] | None = Field(default=None, description="Further fields of requests, sent as they are.")
+    streaming: bool = Field(
+        default=False,
+        description="Without effect: here the method that is called decides. It is taken so that one set of settings "
+        "serves both frameworks.",
+    )
+    stream_usage: bool = Field(default=True, description="Whether streams ask for usage.")
+    include_response_headers: bool = Field(
+        default=False, description="Whether `additional_kwargs` of responses have the reply's `headers`."
+    )
     additional_kwargs: dict[str, Any] = Field(
         default_factory=dict, description="Further arguments of every call, as a call would be given them."
     )
@@ -220,25 +233,33 @@ class DigitalOcean(Connected, StructuredPrediction):
 
     def _chat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponse:
         request = self._request(messages, kwargs)
-        return read_completion(self._clients.sync.chat(**request.params), request.names)
+        return self._read(self._clients.sync.chat(**request.params), request)
 
     async def _achat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponse:
         request = self._request(messages, kwargs)
-        return read_completion(await self._clients.asynchronous.chat(**request.params), request.names)
+        return self._read(await self._clients.asynchronous.chat(**request.params), request)
 
     def _stream(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponseGen:
         request = self._request(messages, kwargs, streaming=True)
-        return _responses(self._clients.sync.stream(**request.params), StreamReader(request.names))
+        return _responses(self._clients.sync.stream(**request.params), self._reader(request))
 
     def _astream(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponseAsyncGen:
         request = self._request(messages, kwargs, streaming=True)
-        return _aresponses(self._clients.asynchronous.stream(**request.params), StreamReader(request.names))
+        return _aresponses(self._clients.asynchronous.stream(**request.params), self._reader(request))
+
+    def _read(self, completion: ChatCompletion, request: Request) -> ChatResponse:
+        return read_completion(completion, request.names, headers=self.include_response_headers)
+
+    def _reader(self, request: Request) -> StreamReader:
+        return StreamReader(request.names, headers=self.include_response_headers)
 
     def _request(
         self, messages: Sequence[ChatMessage], kwargs: Mapping[str, Any], *, streaming: bool = False
     ) -> Request:
         settings = {name: getattr(self, name) for name in WIRE_FIELDS}
         params = request_params((settings, self.additional_kwargs, kwargs), streaming=streaming)
+        if streaming and not self.stream_usage:
+            params.setdefault("stream_options", {"include_usage": False})
         params["messages"] = to_wire(messages, params["model"])
         return Request(params, check_names(params.get("tools", ())))
 

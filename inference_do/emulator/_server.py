@@ -145,7 +145,7 @@ class Emulator:
 
     def reply(
         self,
-        text: str | None = None,
+        text: Any = None,
         *,
         tool_calls: Sequence[tuple[str, Any]] = (),
         reasoning: str | None = None,
@@ -157,7 +157,7 @@ class Emulator:
         """Append a scripted answer, to be given instead of the honest one.
 
         Args:
-            text: The answer's text.
+            text: The answer's text; or a whole message as a dict, or a list of raw chunks, as the two below.
             tool_calls: Pairs of a tool's name and its arguments; a string is sent as it is, even if it is not JSON.
             reasoning: What goes into `reasoning_content`.
             message: A whole assistant message instead of the above; unknown keys are sent along.
@@ -165,6 +165,9 @@ class Emulator:
             finish_reason: Instead of the one that follows from the answer.
             usage: Instead of the counted one.
         """
+        if text is not None and not isinstance(text, str):
+            self.replies.append(replace(scripted(text), finish_reason=finish_reason, usage=usage))
+            return
         self.replies.append(
             Scripted(
                 text=text,

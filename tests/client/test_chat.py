@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 from typing import Any
 
@@ -168,3 +169,18 @@ async def test_calls_in_one_loop_run_at_once(emu):
         replies = await asyncio.gather(*(client.chat(**ASK) for _ in range(10)))
     assert [reply.text for reply in replies] == [ANSWER] * 10
     assert time.monotonic() - started < 1.5
+
+
+def test_an_answers_message_and_any_iterable_can_be_sent_back(emu):
+    with Client(emu.api_key, base_url=emu.base_url) as client:
+        first = client.chat(model=ASK["model"], messages=({"role": "user", "content": text} for text in ["Say hello"]))
+        asked = [{"role": "user", "content": "Say hello"}, first.choices[0].message]
+        client.chat(model=ASK["model"], messages=[*asked, {"role": "user", "content": "Thanks"}])
+    assert emu.requests[-1].json["messages"][1]["content"] == first.text
+
+
+def test_a_clients_settings_are_seen_by_those_who_look(emu):
+    assert {"api_key", "base_url", "timeout", "max_retries", "http_client"} <= set(inspect.signature(Client).parameters)
+    with pytest.raises(TypeError):
+        Client(emu.api_key, unknown=1)
+    assert repr(Client.__new__(Client)) == "Client"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 from langchain_core.caches import InMemoryCache
+from langchain_core.exceptions import ModelInvalidRequestError
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import ConfigurableField
 from pydantic import BaseModel
@@ -391,3 +394,43 @@ def test_embeddings_out_of_order(emu: Emulator) -> None:
     ordered = model.embed_documents(["a", "b", "c"])
     emu.quirks = Quirks(shuffle_embeddings=True)
     assert model.embed_documents(["a", "b", "c"]) == ordered
+
+
+def test_mistakes_at_construction_and_binding_are_errors_of_langchain_too(emu: Emulator) -> None:
+    connection = {"api_key": emu.api_key, "base_url": emu.base_url}
+    model = ChatDigitalOcean(model="llama3.3-70b-instruct", **connection)
+    mistakes = [
+        lambda: ChatDigitalOcean(model="m", max_retries=-1, **connection),
+        lambda: ChatDigitalOcean(model="m", model_kwargs=3, **connection),
+        lambda: model.bind_tools([{"name": "f", "parameters": {}}], tool_choice="nope"),
+        lambda: model.with_structured_output(None, method="function_calling"),
+        lambda: DigitalOceanEmbeddings(model="gte-large-en-v1.5", **connection).embed_documents("hello"),
+    ]
+    for mistake in mistakes:
+        with pytest.raises(ModelInvalidRequestError):
+            mistake()
+    assert emu.posts == 0
+
+
+def test_a_key_function_of_a_vault_is_shared_by_copies(emu: Emulator) -> None:
+    class Vault:
+        lock = threading.Lock()
+
+        def __init__(self) -> None:
+            self.own_lock = threading.Lock()
+
+        def key(self) -> str:
+            return emu.api_key
+
+    model = ChatDigitalOcean(model="llama3.3-70b-instruct", api_key=Vault().key, base_url=emu.base_url)
+    assert copy.deepcopy(model).invoke("Say hello").text
+
+
+def test_old_names_inside_model_kwargs_are_todays(emu: Emulator) -> None:
+    connection = {"api_key": emu.api_key, "base_url": emu.base_url}
+    model = ChatDigitalOcean(
+        model="llama3.3-70b-instruct", model_kwargs={"max_completion_tokens": 5, "stop_sequences": ["a"]}, **connection
+    )
+    model.invoke("hi", max_tokens=7)
+    assert emu.requests[-1].json["max_completion_tokens"] == 7
+    assert emu.requests[-1].json["stop"] == ["a"]

@@ -249,3 +249,15 @@ def test_a_timeout_object(make: Make, emu: Emulator) -> None:
     with pytest.raises(APITimeoutError) as caught:
         llm.chat(HELLO)
     assert caught.value.phase == "first_token"
+
+
+def test_one_set_of_settings_serves_both_frameworks(emu: Emulator) -> None:
+    connection = {"api_key": emu.api_key, "base_url": emu.base_url}
+    settings = {"streaming": True, "stream_usage": False, "include_response_headers": True, "stop_sequences": ["zz"]}
+    llm = DigitalOcean(model="llama3.3-70b-instruct", reasoning="low", **settings, **connection)
+    *_, last = llm.stream_chat([ChatMessage(content="Say hello")])
+    assert emu.requests[-1].json["stream_options"] == {"include_usage": False}
+    assert emu.requests[-1].json["stop"] == ["zz"]
+    assert emu.requests[-1].json["reasoning"] == {"effort": "low"}
+    assert "x-ratelimit-limit-requests" in last.additional_kwargs["headers"]
+    assert "headers" in llm.chat([ChatMessage(content="Say hello")]).additional_kwargs

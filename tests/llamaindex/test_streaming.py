@@ -13,6 +13,7 @@ import pytest
 from llama_index.core.base.llms.types import ChatMessage, TextBlock, ThinkingBlock, ToolCallBlock
 
 from inference_do.emulator import Emulator, Quirks
+from llamaindex_do import DigitalOcean
 
 if TYPE_CHECKING:
     from llama_index.core.llms import ChatResponse
@@ -255,3 +256,9 @@ def wait_for_disconnect(emu: Emulator) -> None:
     while not emu.disconnects:
         assert time.monotonic() < ends, "the server went on generating"
         time.sleep(0.01)
+
+
+def test_a_refusal_reaches_those_who_print_deltas(emu: Emulator) -> None:
+    emu.reply(message={"role": "assistant", "content": None, "refusal": "I cannot."})
+    llm = DigitalOcean(model="llama3.3-70b-instruct", api_key=emu.api_key, base_url=emu.base_url)
+    assert "".join(part.delta or "" for part in llm.stream_chat([ChatMessage(content="x")])) == "I cannot."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import json
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pytest
@@ -11,6 +12,7 @@ from llama_index.core.prompts import ChatPromptTemplate, PromptTemplate
 from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel, ConfigDict, Field
 
+from llamaindex_do import DigitalOcean
 from llamaindex_do._schema import response_format, strict_schema
 
 if TYPE_CHECKING:
@@ -261,3 +263,13 @@ def test_the_classes_own_schema_is_not_changed() -> None:
     before = Everything.model_json_schema()
     response_format(Everything)
     assert Everything.model_json_schema() == before
+
+
+def test_a_fence_inside_an_answer_is_part_of_it(emu: Emulator) -> None:
+    class Code(BaseModel):
+        source: str
+
+    source = 'Use:\n```json\n{"source": "wrong"}\n```\nend'
+    emu.reply(json.dumps({"source": source}))
+    llm = DigitalOcean(model="openai-gpt-4o", api_key=emu.api_key, base_url=emu.base_url)
+    assert llm.structured_predict(Code, PromptTemplate("Write code")).source == source

@@ -169,7 +169,8 @@ BAD_URLS = [
     ("https://[::1/v1", "is not a URL"),
     ("https://host:port/v1", "is not a URL"),
     ("https://host:99999/v1", "is not a URL"),
-    (5, "is not a URL"),
+    (5, "must be a string, not int"),
+    (b"https://host/v1", "must be a string, not bytes"),
     ("https://exa mple.com/v1", "base_url"),
     ("https://a\x01b/v1", "base_url"),
     ("https://\u2028/v1", "base_url"),
@@ -304,3 +305,18 @@ def test_everything_is_checked_when_the_settings_are_built():
 
 def test_the_user_agent_names_the_version():
     assert Config.build(KEY).user_agent == f"inference-do/{__version__}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://user:hunter2@exa mple.com/v1",
+        "https://user:hunter2@[bad/v1",
+        "https://h/v1?key=hunter2",
+        "//u:hunter2@h",
+    ],
+)
+def test_a_secret_in_a_url_is_not_repeated(url):
+    with pytest.raises(ConfigError) as raised:
+        check_base_url(url)
+    assert "hunter2" not in str(raised.value)
