@@ -9,25 +9,31 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
+from ._bodies import (
+    chat_body,
+    checked_model,
+    closest_hint,
+    encode,
+    given,
+    read_completion,
+    read_embeddings,
+    read_models,
+)
 from ._call import Call
 from ._drive import adrive, drive
 from ._flow import call_flow, stream_flow
 from ._http import Request
-from ._json import dump_json, load_json
 from ._loops import AsyncHTTP
 from ._retry import Budget, Policy
 from ._threads import SyncHTTP
 from .accumulate import Accumulator
 from .config import Config, Key, Timeout, check_headers, check_mapping, check_retries
 from .errors import ConfigError, StreamInterrupted
-from .models import closest_models
 from .types import (
     ChatCompletion,
     ChatCompletionChunk,
     EmbeddingResponse,
-    Message,
     Model,
-    ModelList,
     Reply,
     ResponseInfo,
 )
@@ -109,7 +115,7 @@ class _Core:
             policy=Policy(max_retries=retries, retry_ambiguous=config.retry_ambiguous),
             budget=self._budget,
             scrub=config.secret.scrub,
-            hint=lambda: _closest(model),
+            hint=lambda: closest_hint(model),
         )
 
     def _request(
@@ -133,7 +139,7 @@ class _Core:
             url=config.base_url + path,
             headers=headers,
             query={**config.query, **check_mapping(extra_query, name="extra_query")},
-            content=None if body is None else _encode(body),
+            content=None if body is None else encode(body),
         )
 
     def _prepare(self, path: str, body: dict[str, Any], **options: Any) -> tuple[Call, Request]:
@@ -148,10 +154,10 @@ class _Core:
         if params.get("stream") or check_mapping(params.get("extra_body"), name="extra_body").get("stream"):
             message = "chat() waits for the whole answer: use stream()"
             raise ConfigError(message)
-        return self._prepare("/chat/completions", _chat_body(model, messages, params))
+        return self._prepare("/chat/completions", chat_body(model, messages, params))
 
     def _streamed(self, model: str, messages: Iterable[Any], params: dict[str, Any]) -> tuple[Call, Request]:
-        body = _chat_body(model, messages, params)
+        body = chat_body(model, messages, params)
         if not check_mapping(body.get("extra_body"), name="extra_body").get("stream", True):
             message = "stream() hands the answer over as it is made: use chat()"
             raise ConfigError(message)
@@ -166,9 +172,9 @@ class _Core:
         if not inputs or not all(isinstance(text, str) for text in inputs):
             message = "input must be a string or a list of at least one string"
             raise ConfigError(message)
-        body = {"model": _checked_model(model), "input": texts if isinstance(texts, str) else inputs, **_given(params)}
+        body = {"model": checked_model(model), "input": texts if isinstance(texts, str) else inputs, **given(params)}
         call, request = self._prepare("/embeddings", body)
-        return call, request, lambda data: _read_embeddings(data, len(inputs))
+        return call, request, lambda data: read_embeddings(data, len(inputs))
 
 
 class Client(_Core):
@@ -371,94 +377,6 @@ class AsyncStream(_Streaming):
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
-
-
-# --- bodies ---
-
-
-def _given(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters that were set: None is never sent."""
-    return {name: value for name, value in params.items() if value is not None}
-
-
-def _checked_model(model: object) -> str:
-    if not isinstance(model, str) or not model.strip():
-        message = f"model must be a model's id, not {model!r}"
-        raise ConfigError(message)
-    return model
-
-
-def _chat_body(model: str, messages: Iterable[Any], params: Mapping[str, Any]) -> dict[str, Any]:
-    if not isinstance(messages, Iterable) or isinstance(messages, str | bytes | Mapping):
-        message = f"messages must be a list of messages, not {type(messages).__name__}"
-        raise ConfigError(message)
-    items = [_as_said(item) if isinstance(item, Message) else item for item in messages]
-    if not items:
-        message = "messages must hold at least one message"
-        raise ConfigError(message)
-    for position, item in enumerate(items):
-        if not isinstance(item, Mapping) or not isinstance(item.get("role"), str):
-            message = f"messages[{position}] must be an object with a role, not {type(item).__name__}"
-            raise ConfigError(message)
-    body = {"model": _checked_model(model), "messages": items, **_given(params)}
-    if (limit := body.pop("max_tokens", None)) is not None and body.setdefault("max_completion_tokens", limit) != limit:
-        message = "max_tokens is another name for max_completion_tokens: give one of them"
-        raise ConfigError(message)
-    return body
-
-
-def _as_said(message: Message) -> dict[str, Any]:
-    """Return an answer's message as a message of a request."""
-    said = {name: value for name, value in message.model_dump(exclude_none=True).items() if value != []}
-    return {**said, "role": message.role or "assistant", "content": message.content}
-
-
-def _encode(body: Mapping[str, Any]) -> bytes:
-    try:
-        return dump_json(body)
-    except (TypeError, ValueError, RecursionError) as error:
-        reason = str(error)
-    message = f"the request has no JSON form: {reason[:300]}"
-    raise ConfigError(message)
-
-
-def _closest(model: object) -> str | None:
-    close = closest_models(model) if isinstance(model, str) else []
-    return f"there is no model {model!r} for this key; closest: {', '.join(close)}" if close else None
-
-
-# --- answers ---
-
-
-def read_completion(data: bytes) -> ChatCompletion:
-    """Read a whole answer.
-
-    Raises:
-        ValueError: It is not one.
-    """
-    completion = ChatCompletion.model_validate(load_json(data))
-    if not completion.choices:
-        message = "it has no choices"
-        raise ValueError(message)
-    return completion
-
-
-def read_models(data: bytes) -> ModelList:
-    """Read the list of models."""
-    parsed = load_json(data)
-    if not isinstance(parsed, dict) or "data" not in parsed:
-        message = "it has no data"
-        raise ValueError(message)
-    return ModelList.model_validate(parsed)
-
-
-def _read_embeddings(data: bytes, count: int) -> EmbeddingResponse:
-    response = EmbeddingResponse.model_validate(load_json(data))
-    vectors = sorted(response.data, key=lambda item: item.index)
-    if [item.index for item in vectors] != list(range(count)):
-        message = f"{count} inputs were sent, and {len(vectors)} vectors came back that do not match them"
-        raise ValueError(message)
-    return response.model_copy(update={"data": vectors})
 
 
 def _with_info(reply: R, call: Call) -> R:

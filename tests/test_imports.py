@@ -77,19 +77,19 @@ ALLOWED = {
     "_loops": {"_aiohttp", "_call", "_http", "config"},
     "_aiohttp": set(),
     "connection": {"client"},
+    "_bodies": {"_json", "errors", "models", "types"},
     "client": {
+        "_bodies",
         "_call",
         "_drive",
         "_flow",
         "_http",
-        "_json",
         "_loops",
         "_retry",
         "_threads",
         "accumulate",
         "config",
         "errors",
-        "models",
         "types",
     },
 }
@@ -140,7 +140,7 @@ def test_the_table_has_no_circle_when_the_program_runs():
         "_call",
         "_flow",
     ]
-    order += ["_drive", "_aiohttp", "_http", "_threads", "_loops", "client", "connection"]
+    order += ["_bodies", "_drive", "_aiohttp", "_http", "_threads", "_loops", "client", "connection"]
     for module, allowed in ALLOWED.items():
         if module in {"errors", "__init__"}:
             continue
