@@ -166,10 +166,14 @@ class ChatDigitalOcean(BaseChatModel, Connection):
             message = "a stream carries one answer: use generate() or batch() for n > 1"
             raise ConfigError(message)
         request["stream_options"] = streaming_options(self, given)
-        return request, ChunkReader(model=request["model"], headers=self.include_response_headers)
+        return request, ChunkReader(model=request["model"], headers=self._wants_headers(given))
 
-    def _read(self, completion: Any, request: Mapping[str, Any]) -> ChatResult:
-        return from_completion(completion, model=request["model"], headers=self.include_response_headers)
+    def _read(self, completion: Any, request: Mapping[str, Any], given: Mapping[str, Any]) -> ChatResult:
+        return from_completion(completion, model=request["model"], headers=self._wants_headers(given))
+
+    def _wants_headers(self, given: Mapping[str, Any]) -> bool:
+        wanted = given.get("include_response_headers")
+        return self.include_response_headers if wanted is None else bool(wanted)
 
     def _generate(
         self,
@@ -180,7 +184,7 @@ class ChatDigitalOcean(BaseChatModel, Connection):
     ) -> ChatResult:
         with translate():
             request = self._request(messages, stop, kwargs)
-            return self._read(self._connected.sync.chat(**request), request)
+            return self._read(self._connected.sync.chat(**request), request, kwargs)
 
     async def _agenerate(
         self,
@@ -191,7 +195,7 @@ class ChatDigitalOcean(BaseChatModel, Connection):
     ) -> ChatResult:
         with translate():
             request = self._request(messages, stop, kwargs)
-            return self._read(await self._connected.asynchronous.chat(**request), request)
+            return self._read(await self._connected.asynchronous.chat(**request), request, kwargs)
 
     def _stream(
         self,

@@ -434,3 +434,11 @@ def test_old_names_inside_model_kwargs_are_todays(emu: Emulator) -> None:
     model.invoke("hi", max_tokens=7)
     assert emu.requests[-1].json["max_completion_tokens"] == 7
     assert emu.requests[-1].json["stop"] == ["a"]
+
+
+def test_headers_can_be_asked_for_in_one_call(emu: Emulator) -> None:
+    model = ChatDigitalOcean(model="llama3.3-70b-instruct", api_key=emu.api_key, base_url=emu.base_url)
+    assert "headers" not in model.invoke("hi").response_metadata
+    assert "x-request-id" in model.invoke("hi", include_response_headers=True).response_metadata["headers"]
+    *_, last = model.stream("hi", include_response_headers=True)
+    assert "x-request-id" in last.response_metadata["headers"]
