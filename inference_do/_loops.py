@@ -141,18 +141,12 @@ class LoopExchange:
         raise failure
 
     async def _take_place(self, places: asyncio.Semaphore, patience: float | None) -> None:
-        if places.locked():
-            try:
-                async with asyncio.timeout(patience):
-                    await places.acquire()
-            except TimeoutError:
-                pass
-            else:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await places.acquire()
                 self._place = places
-                return
+        if self._place is None:
             raise TimedOut(phase="pool")
-        await places.acquire()
-        self._place = places
 
     def _begin(self, response: Any) -> Head:
         self._response = response

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ModelInfo", "closest_models", "known_models", "model_info"]
 
-CHAT_ENDPOINT = "/v1/chat/completions"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelInfo:
