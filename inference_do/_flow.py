@@ -293,7 +293,7 @@ class _Stream:
         silent_since = 0.0
         while True:
             for event in events:
-                if event.data == b"[DONE]":
+                if event.data.startswith(b"[DONE]"):  # no JSON begins so, whatever stands behind it
                     return True
                 if event.data:
                     yield self._chunk(event)

@@ -61,6 +61,33 @@ OUT_OF_QUOTA = re.compile(
 )
 
 
+STATUS_OF_NAME = {
+    "api": 500,
+    "authentication": 401,
+    "badrequest": 400,
+    "forbidden": 403,
+    "insufficientquota": 402,
+    "internal": 500,
+    "internalserver": 500,
+    "invalidrequest": 400,
+    "notfound": 404,
+    "overloaded": 529,
+    "permission": 403,
+    "permissiondenied": 403,
+    "ratelimit": 429,
+    "ratelimitexceeded": 429,
+    "requesttoolarge": 413,
+    "server": 500,
+    "serviceunavailable": 503,
+    "timeout": 504,
+    "toomanyrequests": 429,
+    "unauthorized": 401,
+}
+"""Names that servers give to errors, without `_`, case and a final "error"; where an error comes inside a reply of 200,
+its name is all that says what it is. https://platform.claude.com/docs/en/api/errors lists most of them, vLLM's are
+Python's class names (`BadRequestError`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Words:
     """What an error reply says."""
@@ -71,13 +98,20 @@ class Words:
 
     @property
     def status(self) -> int | None:
-        """The HTTP status that the code spells, if it does."""
-        return int(self.code) if self.code and re.fullmatch(r"[45]\d\d", self.code) else None
+        """The HTTP status that the code spells or that code or type name, if they do."""
+        if self.code and re.fullmatch(r"[45]\d\d", self.code):
+            return int(self.code)
+        return next((status for name in (self.code, self.type) if name and (status := _status_of(name))), None)
 
     @property
     def text(self) -> str:
         """All of it, to look for signs in."""
         return " ".join(filter(None, (self.code, self.type, self.message)))
+
+
+def _status_of(name: str) -> int | None:
+    plain = name.lower().replace("_", "").replace(" ", "").removesuffix("error")
+    return STATUS_OF_NAME.get(plain)
 
 
 def read_words(body: Any) -> Words | None:

@@ -46,6 +46,9 @@ class Connection(BaseModel):
     """Seconds for each phase of a call, or an `inference_do.Timeout`."""
     max_retries: int = 2
     """Requests sent again after the first, at most."""
+    retry_ambiguous: bool = True
+    """Whether to send again when a request was written and no answer came: the API may be generating one, which is then
+    billed twice."""
     default_headers: Mapping[str, str] | None = Field(default=None, exclude=True, repr=False)
     """Headers of every request. They may hold secrets, so they are neither shown nor serialized."""
     default_query: Mapping[str, Any] | None = None
@@ -100,6 +103,7 @@ class Connection(BaseModel):
             "base_url": self.base_url,
             "timeout": self.timeout,
             "max_retries": self.max_retries,
+            "retry_ambiguous": self.retry_ambiguous,
             "default_headers": self.default_headers,
             "default_query": self.default_query,
             "allow_http": self.allow_http,

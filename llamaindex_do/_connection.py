@@ -44,6 +44,11 @@ class Connected(BaseModel):
         default=None, description="Seconds for each phase of a call, or an `inference_do.Timeout`."
     )
     max_retries: int = Field(default=2, description="Requests sent again after the first, at most.")
+    retry_ambiguous: bool = Field(
+        default=True,
+        description="Whether to send again when a request was written and no answer came: the API may be generating "
+        "one, which is then billed twice.",
+    )
     default_headers: dict[str, str] | None = Field(
         default=None,
         exclude=True,
@@ -104,6 +109,7 @@ class Connected(BaseModel):
             base_url=self.base_url,
             timeout=self.timeout,
             max_retries=self.max_retries,
+            retry_ambiguous=self.retry_ambiguous,
             default_headers=self.default_headers,
             default_query=self.default_query,
             allow_http=self.allow_http,

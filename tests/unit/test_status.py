@@ -232,6 +232,12 @@ LIKE = [
     ({"message": "prompt is too long"}, errors.ContextLengthError),
     ({"message": "no", "code": "insufficient_quota"}, errors.QuotaExceededError),
     ({"message": "no"}, None),
+    ({"message": "no", "type": "overloaded_error"}, errors.ServerError),
+    ({"message": "no", "type": "rate_limit_error", "code": None}, errors.RateLimitError),
+    ({"message": "no", "type": "BadRequestError"}, errors.BadRequestError),
+    ({"message": "no", "type": "forbidden_error"}, errors.PermissionDeniedError),
+    ({"message": "no", "type": "invalid_request_error", "code": "rate_limit_exceeded"}, errors.RateLimitError),
+    ({"message": "no", "type": "a_new_error", "code": "sorry"}, None),
 ]
 
 
