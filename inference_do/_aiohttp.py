@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+import weakref
+from collections.abc import Awaitable, Iterator
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
@@ -65,13 +67,55 @@ class LoopClient(httpx.AsyncClient):
     def _init_proxy_transport(self, proxy: httpx.Proxy, *_: Any, **options: Any) -> httpx.AsyncBaseTransport:
         return _transport(proxy=proxy, **options)
 
+    async def end(self) -> None:
+        """Close the client; tasks that wait for a reply learn that it will not come, which aiohttp does not tell."""
+        for connector in self._connectors():
+            for connection in list(getattr(connector, "in_use", ())):
+                if connection.transport is not None:  # it is, once the connection has been given back
+                    connection.transport.abort()
+        await asyncio.sleep(0)  # in which they learn it
+        await self.aclose()
+
+    def _connectors(self) -> Iterator[aiohttp.BaseConnector]:
+        for transport in (self._transport, *self._mounts.values()):
+            session = getattr(transport, "client", None)
+            if isinstance(session, aiohttp.ClientSession) and session.connector is not None:
+                yield session.connector
+
+    def abandon(self) -> None:
+        """Close the connections of a loop that was closed before this client was: nothing can be awaited any more.
+
+        `asyncio.run` never leaves a loop like that, LlamaIndex's `asyncio_run` does, each time it is called from
+        within a running loop. Neither aiohttp nor asyncio has a public way to do this.
+        """
+        for connector in self._connectors():
+            _abandon(connector)
+
 
 class _Connector(aiohttp.TCPConnector):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.in_use: weakref.WeakSet[Any] = weakref.WeakSet()
+
     async def connect(self, *args: Any, **options: Any) -> Any:
         connection = await super().connect(*args, **options)
+        self.in_use.add(connection)
         if (patience := _PATIENCE.get()) is not None:
             patience.connected()
         return connection
+
+
+def _abandon(connector: aiohttp.BaseConnector) -> None:
+    pooled = [protocol for places in connector._conns.values() for protocol, _ in places]  # noqa: SLF001
+    protocols = [*pooled, *connector._acquired]  # noqa: SLF001
+    connector._conns.clear()  # noqa: SLF001
+    connector._acquired.clear()  # noqa: SLF001
+    connector._closed = True  # noqa: SLF001
+    for protocol in protocols:
+        transport: Any = protocol.transport
+        socket_side = getattr(getattr(transport, "_ssl_protocol", None), "_transport", None) or transport
+        with suppress(Exception):  # another kind of loop: its connections are left to the collector
+            socket_side._call_connection_lost(None)  # noqa: SLF001
 
 
 def _transport(*, limits: httpx.Limits, **options: Any) -> httpx.AsyncBaseTransport:

@@ -144,6 +144,14 @@ class Call:
                 raise self.timed_out(phase=phase)
         return self.left(limit)
 
+    def told_by(self, head: Head) -> ResponseInfo:
+        """Return a reply's side of HTTP; a server that repeats the key in a header is not repeated."""
+        values = "\n".join(head.headers.values())
+        headers = head.headers
+        if self.scrub(values) != values:
+            headers = {name: self.scrub(value) for name, value in headers.items()}
+        return ResponseInfo(head.status, headers, self.attempts)
+
     @property
     def request_id(self) -> str | None:
         """The reply's id, if there was one."""

@@ -27,16 +27,17 @@ from pydantic import ValidationError
 from ._call import Call, Disconnected, Head, Read, Release, Send, Sleep, TimedOut
 from ._json import load_json, parse_chunk
 from ._retry import is_retryable, wait_hint
-from ._sse import BOM, Event, EventTooLarge, Parser
+from ._sse import BOM, MAX_EVENT_BYTES, Event, EventTooLarge, Parser
 from ._status import from_event, from_status, read_words, snippet
 from .accumulate import Accumulator
 from .errors import APIConnectionError, InferenceError, ProtocolError, StreamInterrupted
-from .types import ChatCompletion, ChatCompletionChunk, ResponseInfo
+from .types import ChatCompletion, ChatCompletionChunk
 
 T = TypeVar("T")
 
 BODY_LIMIT = 64 * 1024 * 1024
 ERROR_BODY_LIMIT = 64 * 1024
+WHOLE_LIMIT = MAX_EVENT_BYTES  # of what comes in place of a stream
 DRAIN_LIMIT = 64 * 1024
 DRAIN_SECONDS = 0.1
 PEEK_LIMIT = 64 * 1024
@@ -104,7 +105,7 @@ def _open(call: Call) -> Step[Head]:
     except (Disconnected, TimedOut) as marker:
         reported = marker
     else:
-        call.info = ResponseInfo(head.status, head.headers, call.attempts)
+        call.info = call.told_by(head)
         if HTTPStatus.OK <= head.status < HTTPStatus.MULTIPLE_CHOICES:
             return head
         raise (yield from _refusal(call, head))
@@ -124,7 +125,9 @@ def _redirected(call: Call, head: Head) -> ProtocolError:
         target = urlsplit(head.headers.get("location", "")).hostname or "another path"
     except ValueError:
         target = "something that is no URL"
-    message = f"the API answered {head.status}, a redirect to {target!r}: not followed, nothing was sent there"
+    message = (
+        f"the API answered {head.status}, a redirect to {call.scrub(target)!r}: not followed, nothing was sent there"
+    )
     return ProtocolError(message, **call.details)
 
 
@@ -132,7 +135,8 @@ def _status_error(call: Call, status: int, body: bytes) -> InferenceError:
     headers = call.info.headers if call.info else {}
     error = from_status(
         status,
-        call.scrub(body.decode("utf-8", "replace")),
+        body.decode("utf-8-sig", "replace"),
+        scrub=call.scrub,
         retry_after=wait_hint(headers, now=call.now()),
         hint=call.hint() if status == HTTPStatus.NOT_FOUND else None,
         **call.details,
@@ -174,18 +178,18 @@ def _read_body(call: Call, limit: int, *, cut: bool) -> Step[bytes]:
 def _parse_body(call: Call, body: bytes, read: Callable[[bytes], T]) -> T:
     """Turn a success's body into the result, or into the error that it is."""
     try:
-        return read(body)
+        return read(body.removeprefix(BOM))
     except ValueError as error:
         reason = _reason(error)
     raise _not_an_answer(call, body, reason)
 
 
 def _not_an_answer(call: Call, body: bytes, reason: str) -> InferenceError:
-    text = call.scrub(body[:ERROR_BODY_LIMIT].decode("utf-8", "replace"))
+    text = body[:ERROR_BODY_LIMIT].decode("utf-8", "replace")
     try:
-        parsed = load_json(body)
+        parsed = load_json(body.removeprefix(BOM))
     except ValueError:
-        return ProtocolError(f"the reply is not JSON: {snippet(text) or 'it is empty'}", **call.details)
+        return ProtocolError(f"the reply is not JSON: {snippet(call.scrub(text)) or 'it is empty'}", **call.details)
     words = read_words(parsed) if isinstance(parsed, dict) and _is_error(parsed) else None
     if words is None:
         return ProtocolError(f"the reply is not what was asked for: {reason}", **call.details)
@@ -226,6 +230,15 @@ def is_event_stream(start: bytes, *, says_so: bool) -> bool | None:
     if colon:
         return name in SSE_FIELDS
     return None if any(field.startswith(name) for field in SSE_FIELDS) else False
+
+
+def _one_part_each(raw: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+    """Split a chunk that speaks of one answer more than once, as gateways that batch send, into chunks that do not."""
+    choices = raw.get("choices")
+    if not choices or len(choices) == 1 or len({choice.get("index") or 0 for choice in choices}) == len(choices):
+        return (raw,)
+    *earlier, last = choices
+    return (*({**raw, "choices": [choice], "usage": None} for choice in earlier), {**raw, "choices": [last]})
 
 
 class _Stream:
@@ -269,7 +282,7 @@ class _Stream:
             seen = (seen + data).lstrip()  # blank lines before the first event mean nothing
         if verdict or (says_so and verdict is None):
             return seen
-        rest = yield from _read_body(self._call, BODY_LIMIT, cut=True)
+        rest = yield from _read_body(self._call, WHOLE_LIMIT, cut=True)
         raise self._not_a_stream(seen + rest)
 
     def run(self, events: list[Event]) -> Step[None]:
@@ -295,8 +308,8 @@ class _Stream:
             for event in events:
                 if event.data.startswith(b"[DONE]"):  # no JSON begins so, whatever stands behind it
                     return True
-                if event.data:
-                    yield self._chunk(event)
+                for raw in _one_part_each(self._parsed(event)):
+                    yield ChatCompletionChunk(raw, self._accumulator.add(raw))
             if events:
                 silent_since = call.clock()  # a comment is not a sign of life, nor is the consumer's work silence
             try:
@@ -326,23 +339,24 @@ class _Stream:
         raise call.fault(reported, "first_token")
 
     def _feed(self, data: bytes) -> list[Event]:
+        """Return the events that say something."""
         try:
-            return self._parser.feed(data)
+            return [event for event in self._parser.feed(data) if event.data or event.name == "error"]
         except EventTooLarge as error:
             reason = str(error)
         raise ProtocolError(reason, **self._call.details)
 
-    def _chunk(self, event: Event) -> ChatCompletionChunk:
+    def _parsed(self, event: Event) -> dict[str, Any]:
         try:
             raw = parse_chunk(event.data)
         except ValueError as error:
             raw, reason = None, _reason(error)
         if event.name == "error" or (raw is not None and _is_error(raw)):
-            raise from_event(self._call.scrub(event.data.decode("utf-8", "replace")), **self._call.details)
+            raise from_event(event.data.decode("utf-8", "replace"), scrub=self._call.scrub, **self._call.details)
         if raw is None:
             message = f"an event of the stream is not a chunk of an answer: {reason}"
             raise ProtocolError(message, **self._call.details)
-        return ChatCompletionChunk(raw, self._accumulator.add(raw))
+        return raw
 
     def _check_first(self, event: Event) -> None:
         """Let an error in place of an answer count as the status that it names."""
@@ -385,8 +399,8 @@ class _Stream:
         if not is_done:
             message = "the stream ended without a finish reason or [DONE]: the answer is incomplete"
             raise StreamInterrupted(message, **self._call.details)
-        if seen.is_empty:
-            message = "the stream ended without a single chunk"
+        if not seen.has_begun:
+            message = "the stream ended without an answer in it"
             raise ProtocolError(message, **self._call.details)
         if seen.has_broken_call:
             message = "the stream ended inside a tool call's arguments"

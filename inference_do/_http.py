@@ -25,7 +25,6 @@ from .errors import ConfigError, Phase
 C = TypeVar("C")
 
 MAX_CONNECTIONS = 1000
-MAX_IDLE_CONNECTIONS = 20  # httpcore looks at every idle connection on every call
 IDLE_SECONDS = 60.0
 SLICE = 4096  # bytes given to the decompressor at once, so that a bomb is noticed before it has gone off
 
@@ -43,14 +42,18 @@ class Request:
     def build(self, client: Any, config: Config, timeouts: dict[str, float | None], *, owned: bool) -> Any:
         """Make the HTTP library's request; a caller's own client makes it, so that its library need not be ours."""
         make = httpx.Request if owned else client.build_request
-        url = httpx.URL(self.url, params=dict(self.query)) if self.query else self.url
-        return make(
-            self.method,
-            url,
-            headers=httpx.Headers({**self.headers, "Authorization": f"Bearer {config.secret.reveal()}"}),
-            content=self.content,
-            extensions={"timeout": timeouts},
-        )
+        try:
+            return make(
+                self.method,
+                httpx.URL(self.url, params=dict(self.query)) if self.query else self.url,
+                headers=httpx.Headers({**self.headers, "Authorization": f"Bearer {config.secret.reveal()}"}),
+                content=self.content,
+                extensions={"timeout": timeouts},
+            )
+        except (httpx.InvalidURL, UnicodeError) as error:
+            reason = f"{type(error).__name__}"
+        message = f"base_url, default_query or extra_query cannot be written as a URL ({reason})"
+        raise ConfigError(message)
 
 
 class Sliced(httpx.SyncByteStream, httpx.AsyncByteStream):
@@ -91,8 +94,9 @@ def built(kind: Callable[..., C], base_url: str) -> C:
     Raises:
         ConfigError: The environment names a proxy or certificates that cannot be used.
     """
+    # As many may be idle: httpcore closes one too many even if a thread is about to use it, which is then sent again.
     limits = httpx.Limits(
-        max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_IDLE_CONNECTIONS, keepalive_expiry=IDLE_SECONDS
+        max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS, keepalive_expiry=IDLE_SECONDS
     )
     try:
         return kind(verify=_verify(base_url), limits=limits, timeout=None)

@@ -4,7 +4,8 @@ httpx's own asynchronous pool loses a place whenever a request is cancelled whil
 (https://github.com/encode/httpcore/issues/1093), and costs several times as much per streamed event.
 
 A loop's client lives in a suspended asynchronous generator. `asyncio.run` closes the generators of its loop when it
-ends, and thereby the client, in the loop where that is possible.
+ends, and thereby the client, in the loop where that is possible. What a loop leaves that was closed in another way is
+closed when the next loop asks for a client, or the owner is gone.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class AsyncHTTP:
         self._lives: dict[asyncio.AbstractEventLoop, AsyncGenerator[LoopClient, None]] = {}
         self._clients: dict[asyncio.AbstractEventLoop, LoopClient] = {}
         weakref.finalize(self, _retire, self._lives).atexit = False
+        weakref.finalize(self, _abandon_closed, self._clients)
 
     @property
     def given(self) -> Any:
@@ -45,6 +47,7 @@ class AsyncHTTP:
         """Return the client of the running loop, made on first use."""
         loop = asyncio.get_running_loop()
         if (client := self._clients.get(loop)) is None:
+            _abandon_closed(self._clients)
             for other in [other for other in self._lives if other.is_closed()]:
                 self._forget(other)
             life = _life(weakref.ref(self), self._config.base_url)
@@ -89,6 +92,13 @@ def _retire(lives: dict[asyncio.AbstractEventLoop, AsyncGenerator[LoopClient, No
             loop.call_soon_threadsafe(loop.call_later, RETIRE_SECONDS, _close_life, loop, life)
 
 
+def _abandon_closed(clients: dict[asyncio.AbstractEventLoop, LoopClient]) -> None:
+    """Close what loops left behind that were closed without their asynchronous generators being shut down."""
+    for loop, client in list(clients.items()):
+        if loop.is_closed():
+            client.abandon()
+
+
 def _close_life(loop: asyncio.AbstractEventLoop, life: AsyncGenerator[LoopClient, None]) -> None:
     loop.create_task(life.aclose())
 
@@ -104,7 +114,7 @@ async def _life(owner: weakref.ref[AsyncHTTP], base_url: str) -> AsyncGenerator[
     finally:
         if (http := owner()) is not None:
             http._forget(loop)  # noqa: SLF001
-        await client.aclose()
+        await client.end()
 
 
 class LoopExchange:

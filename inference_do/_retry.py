@@ -16,6 +16,7 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC
 from random import random
 
 from .errors import APIStatusError, APITimeoutError, InferenceError, QuotaExceededError
@@ -148,6 +149,7 @@ def _number(text: str | None) -> float | None:
 
 def _date(text: str) -> float | None:
     try:
-        return email.utils.parsedate_to_datetime(text).timestamp()
+        date = email.utils.parsedate_to_datetime(text)
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()  # HTTP's dates are UTC, said or not
     except (ValueError, TypeError, IndexError, OverflowError, OSError):
         return None

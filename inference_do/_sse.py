@@ -71,7 +71,9 @@ class Parser:
         """Return the event of an unterminated `data: [DONE]` at the very end; anything else unterminated is dropped."""
         line = b"".join(self._pending)
         self._pending.clear()
-        is_done = line in {b"data: [DONE]", b"data:[DONE]"} or (not line and self._data == [b"[DONE]"])
+        if line.startswith(b"data:"):
+            self._data.append(line[5:].removeprefix(b" "))
+        is_done = self._data == [b"[DONE]"]
         self._data = []
         return [Event("message", b"[DONE]")] if is_done else []
 
@@ -120,5 +122,7 @@ class Parser:
             elif line == b"event":
                 self._name = ""
             elif line == b"data":
+                self._size += len(line)
+                self._check_size()
                 self._data.append(b"")
         return events

@@ -8,6 +8,7 @@ vLLM's `{"object": "error", "message", "type", "code"}`, and whatever a proxy on
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -103,6 +104,11 @@ class Words:
             return int(self.code)
         return next((status for name in (self.code, self.type) if name and (status := _status_of(name))), None)
 
+    def scrubbed(self, scrub: Callable[[str], str]) -> Words:
+        """Return the same words without the key."""
+        names = (name and scrub(name)[:MESSAGE_LIMIT] for name in (self.type, self.code))
+        return Words(scrub(self.message), *names)
+
     @property
     def text(self) -> str:
         """All of it, to look for signs in."""
@@ -137,7 +143,7 @@ def _name(source: dict[str, Any], body: dict[str, Any], *keys: str) -> str | Non
         for key in keys:
             value = place.get(key)
             if isinstance(value, str) and value not in {"", "error"}:
-                return value[:MESSAGE_LIMIT]
+                return value
             if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**9:
                 return str(value)
     return None
@@ -166,6 +172,7 @@ def from_status(
     request_id: str | None = None,
     retry_after: float | None = None,
     hint: str | None = None,
+    scrub: Callable[[str], str] = str,
 ) -> APIStatusError:
     """Make the error for a reply that is not a success.
 
@@ -176,8 +183,9 @@ def from_status(
         request_id: The reply's `x-request-id`.
         retry_after: Seconds that the API asked to wait.
         hint: What to say besides to a caller whose model does not exist.
+        scrub: Masks the key, which a server may repeat; JSON's escapes may have hidden it in the body.
     """
-    words = _words_of(body) or Words(snippet(body))
+    words = (_words_of(body) or Words(snippet(scrub(body)))).scrubbed(scrub)
     kind = _kind(status, words)
     advice = hint if kind is NotFoundError else ADVICE.get(kind)
     said = f"{status} {_phrase(status)}: {words.message[:MESSAGE_LIMIT]}".rstrip(": .")
@@ -186,16 +194,16 @@ def from_status(
         status=status,
         code=words.code,
         type=words.type,
-        body=body[:BODY_LIMIT],
+        body=scrub(body)[:BODY_LIMIT],
         attempts=attempts,
         request_id=request_id,
         retry_after=retry_after,
     )
 
 
-def from_event(data: str, *, attempts: int, request_id: str | None) -> StreamFailed:
+def from_event(data: str, *, attempts: int, request_id: str | None, scrub: Callable[[str], str] = str) -> StreamFailed:
     """Make the error for an error event inside a stream."""
-    words = _words_of(data) or Words(snippet(data) or "no reason given")
+    words = (_words_of(data) or Words(snippet(scrub(data)) or "no reason given")).scrubbed(scrub)
     return StreamFailed(
         f"the API reported an error in the stream: {words.message[:MESSAGE_LIMIT]}",
         status=words.status or 0,
@@ -240,7 +248,7 @@ def _phrase(status: int) -> str:
 
 def snippet(text: str) -> str:
     """Return the start of a body that is no JSON of this API's; a page of HTML says nothing beyond its status."""
-    text = " ".join(text.split())
+    text = " ".join(text.removeprefix("\ufeff").split())
     if text.startswith("<"):
         title = re.search(r"<title>(.{1,80}?)</title>", text, re.IGNORECASE)
         return f"an HTML page ({title[1].strip()})" if title else "an HTML page"

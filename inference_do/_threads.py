@@ -8,6 +8,7 @@ backend), to look at the wait before each read.
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import weakref
 from collections.abc import Iterator
@@ -156,17 +157,35 @@ class _PatientStream(httpcore.NetworkStream):
 
     def __init__(self, inner: httpcore.NetworkStream) -> None:
         self._inner = inner
+        self._process = os.getpid()
+        self._is_read = False
+        self._is_closed = False
         self.patience: float | None = self.UNSET
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._inner.read(max_bytes, timeout if self.patience == self.UNSET else self.patience)
+        self._is_read = True
+        try:
+            return self._inner.read(max_bytes, timeout if self.patience == self.UNSET else self.patience)
+        finally:
+            self._is_read = False
+            if self._is_closed:
+                self._inner.close()
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self.patience = self.UNSET  # a new request
         self._inner.write(buffer, timeout)
 
     def close(self) -> None:
-        self._inner.close()
+        """Close the connection; where another thread waits for it, that one is woken and closes it.
+
+        Closing a descriptor does not end a wait for it, and its number may be another connection's a moment later.
+        """
+        self._is_closed = True
+        if not self._is_read:
+            self._inner.close()
+        elif self._process == os.getpid():  # after a fork, the connection is still the parent's
+            with suppress(OSError):
+                self._inner.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
 
     def start_tls(self, *args: Any, **options: Any) -> httpcore.NetworkStream:
         return _PatientStream(self._inner.start_tls(*args, **options))

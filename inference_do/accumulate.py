@@ -37,12 +37,44 @@ def reasoning_text(message: dict[str, Any]) -> str:
     return ""
 
 
+def mended(text: str) -> str:
+    """Return text whose characters are whole: a server that cuts by UTF-16 units leaves halves in two chunks."""
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+    return text
+
+
+def _joined(fragments: list[ToolCallFragment]) -> tuple[ToolCallFragment, ...]:
+    """Join the fragments of one call that came in one chunk: frameworks put calls together across chunks only."""
+    calls: dict[tuple[int, int], ToolCallFragment] = {}
+    for new in fragments:
+        place = new.choice, new.position
+        known = calls.get(place)
+        calls[place] = (
+            new
+            if known is None
+            else known._replace(
+                name=(known.name or "") + (new.name or "") or None, arguments=known.arguments + new.arguments
+            )
+        )
+    return tuple(calls.values())
+
+
 class Accumulator:
-    """Puts the chunks of one stream together."""
+    """Puts the chunks of one stream together.
 
-    __slots__ = ("_choices", "_head", "usage")
+    Args:
+        answers: How many were asked for.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_answers", "_choices", "_head", "usage")
+
+    def __init__(self, answers: int = 1) -> None:
+        self._answers = answers
         self._choices: dict[int, _Choice] = {}
         self._head: dict[str, Any] = {}
         self.usage: dict[str, Any] | None = None
@@ -60,17 +92,19 @@ class Accumulator:
             choice.add(part, fragments)
         if not self._head or not self._head.get("model"):
             self._head = {name: value for name, value in raw.items() if name not in {"choices", "usage"} and value}
-        return tuple(fragments)
+        return tuple(fragments) if len(fragments) < 2 else _joined(fragments)  # noqa: PLR2004  one needs no joining
 
     @property
-    def is_empty(self) -> bool:
-        """Whether nothing has come."""
-        return not self._head and not self._choices and self.usage is None
+    def has_begun(self) -> bool:
+        """Whether some part of an answer has come."""
+        return bool(self._choices)
 
     @property
     def is_finished(self) -> bool:
-        """Whether the first answer, and every other that has begun, has its finish reason."""
-        return 0 in self._choices and all(choice.finish_reason for choice in self._choices.values())
+        """Whether every answer that was asked for or has begun has its finish reason."""
+        if len(self._choices) < self._answers or 0 not in self._choices:
+            return False
+        return all(choice.finish_reason for choice in self._choices.values())
 
     @property
     def has_broken_call(self) -> bool:
@@ -95,7 +129,7 @@ class _Call:
 
     @property
     def arguments(self) -> str:
-        return "".join(self.parts)
+        return mended("".join(self.parts))
 
     @property
     def is_complete(self) -> bool:
@@ -145,7 +179,7 @@ class _Choice:
     def message(self) -> dict[str, Any]:
         """Return the choice as it would stand in a whole reply."""
         message: dict[str, Any] = {"role": "assistant", "content": None, **self._extra}
-        message.update((name, text.getvalue()) for name, text in self._texts.items())
+        message.update((name, mended(text.getvalue())) for name, text in self._texts.items())
         if self.calls:
             message["tool_calls"] = [
                 {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}

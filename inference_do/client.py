@@ -27,7 +27,7 @@ from ._loops import AsyncHTTP
 from ._retry import Budget, Policy
 from ._threads import SyncHTTP
 from .accumulate import Accumulator
-from .config import Config, Key, Timeout, check_headers, check_mapping, check_retries
+from .config import Config, Key, Timeout, check_headers, check_mapping, check_retries, hidden
 from .errors import ConfigError, StreamInterrupted
 from .types import (
     ChatCompletion,
@@ -80,6 +80,7 @@ class _Core:
         Raises:
             ConfigError: A setting cannot be right.
         """
+        api_key = hidden(api_key)
         self._config = Config.build(
             api_key,
             base_url=base_url,
@@ -156,14 +157,18 @@ class _Core:
             raise ConfigError(message)
         return self._prepare("/chat/completions", chat_body(model, messages, params))
 
-    def _streamed(self, model: str, messages: Iterable[Any], params: dict[str, Any]) -> tuple[Call, Request]:
+    def _streamed(
+        self, model: str, messages: Iterable[Any], params: dict[str, Any]
+    ) -> tuple[Call, Accumulator, Request]:
         body = chat_body(model, messages, params)
         if not check_mapping(body.get("extra_body"), name="extra_body").get("stream", True):
             message = "stream() hands the answer over as it is made: use chat()"
             raise ConfigError(message)
         body["stream"] = True
         body.setdefault("stream_options", {"include_usage": True})
-        return self._prepare("/chat/completions", body, accept="text/event-stream")
+        call, request = self._prepare("/chat/completions", body, accept="text/event-stream")
+        answers = body.get("n")
+        return call, Accumulator(answers if isinstance(answers, int) else 1), request
 
     def _embed(
         self, model: str, texts: str | Sequence[str], params: dict[str, Any]
@@ -205,8 +210,7 @@ class Client(_Core):
 
         Takes what `chat` takes. Usage is asked for unless `stream_options` says otherwise.
         """
-        call, request = self._streamed(model, messages, params)
-        accumulator = Accumulator()
+        call, accumulator, request = self._streamed(model, messages, params)
         return Stream(call, accumulator, drive(stream_flow(call, accumulator), self._http.exchange(request)))
 
     def embed(self, *, model: str, input: str | Sequence[str], **params: Any) -> EmbeddingResponse:  # noqa: A002
@@ -251,8 +255,7 @@ class AsyncClient(_Core):
 
     def stream(self, *, model: str, messages: Iterable[Any], **params: Any) -> AsyncStream:
         """Return the model's answer as it is made; see `Client.stream`. There is nothing to await until it is read."""
-        call, request = self._streamed(model, messages, params)
-        accumulator = Accumulator()
+        call, accumulator, request = self._streamed(model, messages, params)
         return AsyncStream(call, accumulator, adrive(stream_flow(call, accumulator), self._http.exchange(request)))
 
     async def embed(self, *, model: str, input: str | Sequence[str], **params: Any) -> EmbeddingResponse:  # noqa: A002

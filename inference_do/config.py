@@ -7,14 +7,15 @@ mask; the one place that unwraps it is the one that writes the Authorization hea
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from ipaddress import ip_address
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, TypeVar
+from urllib.parse import SplitResult, quote, urlsplit
 
 from pydantic import SecretStr
 
@@ -36,26 +37,38 @@ KEY_VARIABLES = (
 Key = str | SecretStr | Callable[[], str | SecretStr]
 """A key, or a function that is asked for one before each request."""
 
-MASK = "**********"
+K = TypeVar("K")
 
+MASK = "**********"
+SHORTEST_SECRET = 6
+"""Characters; what is shorter is a word like "none" for a server without keys, and is not looked for in replies."""
+
+ESCAPED = re.compile(r"\\u00([0-9A-Fa-f]{2})")
 HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
+URL_OF_HOST = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[A-Za-z0-9._/-]*")
 HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?")
+LONGEST_URL = 2000
 LONGEST_WAIT = 1_000_000.0
 """Seconds; sockets cannot wait much longer."""
 
 
 class Secret:
-    """A key that shows itself to nobody who does not ask for it by `reveal()`."""
+    """A key that shows itself to nobody who does not ask for it by `reveal()`.
 
-    __slots__ = ("_last", "_source")
+    No frame of a traceback holds it either: it is wrapped before anything else, and checked where nothing is raised.
+    """
+
+    __slots__ = ("_last", "_pattern", "_source")
 
     def __init__(self, source: Key) -> None:
+        source = hidden(source)
         self._source: SecretStr | Callable[[], str | SecretStr]
         self._last: SecretStr | None = None
+        self._pattern: re.Pattern[str] | None = None  # finds the last key, made when it is looked for
         if callable(source):
             self._source = source
         else:
-            self._source = self._last = SecretStr(_clean_key(_plain(source)))
+            self._source = self._last = _checked_key(source)
 
     def reveal(self) -> str:
         """Return the key.
@@ -65,13 +78,21 @@ class Secret:
         """
         if isinstance(self._source, SecretStr):
             return self._source.get_secret_value()
-        value = self._source()
-        self._last = SecretStr(_clean_key(_plain(value)))
+        self._last, self._pattern = _checked_key(hidden(self._source())), None
         return self._last.get_secret_value()
 
     def scrub(self, text: str) -> str:
-        """Return `text` with the key masked, wherever a server repeated it."""
-        return text.replace(self._last.get_secret_value(), MASK) if self._last else text
+        """Return `text` with the key masked, wherever a server repeated it: as it is, or as JSON or URLs write it."""
+        if self._last is None or len(self._last) < SHORTEST_SECRET:
+            return text
+        if self._pattern is None:
+            spellings = _spellings(self._last.get_secret_value())
+            self._pattern = re.compile("|".join(map(re.escape, spellings)), re.IGNORECASE)
+        masked = self._pattern.sub(MASK, text)
+        if "\\u00" not in masked:
+            return masked
+        unescaped = ESCAPED.sub(lambda found: chr(int(found[1], 16)), masked)
+        return self._pattern.sub(MASK, unescaped) if self._pattern.search(unescaped) else masked
 
     def __repr__(self) -> str:
         return f"Secret('{MASK}')"
@@ -81,8 +102,14 @@ class Secret:
         raise TypeError(message)
 
 
-def _plain(value: object) -> object:
-    return value.get_secret_value() if isinstance(value, SecretStr) else value
+def hidden(key: K) -> K | SecretStr:
+    """Return a key wrapped. What takes a key from a caller does this first."""
+    return SecretStr(key) if isinstance(key, str) else key
+
+
+def _spellings(key: str) -> set[str]:
+    escaped = json.dumps(key)[1:-1]
+    return {key, escaped, key.replace("/", "\\/"), escaped.replace("/", "\\/"), quote(key, safe="")}
 
 
 def find_key(api_key: Key | None) -> Secret:
@@ -94,28 +121,34 @@ def find_key(api_key: Key | None) -> Secret:
     if api_key is not None:
         return Secret(api_key)
     for name in KEY_VARIABLES:
-        if value := os.environ.get(name):
-            return Secret(value)
+        if os.environ.get(name):
+            return Secret(os.environ[name])
     message = f"no API key: pass api_key=, or set {KEY_VARIABLES[0]} (also read: {', '.join(KEY_VARIABLES[1:])})"
     raise ConfigError(message)
 
 
-def _clean_key(key: object) -> str:
-    if not isinstance(key, str):
+def _checked_key(key: object) -> SecretStr:
+    """Return a key without the white space around it."""
+    if not isinstance(key, SecretStr):
         message = f"api_key must be a string, or a function that returns one, not {type(key).__name__}"
         raise ConfigError(message)
-    key = key.strip(" \t\r\n")
+    clean = SecretStr(key.get_secret_value().strip(" \t\r\n"))
+    if problem := _problem_of_key(clean):
+        raise ConfigError(problem)
+    return clean
+
+
+def _problem_of_key(key: SecretStr) -> str | None:
+    """Say what is wrong with a key; the frame that knows the key's characters is gone when the error is raised."""
     if not key:
-        message = "the API key is empty"
-        raise ConfigError(message)
-    for position, character in enumerate(key):
+        return "the API key is empty"
+    for position, character in enumerate(key.get_secret_value()):
         if not "!" <= character <= "~":
-            message = (
+            return (
                 f"the API key has a character at position {position} that no key has (a space, a control character "
                 "or one outside ASCII): copy it again"
             )
-            raise ConfigError(message)
-    return key
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,18 +243,7 @@ def check_base_url(url: object, *, allow_http: bool = False) -> str:
     if "?" in url or "#" in url:
         message = "base_url must not have a query or a fragment: use default_query="
         raise ConfigError(message)
-    try:
-        parts = urlsplit(url.strip())
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        message = f"base_url is not a URL: {url!r}"
-        raise ConfigError(message) from None
-    if host and not HOST.fullmatch(_ascii(host)):
-        message = f"base_url names no possible host: {url!r}"
-        raise ConfigError(message)
-    if parts.scheme not in {"https", "http"} or not host:
-        message = f"base_url must start with https:// and name a host: {url!r}"
-        raise ConfigError(message)
+    parts, host = _parts_of(url.strip())
     if parts.scheme == "http" and not allow_http and not _is_loopback(host):
         message = f"base_url must be https, or http to this machine only: {url!r} would send the key in the clear"
         raise ConfigError(message)
@@ -231,12 +253,41 @@ def check_base_url(url: object, *, allow_http: bool = False) -> str:
     return parts.geturl().rstrip("/")
 
 
+def _parts_of(url: str) -> tuple[SplitResult, str]:
+    """Return a URL's parts and its host, after checking that both can be."""
+    if len(url) > LONGEST_URL:
+        message = f"base_url is longer than {LONGEST_URL:,} characters"
+        raise ConfigError(message)
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        parts = None
+    if parts is None:
+        message = "base_url is not a URL: its host or port cannot be read"
+        raise ConfigError(message)
+    if parts.scheme not in {"https", "http"} or not host:
+        shown = f", not {url!r}" if URL_OF_HOST.fullmatch(url) else ""  # a key that was given in its place is not shown
+        message = f"base_url must start with https:// and name a host{shown}"
+        raise ConfigError(message)
+    if not HOST.fullmatch(_ascii(host)):
+        message = f"base_url names no possible host: {host!r}"
+        raise ConfigError(message)
+    return parts, host
+
+
 def _ascii(host: str) -> str:
     """Return a host's name as it stands in DNS, or nothing if it has no such form."""
+    if host.isascii() and "xn--" not in host:
+        return host
+    import idna  # noqa: PLC0415  rarely needed; the rules that httpx goes by are this library's
+
     try:
-        return host if host.isascii() else host.encode("idna").decode("ascii")
+        name = idna.encode(host.lower()).decode("ascii")
+        idna.decode(name)
     except UnicodeError:
         return ""
+    return name
 
 
 def _is_loopback(host: str) -> bool:

@@ -370,10 +370,12 @@ class ChatCompletionChunk:
     @property
     def text(self) -> str:
         """The text that this chunk adds to the first answer."""
-        for choice in self.raw.get("choices") or ():
-            if not choice.get("index"):
-                return (choice.get("delta") or {}).get("content") or ""
-        return ""
+        texts = [
+            (choice.get("delta") or {}).get("content") or ""
+            for choice in self.raw.get("choices") or ()
+            if not choice.get("index")
+        ]
+        return texts[0] if len(texts) == 1 else "".join(texts)
 
 
 class _TypedChunk(_Wire):

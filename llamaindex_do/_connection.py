@@ -119,6 +119,7 @@ class Connected(BaseModel):
             "base_url": config.base_url,
             "timeout": config.timeout,
             "max_retries": config.max_retries,
+            "retry_ambiguous": config.retry_ambiguous,
             "default_headers": config.headers,
             "default_query": config.query,
             "allow_http": self.allow_http,

@@ -221,7 +221,7 @@ def test_the_last_usage_counts_and_null_is_none():
 def test_the_head_is_that_of_the_first_chunk_which_names_the_model():
     accumulator = Accumulator()
     accumulator.add({"id": "", "choices": None})
-    assert accumulator.is_empty
+    assert not accumulator.has_begun
     accumulator.add({"id": "x", "choices": []})
     accumulator.add({"id": "y", "model": "m", "created": 5, "system_fingerprint": "fp", "extra": 1, "choices": []})
     accumulator.add({"id": "z", "model": "n", "choices": []})

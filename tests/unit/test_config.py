@@ -96,11 +96,23 @@ def test_a_key_that_cannot_be_one_is_refused_without_being_shown(key, said):
 
 
 def test_a_function_is_asked_each_time_and_its_last_key_is_masked():
-    keys = iter(["one", "two"])
+    keys = iter(["sk-first", "sk-second"])
     secret = Secret(lambda: next(keys))
-    assert secret.scrub("one two") == "one two"
-    assert [secret.reveal(), secret.reveal()] == ["one", "two"]
-    assert secret.scrub("one two") == "one **********"
+    assert secret.scrub("sk-first sk-second") == "sk-first sk-second"
+    assert [secret.reveal(), secret.reveal()] == ["sk-first", "sk-second"]
+    assert secret.scrub("sk-first sk-second") == "sk-first **********"
+
+
+ECHOES = ['sk-a/b"c', 'SK-A/B"C', r"sk-a/b\"c", r'sk-a\/b"c', "sk-a%2Fb%22c", r'\u0073k-a/b"c']
+
+
+@pytest.mark.parametrize("echo", ECHOES)
+def test_a_key_is_masked_however_it_is_written(echo):
+    assert Secret('sk-a/b"c').scrub(f"your key {echo} is wrong") == "your key ********** is wrong"
+
+
+def test_a_word_for_no_key_is_not_looked_for():
+    assert Secret("none").scrub("none of these") == "none of these"
 
 
 def test_a_secret_shows_itself_nowhere():

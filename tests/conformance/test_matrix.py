@@ -1,0 +1,81 @@
+"""Every row of the matrix through every surface and mode: right in threads, the same to the letter in event loops."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from itertools import pairwise
+
+import pytest
+import rows_destination
+import rows_ends
+import rows_framing
+import rows_payload
+import rows_status
+import rows_time
+import rows_whole
+from rows import Row
+from surfaces import WAYS, Seen, Way
+
+from inference_do.emulator import Emulator
+
+TABLES = (rows_framing, rows_ends, rows_payload, rows_whole, rows_status, rows_time, rows_destination)
+ROWS = [row for table in TABLES for row in table.ROWS]
+CASES = [(row, way, mode) for row in ROWS for way in WAYS for mode in row.modes]
+OF_ERRORS = ("retryable", "partial", "phase", "status", "code", "retry_after", "has_request_id")
+
+
+@pytest.mark.parametrize(("row", "way", "mode"), CASES, ids=[f"{r.name}-{w.name}-{m}" for r, w, m in CASES])
+def test_row(row: Row, way: Way, mode: str):
+    seen = [run(row, way, mode, is_async=is_async) for is_async in (False, True)]
+    assert seen[0] == seen[1]
+
+
+def run(row: Row, way: Way, mode: str, *, is_async: bool) -> Seen:
+    """Run a row one way, and hold what was seen against it."""
+    with Emulator(quirks=row.quirks) as emu:
+        emu.script(*row.script)
+        if row.reply is not None:
+            emu.reply(**row.reply)
+        seen = way.ask(emu, mode, is_async=is_async, settings=row.settings)
+        times = [request.time for request in emu.requests]
+        bodies = {request.body for request in emu.requests}
+    assert seen.kind == row.error, seen
+    if row.error:
+        check_error(row, mode, seen)
+    else:
+        check_answer(row, seen)
+    assert len(times) == row.posts
+    assert len(bodies) == 1, "the same bytes at every attempt"
+    for (earlier, later), (least, most) in zip(pairwise(times), row.gaps or (), strict=row.gaps is not None):
+        assert least <= later - earlier <= most
+    return seen
+
+
+def check_answer(row: Row, seen: Seen) -> None:
+    assert seen.text == row.text
+    assert (seen.reasoning, seen.calls, seen.finish) == (row.reasoning, row.calls, row.finish)
+    if row.usage is not None:
+        assert seen.usage == row.usage
+
+
+def check_error(row: Row, mode: str, seen: Seen) -> None:
+    assert seen.message.startswith(row.message)
+    assert seen.attempts == row.posts
+    for name in OF_ERRORS:
+        if (wanted := getattr(row, name)) is not None:
+            assert getattr(seen, name) == wanted, name
+    if mode == "stream" and seen.partial is not None:
+        assert seen.delivered == (seen.partial if row.delivered is None else row.delivered)
+
+
+def test_rows_are_numbered_once():
+    names = [row.name for row in ROWS]
+    assert len(set(names)) == len(names)
+    assert all(name.split()[0].rstrip("abcdefghijklmnopqrstuvwxyz").isdigit() for name in names)
+
+
+def test_every_field_of_a_row_is_used():
+    """A column that no row fills checks nothing."""
+    plain = Row(name="0")
+    for column in fields(Row):
+        assert any(getattr(row, column.name) != getattr(plain, column.name) for row in ROWS), column.name
