@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from base64 import b64encode
 from collections.abc import Awaitable, Iterator
 from contextlib import suppress
 from contextvars import ContextVar
@@ -65,7 +66,7 @@ class LoopClient(httpx.AsyncClient):
         return _transport(**options)
 
     def _init_proxy_transport(self, proxy: httpx.Proxy, *_: Any, **options: Any) -> httpx.AsyncBaseTransport:
-        return _transport(proxy=proxy, **options)
+        return _transport(proxy=_with_password_in_headers(proxy), **options)
 
     async def end(self) -> None:
         """Close the client; tasks that wait for a reply learn that it will not come, which aiohttp does not tell."""
@@ -90,6 +91,15 @@ class LoopClient(httpx.AsyncClient):
         """
         for connector in self._connectors():
             _abandon(connector)
+
+
+def _with_password_in_headers(proxy: httpx.Proxy) -> httpx.Proxy:
+    """Return a proxy whose password is in the form that aiohttp does not deprecate; it sends it to the proxy alone."""
+    if proxy.auth is None:
+        return proxy
+    token = b64encode(":".join(proxy.auth).encode()).decode()
+    headers = [*proxy.headers.multi_items(), ("Authorization", f"Basic {token}")]
+    return httpx.Proxy(proxy.url, ssl_context=proxy.ssl_context, headers=headers)
 
 
 class _Connector(aiohttp.TCPConnector):

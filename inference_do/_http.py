@@ -14,6 +14,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 import httpx
@@ -146,8 +147,23 @@ def fault(error: Exception, handled: BaseException | None) -> Disconnected | Tim
         )
     if UNSENT.isdisjoint(names):
         return Disconnected("the connection to the API broke before the reply was complete", sent=True)
+    if (said := _refusal_of_proxy(told_by)) is not None:
+        return Disconnected(
+            f"no connection to the API: the proxy answered {said}", sent=False, hopeless=said[:1] == "4"
+        )
     reason = next((_reason(link) for link in reversed(chain) if isinstance(link, OSError) and link.errno), "")
     return Disconnected(f"no connection to the API{reason}", sent=False)
+
+
+def _refusal_of_proxy(error: BaseException) -> str | None:
+    """Return what a proxy answered in place of a connection: a status and its phrase, nothing of its own words."""
+    said = str(getattr(error, "status", "") or error)[:3]
+    if not type(error).__name__.endswith("ProxyError") or not said.isdecimal():
+        return None
+    try:
+        return f"{said} {HTTPStatus(int(said)).phrase}"
+    except ValueError:
+        return said
 
 
 def _reason(error: OSError) -> str:
