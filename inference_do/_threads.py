@@ -29,7 +29,7 @@ class SyncHTTP:
     def __init__(self, config: Config, client: Any = None) -> None:
         self._config = config
         self._given = check_given(client, is_async=False)
-        self._clients: dict[int, httpx.Client] = {}  # by process: a fork must not touch its parent's sockets
+        self._clients: dict[int, _Client] = {}  # by process: a fork must not touch its parent's sockets
         weakref.finalize(self, _close_client, self._clients)
 
     def client(self) -> Any:
@@ -49,14 +49,19 @@ class SyncHTTP:
         return SyncExchange(self, request, self._config, owned=self._given is None)
 
     def close(self) -> None:
-        """Close the client, unless it was given."""
-        _close_client(self._clients)
+        """Close the client, unless it was given; threads that wait for a reply learn that it will not come."""
+        if (client := _close_client(self._clients)) is not None:
+            client.wake()
 
 
-def _close_client(clients: dict[int, httpx.Client]) -> None:
-    """Close this process's client; one that came over in a fork is left alone."""
+def _close_client(clients: dict[int, _Client]) -> _Client | None:
+    """Close this process's client; one that came over in a fork is left alone.
+
+    What is being read at the interpreter's end is left to the thread that reads it, which ends without a word.
+    """
     if (client := clients.pop(os.getpid(), None)) is not None:
         client.close()
+    return client
 
 
 class SyncExchange:
@@ -134,20 +139,32 @@ class _Client(httpx.Client):
     def _init_proxy_transport(self, *args: Any, **options: Any) -> httpx.BaseTransport:
         return _patiently(super()._init_proxy_transport(*args, **options))
 
+    def wake(self) -> None:
+        """End the reads of other threads."""
+        for transport in (self._transport, *self._mounts.values()):
+            if transport is not None:
+                for stream in list(_pool(transport)._network_backend.streams):  # noqa: SLF001
+                    stream.wake()
+
 
 def _patiently(transport: httpx.BaseTransport) -> httpx.BaseTransport:
-    # httpx has no public way to give its pool a network backend; httpcore's backends themselves are public.
-    pool: Any = transport._pool  # type: ignore[attr-defined]  # noqa: SLF001
+    pool = _pool(transport)
     pool._network_backend = _PatientBackend(pool._network_backend)  # noqa: SLF001
     return transport
+
+
+def _pool(transport: httpx.BaseTransport) -> Any:
+    # httpx has no public way to give its pool a network backend; httpcore's backends themselves are public.
+    return transport._pool  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 class _PatientBackend(httpcore.NetworkBackend):
     def __init__(self, inner: httpcore.NetworkBackend) -> None:
         self._inner = inner
+        self.streams: weakref.WeakSet[_PatientStream] = weakref.WeakSet()
 
     def connect_tcp(self, *args: Any, **options: Any) -> httpcore.NetworkStream:
-        return _PatientStream(self._inner.connect_tcp(*args, **options))
+        return _PatientStream(self._inner.connect_tcp(*args, **options), self.streams)
 
 
 class _PatientStream(httpcore.NetworkStream):
@@ -155,8 +172,10 @@ class _PatientStream(httpcore.NetworkStream):
 
     UNSET = -1.0
 
-    def __init__(self, inner: httpcore.NetworkStream) -> None:
+    def __init__(self, inner: httpcore.NetworkStream, streams: weakref.WeakSet[_PatientStream]) -> None:
         self._inner = inner
+        self._streams = streams
+        streams.add(self)
         self._process = os.getpid()
         self._is_read = False
         self._is_closed = False
@@ -176,19 +195,22 @@ class _PatientStream(httpcore.NetworkStream):
         self._inner.write(buffer, timeout)
 
     def close(self) -> None:
-        """Close the connection; where another thread waits for it, that one is woken and closes it.
+        """Close the connection; if another thread reads it, that one closes it when its read has ended.
 
         Closing a descriptor does not end a wait for it, and its number may be another connection's a moment later.
         """
         self._is_closed = True
         if not self._is_read:
             self._inner.close()
-        elif self._process == os.getpid():  # after a fork, the connection is still the parent's
+
+    def wake(self) -> None:
+        """End the read of another thread; after a fork, the connection is still the parent's and is left alone."""
+        if self._is_read and self._process == os.getpid():
             with suppress(OSError):
                 self._inner.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
 
     def start_tls(self, *args: Any, **options: Any) -> httpcore.NetworkStream:
-        return _PatientStream(self._inner.start_tls(*args, **options))
+        return _PatientStream(self._inner.start_tls(*args, **options), self._streams)
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)

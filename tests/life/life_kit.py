@@ -1,0 +1,149 @@
+"""Programs in interpreters of their own, a server in a process of its own, and what both tell."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import pickle
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+HERE = Path(__file__).parent
+FIGURES = "figures"
+
+
+def sizes(name: str, *, short: Any, long: Any) -> pytest.MarkDecorator:
+    """Run a test in two sizes: the short one always, the long one under the marker."""
+    marks = [pytest.mark.long, pytest.mark.timeout(900)]
+    return pytest.mark.parametrize(name, [short, pytest.param(long, marks=marks)])
+
+
+class Zygote:
+    """Runs programs of `life_programs.py` where every warning is an error, each in an interpreter of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        command = [sys.executable, "-W", "error", "-X", "dev", str(HERE / "life_zygote.py")]
+        self._files = [str(folder / name) for name in ("stdout", "stderr")]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=_without_proxies()
+        )
+
+    def run(self, program: str, *arguments: Any, **environment: str) -> Any:
+        """Return what the program returns. It must end well and print nothing of its own."""
+        for file in self._files:
+            Path(file).unlink(missing_ok=True)
+        self._process.stdin.write(json.dumps([program, arguments, environment, *self._files]) + "\n")
+        self._process.stdin.flush()
+        code = int(self._process.stdout.readline())
+        output, complaints = (Path(file).read_text() for file in self._files)
+        assert (code, complaints) == (0, ""), complaints[-3000:]
+        return json.loads(output)
+
+    def close(self) -> None:
+        self._process.communicate(timeout=10)
+
+
+def measured(program: str, *arguments: Any) -> Any:
+    """Run a program of `life_soak.py` in a plain interpreter of its own, as small as it would be for a user."""
+    code = f"import json, life_soak; print(json.dumps(life_soak.{program}(*{arguments!r})))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=850,
+        check=False,
+        cwd=HERE,
+        env=_without_proxies(),
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr[-3000:]
+    return json.loads(done.stdout)
+
+
+def _without_proxies() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What the server counted."""
+
+    posts: int
+    connections: int
+    open: int
+    disconnects: int
+    used: list[int]
+    """For each request, the number of its connection."""
+
+
+class Served:
+    """An emulator in a process of its own."""
+
+    def __init__(self, **options: Any) -> None:
+        command = [sys.executable, str(HERE / "life_server.py")]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.base_url = self._told(pickle.dumps(options).hex())
+
+    def counts(self) -> Counts:
+        return Counts(**json.loads(self._told("counts")))
+
+    def reset(self) -> None:
+        self._told("reset")
+
+    def _told(self, line: str) -> str:
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+        return self._process.stdout.readline().strip()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate(timeout=10)
+
+
+@contextmanager
+def black_hole() -> Iterator[int]:
+    """Yield a port whose queue of connections is full: whoever connects waits."""
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        waiting = [socket.socket() for _ in range(3)]
+        for client in waiting:
+            client.setblocking(False)
+            client.connect_ex(server.getsockname())
+        time.sleep(0.05)
+        try:
+            yield int(server.getsockname()[1])
+        finally:
+            for client in waiting:
+                client.close()
+
+
+def soon(condition: Callable[[], Any], seconds: float = 1.0) -> bool:
+    """Wait until something is so."""
+    ends = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > ends:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+async def asoon(condition: Callable[[], Any], seconds: float = 1.0) -> bool:
+    ends = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > ends:
+            return False
+        await asyncio.sleep(0.005)
+    return True

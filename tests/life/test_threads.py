@@ -1,0 +1,112 @@
+"""One object in many threads."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Thread
+
+import pytest
+from life_doors import DOORS, read
+from life_kit import soon
+
+from inference_do import InferenceError
+from inference_do.emulator import DelayEvents, Emulator, Stall
+
+THREADS = 32
+
+
+@pytest.fixture
+def _frequent_switches():
+    """Threads take turns a hundred times as often as usual."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(usual / 100)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.mark.usefixtures("_frequent_switches")
+@pytest.mark.parametrize(
+    ("name", "streams"),
+    [
+        ("client", 20),
+        ("langchain", 5),
+        ("llamaindex", 5),
+        *[pytest.param(name, 200, marks=[pytest.mark.long, pytest.mark.timeout(900)]) for name in DOORS],
+    ],
+)
+def test_streams_of_many_threads_are_not_mixed_up(emu, name, streams):
+    door = DOORS[name](emu.base_url)
+    barrier = Barrier(THREADS)
+
+    def work(number: int) -> list[str]:
+        barrier.wait()
+        return [read(door, f"Say {number}-{turn}") for turn in range(streams)]
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        answers = list(pool.map(work, range(THREADS)))
+    assert answers == [[f"You said: Say {number}-{turn}" for turn in range(streams)] for number in range(THREADS)]
+    assert emu.posts == THREADS * streams
+    assert emu.connections <= THREADS
+    assert Counter(request.json["messages"][0]["content"] for request in emu.requests).most_common(1)[0][1] == 1
+
+
+def test_a_stream_may_go_from_thread_to_thread(door, emu):
+    """Begun in one, read in a second, finished in a third, as frameworks' executors do."""
+    words: list[str] = []
+    stream = iter(door.stream("Say hello to everyone"))
+
+    def take(count: int) -> None:
+        words.extend(door.word(item) for _, item in zip(range(count), stream, strict=False))
+
+    for count in (1, 2, 100):
+        thread = Thread(target=take, args=(count,))
+        thread.start()
+        thread.join()
+    assert "".join(words) == "You said: Say hello to everyone"
+    assert emu.posts == emu.connections == 1
+
+
+def test_a_stream_closed_in_another_thread_is_left(door_kind):
+    with Emulator(always=DelayEvents(0.02)) as emu:
+        door = door_kind(emu.base_url)
+        stream = door.stream("Say hello")
+        next(iter(stream))
+        thread = Thread(target=stream.close)
+        thread.start()
+        thread.join()
+        assert soon(lambda: emu.disconnects)
+        door.close()
+
+
+def test_threads_that_end_leave_nothing_behind(door, emu):
+    for _ in range(20):
+        thread = Thread(target=door.chat, args=("Say hello",))
+        thread.start()
+        thread.join()
+    assert (emu.posts, emu.connections) == (20, 1)
+
+
+def test_closing_a_client_ends_what_waits_in_other_threads(door, emu):
+    """A descriptor that is closed under a thread which waits for it does not wake that thread by itself."""
+    emu.always = Stall(after_events=2)
+
+    def ask(_: int) -> str:
+        with pytest.raises(InferenceError) as raised:
+            read(door, "Say hello")
+        return type(raised.value).__name__
+
+    with ThreadPoolExecutor(4) as pool:
+        waiting = [pool.submit(ask, number) for number in range(4)]
+        assert soon(lambda: emu.posts == 4)
+        time.sleep(0.05)
+        emu.always = None
+        door.close()
+        started = time.monotonic()
+        try:
+            assert [future.result(timeout=1) for future in waiting] == ["StreamInterrupted"] * 4
+        finally:
+            emu.stop()  # which frees them in any case
+    assert time.monotonic() - started < 1
