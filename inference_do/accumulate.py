@@ -139,7 +139,7 @@ class _Call:
         if not self.parts[-1].rstrip().endswith("}"):
             return False
         try:
-            json.loads(self.arguments)
+            json.loads("".join(self.parts))
         except (ValueError, RecursionError):
             return False
         return True

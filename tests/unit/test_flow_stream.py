@@ -170,7 +170,7 @@ def test_a_whole_answer_in_place_of_a_stream_is_kept():
 
 
 def test_a_body_that_is_no_stream_is_bounded(monkeypatch):
-    monkeypatch.setattr("inference_do._flow.BODY_LIMIT", 100)
+    monkeypatch.setattr("inference_do._flow.WHOLE_LIMIT", 100)
     played = stream(new_call(), AS_JSON, b'{"a": "', b"x" * 200, "unused")
     assert played.unused == ["unused"]
     assert isinstance(played.error, errors.ProtocolError)
