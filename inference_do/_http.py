@@ -7,7 +7,6 @@ because theirs hold the request and with it the key.
 
 from __future__ import annotations
 
-import inspect
 import os
 import socket
 import ssl
@@ -180,14 +179,3 @@ def _chain(error: BaseException, handled: BaseException | None) -> list[BaseExce
         links.append(link)
         link = link.__cause__ or link.__context__
     return links
-
-
-def check_given(client: Any, *, is_async: bool) -> Any:
-    """Return a caller's own client if it is of the right kind."""
-    if client is None or (
-        hasattr(client, "build_request") and inspect.iscoroutinefunction(getattr(client, "send", None)) is is_async
-    ):
-        return client
-    kind = "httpx.AsyncClient" if is_async else "httpx.Client"
-    message = f"the HTTP client given must be an {kind}, not {type(client).__module__}.{type(client).__name__}"
-    raise ConfigError(message)

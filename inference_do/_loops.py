@@ -18,8 +18,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ._call import Head, Send, TimedOut
-from ._http import Request, Sliced, built, check_given, fault, timeouts
-from .config import Config
+from ._http import Request, Sliced, built, fault, timeouts
+from .config import Config, check_http_client
 
 if TYPE_CHECKING:
     from ._aiohttp import LoopClient
@@ -32,7 +32,7 @@ class AsyncHTTP:
 
     def __init__(self, config: Config, client: Any = None) -> None:
         self._config = config
-        self._given = check_given(client, is_async=True)
+        self._given = check_http_client(client, is_async=True)
         self._lives: dict[asyncio.AbstractEventLoop, AsyncGenerator[LoopClient, None]] = {}
         self._clients: dict[asyncio.AbstractEventLoop, LoopClient] = {}
         weakref.finalize(self, _retire, self._lives).atexit = False

@@ -19,8 +19,8 @@ import httpcore
 import httpx
 
 from ._call import Head, Send
-from ._http import Request, Sliced, built, check_given, fault, timeouts
-from .config import Config
+from ._http import Request, Sliced, built, fault, timeouts
+from .config import Config, check_http_client
 
 
 class SyncHTTP:
@@ -28,7 +28,7 @@ class SyncHTTP:
 
     def __init__(self, config: Config, client: Any = None) -> None:
         self._config = config
-        self._given = check_given(client, is_async=False)
+        self._given = check_http_client(client, is_async=False)
         self._clients: dict[int, _Client] = {}  # by process: a fork must not touch its parent's sockets
         weakref.finalize(self, _close_client, self._clients)
 

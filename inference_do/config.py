@@ -7,6 +7,7 @@ mask; the one place that unwraps it is the one that writes the Authorization hea
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
@@ -332,6 +333,21 @@ def check_mapping(value: object, *, name: str) -> dict[str, Any]:
         message = f"{name} must be a mapping, not {type(value).__name__}"
         raise ConfigError(message)
     return dict(value)
+
+
+def check_http_client(client: Any, *, is_async: bool) -> Any:
+    """Return a caller's own HTTP client if it is of the right kind.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    if client is None or (
+        hasattr(client, "build_request") and inspect.iscoroutinefunction(getattr(client, "send", None)) is is_async
+    ):
+        return client
+    kind = "httpx.AsyncClient" if is_async else "httpx.Client"
+    message = f"the HTTP client given must be an {kind}, not {type(client).__module__}.{type(client).__name__}"
+    raise ConfigError(message)
 
 
 @dataclass(frozen=True, kw_only=True)

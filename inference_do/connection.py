@@ -9,6 +9,8 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from .config import check_http_client
+
 if TYPE_CHECKING:
     from .client import AsyncClient, Client
 
@@ -22,12 +24,15 @@ class Clients:
         settings: Arguments of `Client`, by name.
         http_client: An `httpx.Client` to use as it is.
         http_async_client: An `httpx.AsyncClient` to use as it is.
+
+    Raises:
+        ConfigError: One of the HTTP clients is not of its kind.
     """
 
     def __init__(self, settings: Mapping[str, Any], *, http_client: Any = None, http_async_client: Any = None) -> None:
         self._settings = dict(settings)
-        self._http_client = http_client
-        self._http_async_client = http_async_client
+        self._http_client = check_http_client(http_client, is_async=False)
+        self._http_async_client = check_http_client(http_async_client, is_async=True)
         self._lock = threading.Lock()
         self._sync: Client | None = None
         self._async: AsyncClient | None = None

@@ -76,7 +76,7 @@ ALLOWED = {
     "_threads": {"_call", "_http", "config"},
     "_loops": {"_aiohttp", "_call", "_http", "config"},
     "_aiohttp": set(),
-    "connection": {"client"},
+    "connection": {"client", "config"},
     "_bodies": {"_json", "errors", "models", "types"},
     "client": {
         "_bodies",
