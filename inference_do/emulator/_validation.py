@@ -59,14 +59,14 @@ def check_chat(body: Mapping[str, Any], *, allow_unknown: bool, cache_control: b
 
     Args:
         body: The request.
-        allow_unknown: Accept fields that no documentation names.
-        cache_control: Accept `cache_control` on text parts, as Anthropic models do.
+        allow_unknown: Accept fields that no documentation names, and null for any field, as some providers do.
+        cache_control: Accept `cache_control` on text parts and tools, as Anthropic models do.
 
     Raises:
         Refusal: With the status and message of the first thing that is wrong.
     """
     for name, value in body.items():
-        if value is None and name not in NULLABLE:
+        if value is None and name not in NULLABLE and not allow_unknown:
             raise Refusal(400, f"{name} must not be null; leave it out instead")
         check = CHECKS.get(name)
         if check is not None and value is not None:
@@ -80,6 +80,8 @@ def check_chat(body: Mapping[str, Any], *, allow_unknown: bool, cache_control: b
     if "stream_options" in body and not body.get("stream"):
         raise Refusal(400, "Stream options can only be defined when `stream=True`.")
     _check_tool_choice(body)
+    if not cache_control and any("cache_control" in tool for tool in body.get("tools", ())):
+        raise Refusal(400, "a tool must not have the key 'cache_control'")
     check_messages(body["messages"], cache_control=cache_control)
 
 
@@ -153,7 +155,7 @@ def _tools(name: str, value: Any) -> None:
         if kind != "function" or not isinstance(tool.get("function"), dict):
             raise Refusal(400, f"{name} must hold objects with type 'function' and a function, not type {kind!r}")
         _check_function(tool["function"], names)
-        _only(tool, {"type", "function"}, "a tool")
+        _only(tool, {"type", "function", "cache_control"}, "a tool")
 
 
 def _check_function(function: Mapping[str, Any], names: set[str]) -> None:

@@ -220,6 +220,8 @@ def test_what_one_model_refuses(ask: Asker, model: str, fields: dict[str, Any], 
 def test_what_the_same_models_take(ask: Asker) -> None:
     assert ask.post(model="openai-gpt-5", temperature=1).status_code == 200
     assert ask.post([user([CACHED])], model="anthropic-claude-opus-5").status_code == 200
+    marked = {**ADD, "cache_control": {"type": "ephemeral"}}
+    assert ask.post(tools=[marked], model="anthropic-claude-opus-5").status_code == 200
 
 
 def test_missing_messages_and_model(ask: Asker) -> None:
@@ -241,6 +243,6 @@ def test_unknown_fields_can_be_allowed() -> None:
     with Emulator(allow_unknown_fields=True) as emu:
         import httpx
 
-        payload = {"model": MODEL, "messages": [user("x")], "anything": 1}
+        payload = {"model": MODEL, "messages": [user("x")], "anything": 1, "stop": None}
         headers = {"authorization": f"Bearer {emu.api_key}"}
         assert httpx.post(f"{emu.base_url}/chat/completions", json=payload, headers=headers).status_code == 200
