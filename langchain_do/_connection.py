@@ -9,20 +9,34 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import os
+import traceback
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Self
+from contextlib import suppress
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 
 from inference_do import ConfigError, Timeout
-from inference_do.config import KEY_VARIABLES, Config, check_mapping
+from inference_do.config import KEY_VARIABLES, Config, check_http_client, check_mapping, hidden
 from inference_do.connection import Clients
 
 from ._errors import translate
 
-__all__ = ["Connection", "renamed"]
+__all__ = ["Connection", "Number", "Whole", "renamed"]
 
 SLIP = 0.85
 """How alike an unknown name must be to a known one to be taken for a slip; `top_k` and `top_p` are 0.80."""
@@ -30,6 +44,26 @@ SLIP = 0.85
 
 def _key_of_environment() -> SecretStr | None:
     return next((SecretStr(value) for name in KEY_VARIABLES if (value := os.environ.get(name))), None)
+
+
+def _no_bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        message = f"must be a number, not {value!r}"
+        raise ValueError(message)  # noqa: TRY004  pydantic takes no TypeError
+    return value
+
+
+def _patience(value: Any) -> Any:
+    """Check a timeout as the client will; numbers in words are read, as for every other setting."""
+    with suppress(TypeError, ValueError):
+        value = float(value) if isinstance(value, str) else value
+    if not isinstance(value, Mapping):  # a serialized Timeout
+        Timeout.of(value)
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_no_bool)]
+Whole = Annotated[int, BeforeValidator(_no_bool)]
 
 
 class Connection(BaseModel):
@@ -42,17 +76,17 @@ class Connection(BaseModel):
     default the first of `inference_do.config.KEY_VARIABLES` that is set, read at construction."""
     base_url: str | None = None
     """By default `DIGITALOCEAN_INFERENCE_BASE_URL`, else DigitalOcean's."""
-    timeout: float | Timeout | None = None
+    timeout: Annotated[float | Timeout | None, BeforeValidator(_patience)] = None
     """Seconds for each phase of a call, or an `inference_do.Timeout`."""
-    max_retries: int = 2
+    max_retries: Whole = 2
     """Requests sent again after the first, at most."""
     retry_ambiguous: bool = True
     """Whether to send again when a request was written and no answer came: the API may be generating one, which is then
     billed twice."""
     default_headers: Mapping[str, str] | None = Field(default=None, exclude=True, repr=False)
     """Headers of every request. They may hold secrets, so they are neither shown nor serialized."""
-    default_query: Mapping[str, Any] | None = None
-    """Query parameters of every request."""
+    default_query: Mapping[str, Any] | None = Field(default=None, exclude=True, repr=False)
+    """Query parameters of every request; neither shown nor serialized, as gateways take their keys there too."""
     allow_http: bool = False
     """Accept a plain http base URL of any host, for a private network."""
     http_client: Any = Field(default=None, exclude=True, repr=False)
@@ -67,6 +101,7 @@ class Connection(BaseModel):
     _clients: Clients | None = PrivateAttr(default=None)
 
     def __init__(self, **values: Any) -> None:
+        values["api_key"] = hidden(values.get("api_key"))
         with translate():
             try:
                 super().__init__(**values)
@@ -74,6 +109,8 @@ class Connection(BaseModel):
                 message = f"{type(self).__name__}: {_problems(error)}"
             else:
                 self.base_url = Config.build(**self._settings).base_url
+                check_http_client(self.http_client, is_async=False)
+                check_http_client(self.http_async_client, is_async=True)
                 return
             raise ConfigError(message)
 
@@ -94,6 +131,19 @@ class Connection(BaseModel):
             _check_unknown(name, known)
             extra[name] = settled.pop(name)
         return {**settled, "model_kwargs": extra}
+
+    @field_validator("model", check_fields=False)
+    @classmethod
+    def _check_model(cls, model: str) -> str:
+        if not model.strip():
+            message = "it is empty: give a model's id, such as 'llama3.3-70b-instruct'"
+            raise ValueError(message)
+        return model
+
+    @field_serializer("api_key", when_used="json")
+    def _mask_key(self, key: Any) -> Any:
+        """Write a mask for a key, and for a function as well: JSON has no form for one."""
+        return key and "**********"
 
     @property
     def _settings(self) -> dict[str, Any]:
@@ -169,11 +219,26 @@ def _check_unknown(name: str, known: Mapping[str, Any]) -> None:
     warnings.warn(
         f"{name} is no argument of this class and will be sent as a field of the request; "
         "put it into model_kwargs or extra_body to say that this is meant",
-        stacklevel=6,
+        stacklevel=_callers_level(),
     )
+
+
+def _callers_level() -> int:
+    """Return how far up the stack, from where it is asked, stands the code that makes the model."""
+    frames = enumerate(frame for frame, _ in traceback.walk_stack(inspect.currentframe()))
+    return next(level for level, frame in frames if _package(frame.f_globals) not in MAKERS)
+
+
+MAKERS = frozenset({"langchain_core", "langchain_do", "pydantic"})
+
+
+def _package(names: Mapping[str, Any]) -> str:
+    return str(names.get("__name__")).partition(".")[0]
 
 
 def _problems(error: ValidationError) -> str:
     found = error.errors(include_url=False, include_context=False, include_input=False)
     told = {(item["loc"][0] if item["loc"] else ""): item["msg"].removeprefix("Value error, ") for item in found}
-    return "; ".join(f"{name}: {problem}" if name else problem for name, problem in told.items())
+    return "; ".join(
+        problem if problem.startswith(str(name)) else f"{name}: {problem}" for name, problem in told.items()
+    )

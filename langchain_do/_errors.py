@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Self
 
 from langchain_core import exceptions as theirs
 from langchain_core.exceptions import (
@@ -24,6 +25,7 @@ from langchain_core.exceptions import (
     ModelRateLimitError,
     ModelTimeoutError,
 )
+from langchain_core.messages import BaseMessage
 
 import inference_do.errors as ours
 
@@ -120,6 +122,16 @@ class StreamContextLengthError(ours.StreamFailed, ContextOverflowError, ModelInv
 class RefusalError(ours.InferenceError, ModelRefusalError):  # type: ignore[misc, valid-type]
     """The model refused to give the structured answer that was asked for; the message holds its words."""
 
+    raw_message: BaseMessage | None
+    """The answer that refuses."""
+
+    @classmethod
+    def of(cls, told: str, message: BaseMessage) -> Self:
+        """Make one for the message that refuses."""
+        error = cls(told)
+        error.raw_message = message
+        return error
+
 
 PAIRS: dict[type[ours.InferenceError], type[ours.InferenceError]] = {
     pair.__mro__[1]: pair
@@ -160,6 +172,8 @@ def paired(error: ours.InferenceError) -> ours.InferenceError:
     kind = _of_stream(error) if isinstance(error, ours.StreamFailed) else _nearest(type(error))
     twin = kind.__new__(kind, *error.args)
     twin.__dict__.update(error.__dict__, is_retryable=error.retryable)
+    if isinstance(error, ours.APIStatusError):
+        twin.__dict__["status_code"] = error.status  # the name that agents know it by
     return twin
 
 

@@ -49,12 +49,15 @@ ENCRYPTED = frozenset({"redacted_thinking"})
 """Blocks that only the API that made them can read."""
 
 
-def to_wire(messages: Sequence[BaseMessage], *, cache_control: bool = False) -> list[dict[str, Any]]:
+def to_wire(
+    messages: Sequence[BaseMessage], *, cache_control: bool = False, reasoning: bool | str = True
+) -> list[dict[str, Any]]:
     """Return the messages in the API's form.
 
     Args:
         messages: The conversation.
         cache_control: Whether the model takes `cache_control` on text parts (DigitalOcean: Anthropic's models do).
+        reasoning: Whether the reasoning of answers goes along, or the name to send it under.
 
     Raises:
         ConfigError: A message or block has no form in this API.
@@ -66,6 +69,10 @@ def to_wire(messages: Sequence[BaseMessage], *, cache_control: bool = False) -> 
     wire: list[dict[str, Any]] = []
     for position, message in enumerate(messages):
         wire.extend(_wire(message, f"messages[{position}]", part))
+    if reasoning is not True:
+        for sent in wire:
+            if (text := sent.pop("reasoning_content", None)) and reasoning:
+                sent[reasoning] = text
     return wire
 
 

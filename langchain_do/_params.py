@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from pydantic import SecretStr
+
 from inference_do.types import CHAT_FIELDS
 
 from ._connection import renamed
 from ._tools import wire_choice, wire_format, wire_tool
 
-__all__ = ["ALIASES", "Settings", "merge", "streaming_options"]
+__all__ = ["ALIASES", "UNANSWERED", "Settings", "merge", "streaming_options", "takes_cache_control"]
 
 ALIASES: Mapping[str, str] = {
     "model_name": "model",
@@ -31,6 +33,7 @@ INTERNAL = frozenset(
         "run_id",
         "run_manager",
         "run_name",
+        "send_reasoning",
         "stream",
         "stream_usage",
         "streaming",
@@ -39,6 +42,10 @@ INTERNAL = frozenset(
     }
 )
 """LangChain's own arguments, and ours that are no fields of the request; so are all that begin with `ls_`, `lc_`."""
+
+
+UNANSWERED = frozenset({"extra_headers", "extra_query", "max_retries", "timeout"})
+"""Arguments of a call that no answer depends on."""
 
 
 class Settings(Protocol):
@@ -83,6 +90,14 @@ def streaming_options(settings: Settings, given: Mapping[str, Any]) -> dict[str,
     return {"include_usage": settings.stream_usage if wanted is None else bool(wanted)}
 
 
+def takes_cache_control(model: str) -> bool:
+    """Tell whether a model takes `cache_control` marks; elsewhere they are an unknown field.
+
+    Of DigitalOcean's models Anthropic's do: docs.digitalocean.com/products/inference/how-to/use-prompt-caching/
+    """
+    return model.startswith("anthropic-")
+
+
 def _is_internal(name: str) -> bool:
     return name in INTERNAL or name.startswith(("ls_", "lc_"))
 
@@ -91,7 +106,7 @@ def _set_extras(params: dict[str, Any], settings: Settings, call: Mapping[str, A
     """Put headers and further body fields together: those of the call stand above those of the model."""
     affinity = params.pop("model_affinity", None) or settings.model_affinity
     headers = {"X-Model-Affinity": affinity} if affinity else {}
-    headers.update(params.pop("extra_headers", None) or {})
+    headers.update({name: _bare(value) for name, value in (params.pop("extra_headers", None) or {}).items()})
     said = {*call, "max_completion_tokens"} if "max_tokens" in call else set(call)
     body = {name: value for name, value in (settings.extra_body or {}).items() if name not in said}
     body.update(call.get("extra_body") or {})
@@ -102,9 +117,17 @@ def _set_extras(params: dict[str, Any], settings: Settings, call: Mapping[str, A
         params["extra_body"] = body
 
 
+def _bare(value: Any) -> Any:
+    """Return a header's value; LangChain traces the arguments of a call, and shows no SecretStr among them."""
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+
 def _set_tools(params: dict[str, Any]) -> None:
     """Put tools in the API's form; without tools nothing about them is sent."""
-    tools = [wire_tool(tool) for tool in params.pop("tools", None) or ()]
+    strict = params.pop("strict", None)
+    tools = [wire_tool(tool, strict=strict) for tool in params.pop("tools", None) or ()]
+    if not takes_cache_control(params["model"]):
+        tools = [{key: value for key, value in tool.items() if key != "cache_control"} for tool in tools]
     choice, parallel = params.pop("tool_choice", None), params.pop("parallel_tool_calls", None)
     if not tools:
         return

@@ -29,11 +29,13 @@ def _facts(info: ModelInfo) -> dict[str, Any]:
     # DigitalOcean takes no images for Anthropic's models on chat completions, only on /v1/messages (seen 2026-08)
     images = False if info.id.startswith("anthropic-") else info.vision
     return {
+        "status": info.status,
         "max_input_tokens": info.context_window,
         "max_output_tokens": info.max_output_tokens,
         "text_inputs": "text" in info.input_modalities if info.input_modalities else None,
         "image_inputs": images,
         "image_url_inputs": images,
+        "pdf_inputs": ("pdf" in info.input_modalities and images is not False) or None,
         "audio_inputs": "audio" in info.input_modalities if info.input_modalities else None,
         "video_inputs": "video" in info.input_modalities if info.input_modalities else None,
         "text_outputs": "text" in info.output_modalities if info.output_modalities else None,

@@ -1,7 +1,8 @@
 """Making `init_chat_model("digitalocean:MODEL")` work.
 
 LangChain has no public way to add a provider: its table is private to `langchain.chat_models.base`, so nothing is
-entered there unless a caller asks for it.
+entered there unless a caller asks for it. deepagents asks by itself, through the entry point of this package in its
+group `deepagents.provider_profiles`, before it makes a model of a name.
 """
 
 from __future__ import annotations

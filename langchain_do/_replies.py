@@ -8,16 +8,18 @@ over. Only `model_provider` is on every chunk, where core keeps it as it is.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk, InvalidToolCall, ToolCall, ToolCallChunk
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.utils.json import parse_partial_json
 
 from inference_do import ChatCompletion, ChatCompletionChunk, Choice, ResponseInfo, Usage
 from inference_do.accumulate import new_call_id, reasoning_text
+from inference_do.types import ToolCallFragment
 
 from . import _blocks
 from ._blocks import PROVIDER
@@ -25,6 +27,10 @@ from ._blocks import PROVIDER
 __all__ = ["ChunkReader", "from_completion"]
 
 HANDLED = frozenset({"role", "content", "refusal", "reasoning_content", "reasoning", "tool_calls"})
+CHOICE = frozenset({"index", "message", "delta", "finish_reason", "logprobs"})
+
+CUT_OFF = "length"
+"""The finish reason of an answer that the token limit ended."""
 
 _blocks.register()
 
@@ -63,8 +69,10 @@ def _generation(choice: Choice, metadata: dict[str, Any], usage: Usage | None) -
     calls: list[ToolCall] = []
     invalid: list[InvalidToolCall] = []
     for call in said.tool_calls:
-        _sort(call.id or new_call_id(), call.function.name, call.function.arguments, calls, invalid)
+        is_cut = choice.finish_reason == CUT_OFF and call is said.tool_calls[-1]
+        _sort(call.id or new_call_id(), call.function.name, call.function.arguments, calls, invalid, is_cut=is_cut)
     info = {name: value for name in ("finish_reason", "logprobs") if (value := getattr(choice, name)) is not None}
+    info.update(_further(choice.model_extra or {}))
     message = AIMessage(
         content=said.content or "",
         additional_kwargs=kwargs,
@@ -76,18 +84,58 @@ def _generation(choice: Choice, metadata: dict[str, Any], usage: Usage | None) -
     return ChatGeneration(message=message, generation_info=info)
 
 
-def _sort(id_: str, name: str, arguments: str, calls: list[ToolCall], invalid: list[InvalidToolCall]) -> None:
+def _further(choice: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a server says of a choice beyond the API, such as vLLM's `stop_reason`."""
+    return {name: choice[name] for name in choice.keys() - CHOICE if choice[name] not in (None, "", [], {})}
+
+
+def _sort(
+    id_: str, name: str, arguments: str, calls: list[ToolCall], invalid: list[InvalidToolCall], *, is_cut: bool
+) -> None:
     """Put a call among the good ones, or, if its arguments are not JSON of an object, among the others."""
+    match _read(arguments, is_cut=is_cut):
+        case dict() as parsed:
+            calls.append({"type": "tool_call", "id": id_, "name": name, "args": parsed})
+        case problem:
+            invalid.append({"type": "invalid_tool_call", "id": id_, "name": name, "args": arguments, "error": problem})
+
+
+def _read(arguments: str, *, is_cut: bool) -> dict[str, Any] | str:
+    """Return the arguments of a call, or what is wrong with them.
+
+    Args:
+        arguments: JSON text; none at all are no arguments.
+        is_cut: Whether the token limit ended the answer in this call.
+    """
+    if is_cut and not arguments:
+        return "the answer was cut off before the arguments"
     try:
         parsed = json.loads(arguments or "{}", strict=False)
     except (ValueError, RecursionError) as error:
-        problem = str(error)
-    else:
-        if isinstance(parsed, dict):
-            calls.append({"type": "tool_call", "id": id_, "name": name, "args": parsed})
-            return
-        problem = "the arguments are not a JSON object"
-    invalid.append({"type": "invalid_tool_call", "id": id_, "name": name, "args": arguments, "error": problem})
+        return str(error)
+    return parsed if isinstance(parsed, dict) else "the arguments are not a JSON object"
+
+
+ENDS = ("]", "}", '"]', '"}', '""]', '""}')
+
+
+def _unmendable(arguments: str) -> str:
+    """Return what makes core see that broken arguments are broken, or nothing if it does anyway.
+
+    Whoever adds chunks up gets tool calls from core, whose parser closes whatever JSON leaves open: the arguments
+    `{"text": "a lo` would be run as `{"text": "a lo"}`. A closing bracket that nothing opened is beyond its repair.
+    """
+    if arguments and not _is_mended(arguments):
+        return ""
+    ends = (f"{end} (cut off)" for end in ENDS)
+    return next(end for end in ends if not _is_mended(arguments + end))
+
+
+def _is_mended(arguments: str) -> bool:
+    try:
+        return isinstance(parse_partial_json(arguments), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def usage_metadata(usage: Usage) -> UsageMetadata:
@@ -135,7 +183,7 @@ def _http(info: ResponseInfo | None, *, headers: bool) -> dict[str, Any]:
 class ChunkReader:
     """Reads the chunks of one stream, in order."""
 
-    __slots__ = ("_finish_reason", "_head", "_headers", "_model", "_named", "_usage")
+    __slots__ = ("_arguments", "_finish_reason", "_further", "_head", "_headers", "_model", "_named", "_usage")
 
     def __init__(self, *, model: str, headers: bool = False) -> None:
         self._model = model
@@ -144,6 +192,8 @@ class ChunkReader:
         self._head: dict[str, Any] = {}
         self._usage: dict[str, Any] | None = None
         self._finish_reason: str | None = None
+        self._further: dict[str, Any] = {}
+        self._arguments: dict[int, list[str]] = {}
 
     def read(self, chunk: ChatCompletionChunk) -> ChatGenerationChunk | None:
         """Return what a chunk adds to the first answer, or None if it is nothing."""
@@ -160,10 +210,12 @@ class ChunkReader:
     def _choice(self, choice: dict[str, Any], chunk: ChatCompletionChunk) -> ChatGenerationChunk | None:
         delta: dict[str, Any] = choice.get("delta") or {}
         self._finish_reason = choice.get("finish_reason") or self._finish_reason
+        if not CHOICE.issuperset(choice):
+            self._further.update(_further(choice))
         text = delta.get("content") or ""
         logprobs = choice.get("logprobs")
         kwargs = self._kwargs(delta)
-        calls = [_call_chunk(item) for item in chunk.tool_fragments if not item.choice]
+        calls = [self._call(item) for item in chunk.tool_fragments if not item.choice]
         if not (text or calls or kwargs or logprobs):
             return None
         message = AIMessageChunk(
@@ -188,9 +240,25 @@ class ChunkReader:
         self._named = True
         return {"model_provider": PROVIDER, "model_name": raw.get("model") or self._model}
 
-    def last(self, info: ResponseInfo | None) -> ChatGenerationChunk:
-        """Return the chunk that ends the message."""
+    def _call(self, fragment: ToolCallFragment) -> ToolCallChunk:
+        self._arguments.setdefault(fragment.position, []).append(fragment.arguments)
+        return tool_call_chunk(name=fragment.name, args=fragment.arguments, id=fragment.id, index=fragment.position)
+
+    def end(self, info: ResponseInfo | None) -> Iterator[ChatGenerationChunk]:
+        """Yield what ends the message: a mark on each call that is broken, and the last chunk."""
+        newest = max(self._arguments, default=None)
+        for position, parts in self._arguments.items():
+            arguments = "".join(parts)
+            is_cut = self._finish_reason == CUT_OFF and position == newest
+            if isinstance(_read(arguments, is_cut=is_cut), str) and (mark := _unmendable(arguments)):
+                call = tool_call_chunk(args=mark, index=position)
+                message = AIMessageChunk(content="", tool_call_chunks=[call], response_metadata=self._metadata({}))
+                yield ChatGenerationChunk(message=message)
+        yield self._last(info)
+
+    def _last(self, info: ResponseInfo | None) -> ChatGenerationChunk:
         finish = {"finish_reason": self._finish_reason} if self._finish_reason else {}
+        finish.update(self._further)
         metadata = {**self._metadata({}), **self._head, **_http(info, headers=self._headers), **finish}
         message = AIMessageChunk(
             content="",
@@ -199,7 +267,3 @@ class ChunkReader:
             chunk_position="last",
         )
         return ChatGenerationChunk(message=message, generation_info=finish or None)
-
-
-def _call_chunk(fragment: Any) -> ToolCallChunk:
-    return tool_call_chunk(name=fragment.name, args=fragment.arguments, id=fragment.id, index=fragment.position)

@@ -10,12 +10,14 @@ parsers would repair the JSON of a cut answer and return what is left.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any, Literal
 
 from langchain_core.exceptions import OutputParserException
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
 from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
 from langchain_core.outputs import ChatGeneration, Generation
@@ -28,7 +30,7 @@ from inference_do import ConfigError
 from ._errors import RefusalError
 from ._tools import json_schema_format, wire_tool
 
-__all__ = ["Method", "parsed", "plan"]
+__all__ = ["Method", "joined", "parsed", "plan"]
 
 Method = Literal["function_calling", "json_schema", "json_mode"]
 
@@ -70,6 +72,35 @@ def plan(schema: Any, method: str, strict: bool | None) -> tuple[dict[str, Any],
     return bound, parser
 
 
+def joined(bound: Mapping[str, Any], given: Mapping[str, Any], *, include_raw: bool) -> dict[str, Any]:
+    """Return what to bind once a caller's further arguments are in.
+
+    A caller may choose another `tool_choice`, for models that cannot be forced, and may give `tools` beside the schema.
+
+    Raises:
+        ConfigError: An argument would replace what asks for the schema, or a tool call could not be handed out.
+    """
+    given = {name: value for name, value in given.items() if value is not None and name not in LANGCHAINS}
+    tools = given.pop("tools", None) or ()
+    if "response_format" in given:
+        message = "with_structured_output makes response_format from the schema: leave it out"
+        raise ConfigError(message)
+    if not tools:
+        return {**bound, **given}
+    if "tools" in bound:
+        message = (
+            "with method='function_calling' the schema is the one tool: use method='json_schema' for further tools"
+        )
+        raise ConfigError(message)
+    if not include_raw:
+        message = "with tools= the model may call one instead of answering: include_raw=True hands the call out"
+        raise ConfigError(message)
+    return {**bound, **given, "tools": [wire_tool(tool) for tool in tools]}
+
+
+LANGCHAINS = frozenset({"ls_structured_output_format", "structured_output_format"})
+
+
 def parsed(model: Runnable[Any, Any], parser: Runnable[Any, Any], *, include_raw: bool) -> Runnable[Any, Any]:
     """Return the model with its parser; with `include_raw` a dict of `raw`, `parsed` and `parsing_error`."""
     if not include_raw:
@@ -99,20 +130,30 @@ def _of_text(schema: Any) -> Runnable[Any, Any]:
     return TextObjectParser(pydantic_object=schema) if _is_class(schema) else TextDictParser()
 
 
-def _check(result: list[Generation], *, partial: bool) -> None:
+def _whole(result: list[Generation], *, partial: bool) -> AIMessage | None:
+    """Return the message that was generated, or None of the beginning of a stream."""
+    message = result[0].message if isinstance(result[0], ChatGeneration) else None
+    if not isinstance(message, AIMessage):
+        return None
+    is_begun = partial and isinstance(message, AIMessageChunk) and message.chunk_position != "last"
+    return None if is_begun else message
+
+
+def _check(message: AIMessage) -> None:
     """Refuse an answer that is none.
 
     Raises:
-        RefusalError: The model declined.
+        RefusalError: The model declined, or a filter withheld what it said.
         OutputParserException: The answer was cut off, or is a tool call with broken arguments.
     """
-    message = result[0].message if isinstance(result[0], ChatGeneration) else None
-    if not isinstance(message, AIMessage) or (partial and "finish_reason" not in message.response_metadata):
-        return  # of a stream every beginning is parsed, and only the last one has a finish reason
-    if refusal := message.additional_kwargs.get("refusal"):
-        told = f"the model refused: {refusal}"
-        raise RefusalError(told)
-    if message.response_metadata.get("finish_reason") == "length":
+    finish = message.response_metadata.get("finish_reason")
+    refusal = message.additional_kwargs.get("refusal")
+    if refusal or finish == "content_filter":
+        told = (
+            f"the model refused: {refusal}" if refusal else "the answer was withheld (finish_reason 'content_filter')"
+        )
+        raise RefusalError.of(told, message)
+    if finish == "length":
         told = "the answer was cut off by the token limit (finish_reason 'length'): raise max_tokens"
         raise OutputParserException(told, llm_output=str(message.text))
     if message.invalid_tool_calls:
@@ -121,12 +162,44 @@ def _check(result: list[Generation], *, partial: bool) -> None:
         raise OutputParserException(told, llm_output=call["args"])
 
 
+def _check_call(result: list[Generation], *, partial: bool) -> None:
+    """Refuse an answer that is not the call of a tool."""
+    if (message := _whole(result, partial=partial)) is None:
+        return
+    _check(message)
+    if not message.tool_calls:
+        told = "the model answered in text and did not call the tool of the schema; method='json_schema' may suit it"
+        raise OutputParserException(told, llm_output=str(message.text))
+
+
+def _check_text(result: list[Generation], *, partial: bool) -> bool:
+    """Refuse an answer that is none, and tell whether it is text: with `tools` it may be the call of one."""
+    if (message := _whole(result, partial=partial)) is None:
+        return True
+    _check(message)
+    if message.tool_calls:
+        return False
+    if not _is_whole(text := str(message.text)):
+        told = "the answer ends before its JSON does"
+        raise OutputParserException(told, llm_output=text)
+    return True
+
+
+def _is_whole(text: str) -> bool:
+    """Tell whether the JSON that begins in a text ends in it; what stands around it is the parser's business."""
+    begun = re.search(r"[{\[]", text)
+    try:
+        return begun is None or bool(json.JSONDecoder(strict=False).raw_decode(text, begun.start()))
+    except (ValueError, RecursionError):
+        return False
+
+
 class ToolObjectParser(PydanticToolsParser):
     """Reads a pydantic object from a tool call."""
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
         """Check, then parse."""
-        _check(result, partial=partial)
+        _check_call(result, partial=partial)
         return super().parse_result(result, partial=partial)
 
 
@@ -135,7 +208,7 @@ class ToolDictParser(JsonOutputKeyToolsParser):
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
         """Check, then parse."""
-        _check(result, partial=partial)
+        _check_call(result, partial=partial)
         return super().parse_result(result, partial=partial)
 
 
@@ -143,15 +216,13 @@ class TextObjectParser(PydanticOutputParser[Any]):
     """Reads a pydantic object from text."""
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
-        """Check, then parse."""
-        _check(result, partial=partial)
-        return super().parse_result(result, partial=partial)
+        """Check, then parse; None for a tool call."""
+        return super().parse_result(result, partial=partial) if _check_text(result, partial=partial) else None
 
 
 class TextDictParser(JsonOutputParser):
     """Reads a dict from text."""
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
-        """Check, then parse."""
-        _check(result, partial=partial)
-        return super().parse_result(result, partial=partial)
+        """Check, then parse; None for a tool call."""
+        return super().parse_result(result, partial=partial) if _check_text(result, partial=partial) else None

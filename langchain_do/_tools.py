@@ -25,6 +25,7 @@ def wire_tool(tool: Any, *, strict: bool | None = None) -> dict[str, Any]:
     """
     if isinstance(tool, Mapping) and _is_formed(tool, strict):
         return dict(tool)
+    mark = _cache_mark(tool)
     if isinstance(tool, Mapping) and "name" in tool:
         tool = {key: value for key, value in tool.items() if key != "type"}  # the flat form of OpenAI's responses API
     function = dict(convert_to_openai_tool(tool, strict=None)["function"])
@@ -34,7 +35,14 @@ def wire_tool(tool: Any, *, strict: bool | None = None) -> dict[str, Any]:
         function["parameters"] = {"type": "object", "properties": {}}
     if function.get("strict"):
         function["parameters"] = closed(function["parameters"])
-    return {"type": "function", "function": function}
+    return {"type": "function", "function": function, **mark}
+
+
+def _cache_mark(tool: Any) -> dict[str, Any]:
+    """Return a tool's mark for the prompt cache: beside its schema, or among a LangChain tool's `extras`."""
+    places = (tool, tool.get("extras")) if isinstance(tool, Mapping) else (getattr(tool, "extras", None),)
+    marks = [place["cache_control"] for place in places if isinstance(place, Mapping) and place.get("cache_control")]
+    return {"cache_control": marks[0]} if marks else {}
 
 
 def _is_formed(tool: Mapping[str, Any], strict: bool | None) -> bool:
@@ -76,11 +84,11 @@ def _named(name: str, tools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {"type": "function", "function": {"name": name}}
 
 
-def wire_format(value: Any) -> dict[str, Any]:
+def wire_format(value: Any, *, strict: bool | None = None) -> dict[str, Any]:
     """Return a response format in the API's form: a dict as it is, a schema or class wrapped."""
     if isinstance(value, Mapping) and value.get("type") in {"text", "json_object", "json_schema"}:
         return dict(value)
-    return json_schema_format(value)
+    return json_schema_format(value, strict=strict)
 
 
 def json_schema_format(schema: Any, *, strict: bool | None = None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import math
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
@@ -26,17 +26,17 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 
 from inference_do import ConfigError, Timeout
-from inference_do.config import KEY_VARIABLES
+from inference_do.config import KEY_VARIABLES, hidden
 
 from ._blocks import PROVIDER
-from ._connection import Connection, renamed
+from ._connection import Connection, Number, Whole, renamed
 from ._errors import translate
 from ._messages import to_wire
-from ._params import ALIASES, merge, streaming_options
+from ._params import ALIASES, UNANSWERED, merge, streaming_options, takes_cache_control
 from ._profile import profile_of
 from ._replies import ChunkReader, from_completion
-from ._structured import Method, parsed, plan
-from ._tools import wire_choice, wire_tool
+from ._structured import Method, joined, parsed, plan
+from ._tools import wire_choice, wire_format, wire_tool
 
 __all__ = ["ChatDigitalOcean"]
 
@@ -49,7 +49,8 @@ class ChatDigitalOcean(BaseChatModel, Connection):
 
     Any field of the API may also be given to a single call (`invoke(..., temperature=0)`, `bind(...)`), and so may
     `timeout`, `max_retries`, `extra_headers`, `extra_query` and `extra_body`. What is None is not sent. A stream
-    carries one answer: with `n` above 1, `stream()` waits and hands out the first answer whole.
+    carries one answer: with `n` above 1, `stream()` waits and hands out the first answer whole. LangChain traces what a
+    call is given; a header of `extra_headers` that is a SecretStr is sent, and traced as a mask.
 
         model = ChatDigitalOcean(model="llama3.3-70b-instruct")
         model.invoke("What is a droplet?").text
@@ -57,20 +58,20 @@ class ChatDigitalOcean(BaseChatModel, Connection):
 
     model: str
     """A model's id, `router:NAME`, or what a dedicated endpoint calls its model."""
-    temperature: float | None = None
-    max_tokens: int | None = None
+    temperature: Number | None = None
+    max_tokens: Whole | None = None
     """The most tokens of the answer, reasoning included; sent as `max_completion_tokens`, its other name here."""
-    top_p: float | None = None
+    top_p: Number | None = None
     stop: list[str] | str | None = None
     """Up to four texts at which the answer ends."""
-    seed: int | None = None
-    n: int | None = None
+    seed: Whole | None = None
+    n: Whole | None = None
     """How many answers; `generate()` returns all of them."""
     logprobs: bool | None = None
-    top_logprobs: int | None = None
+    top_logprobs: Whole | None = None
     logit_bias: Mapping[str | int, float] | None = None
-    frequency_penalty: float | None = None
-    presence_penalty: float | None = None
+    frequency_penalty: Number | None = None
+    presence_penalty: Number | None = None
     reasoning_effort: str | None = None
     """`none`, `low`, `medium`, `high`, `max`; which of them a model takes is in its profile."""
     reasoning: Mapping[str, Any] | str | None = None
@@ -91,17 +92,20 @@ class ChatDigitalOcean(BaseChatModel, Connection):
     """Whether `invoke` streams too; if False is given, nothing ever does."""
     stream_usage: bool = True
     """Whether streams ask for usage."""
+    send_reasoning: bool | Literal["reasoning_content", "reasoning"] = True
+    """Whether earlier answers go back with their reasoning, which models that think between tool calls need; or the
+    name to send it under, for servers that only know the other one."""
     include_response_headers: bool = False
     """Whether `response_metadata` has the reply's `headers`, rate limits among them."""
 
     ALIASES: ClassVar[Mapping[str, str]] = ALIASES
 
     def __init__(self, **values: Any) -> None:
+        values["api_key"] = hidden(values.get("api_key"))
         super().__init__(**values)
-        if hasattr(self, "_add_version"):  # langchain-core 1.4.2 and later
-            from . import __version__  # noqa: PLC0415  read once, from the installed package's metadata
+        from . import __version__  # noqa: PLC0415  read once, from the installed package's metadata
 
-            self._add_version("inference-do", __version__)
+        self._add_version("inference-do", __version__)
 
     # --- names and traces ---
 
@@ -117,8 +121,9 @@ class ChatDigitalOcean(BaseChatModel, Connection):
     @property
     def _identifying_params(self) -> dict[str, Any]:
         params = merge(self, None, {})
-        params.pop("extra_headers", None)  # they may hold secrets, and change no answer
-        return {"model_name": self.model, **params}
+        params.pop("extra_headers", None)  # they may hold secrets
+        further = {"base_url": self.base_url, "model_affinity": self.model_affinity}
+        return {"model_name": self.model, **{name: value for name, value in further.items() if value}, **params}
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         call = renamed({name: value for name, value in kwargs.items() if name in TRACED}, ALIASES)
@@ -148,6 +153,17 @@ class ChatDigitalOcean(BaseChatModel, Connection):
         """What is serialized in another form."""
         return {"timeout": asdict(self.timeout)} if isinstance(self.timeout, Timeout) else {}
 
+    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
+        """Return what the cache of answers knows this call by: the settings as they are now, and what will be sent.
+
+        Tools and schemas are in it as they are sent, so that two classes of one name are not taken for each other;
+        headers are not, as they may hold secrets.
+        """
+        self.__dict__.pop("_serialized", None)  # core computes it once, and settings may have changed since
+        with translate():
+            sent = merge(self, stop, kwargs)
+        return super()._get_llm_string(**{name: value for name, value in sent.items() if name not in UNANSWERED})
+
     def _resolve_model_profile(self) -> ModelProfile | None:
         return profile_of(self.model)
 
@@ -155,8 +171,13 @@ class ChatDigitalOcean(BaseChatModel, Connection):
 
     def _request(self, messages: list[BaseMessage], stop: list[str] | None, given: Mapping[str, Any]) -> dict[str, Any]:
         params = merge(self, stop, given)
-        caches = params["model"].startswith("anthropic-")
-        return {**params, "messages": to_wire(messages, cache_control=caches)}
+        reasoning = given.get("send_reasoning")
+        wire = to_wire(
+            messages,
+            cache_control=takes_cache_control(params["model"]),
+            reasoning=self.send_reasoning if reasoning is None else reasoning,
+        )
+        return {**params, "messages": wire}
 
     def _streamed(
         self, messages: list[BaseMessage], stop: list[str] | None, given: Mapping[str, Any]
@@ -213,10 +234,11 @@ class ChatDigitalOcean(BaseChatModel, Connection):
                     if run_manager:
                         run_manager.on_llm_new_token(part.text, chunk=part)
                     yield part
-                last = reader.last(stream.response_info)
-        if run_manager:
-            run_manager.on_llm_new_token("", chunk=last)
-        yield last
+                info = stream.response_info
+        for part in reader.end(info):
+            if run_manager:
+                run_manager.on_llm_new_token("", chunk=part)
+            yield part
 
     async def _astream(
         self,
@@ -234,10 +256,11 @@ class ChatDigitalOcean(BaseChatModel, Connection):
                     if run_manager:
                         await run_manager.on_llm_new_token(part.text, chunk=part)
                     yield part
-                last = reader.last(stream.response_info)
-        if run_manager:
-            await run_manager.on_llm_new_token("", chunk=last)
-        yield last
+                info = stream.response_info
+        for part in reader.end(info):
+            if run_manager:
+                await run_manager.on_llm_new_token("", chunk=part)
+            yield part
 
     def _streaming_disabled(self, **kwargs: Any) -> bool:
         """Tell core to wait for the whole answer where there are several."""
@@ -270,7 +293,8 @@ class ChatDigitalOcean(BaseChatModel, Connection):
                 OpenAI or of Anthropic; dicts of DigitalOcean's own tools (`web_search`, `mcp`, ...). None at all bind
                 nothing.
             tool_choice: "auto", "none", "any", "required" or True; a tool's name; a dict; None or False for no choice.
-            strict: Whether arguments must follow the schemas; None leaves it to the API.
+            strict: Whether arguments, and an answer of a class given as `response_format`, must follow their schemas;
+                None leaves it to the API.
             **kwargs: Further arguments of the call, such as `parallel_tool_calls` or `response_format`.
 
         Raises:
@@ -279,6 +303,8 @@ class ChatDigitalOcean(BaseChatModel, Connection):
         with translate():
             formed = [wire_tool(tool, strict=strict) for tool in tools]
             choice = wire_choice(tool_choice, formed) if formed else None
+            if (form := kwargs.get("response_format")) is not None:
+                kwargs["response_format"] = wire_format(form, strict=strict)
         if not formed:
             return super().bind(**kwargs)
         chosen = {} if choice is None else {"tool_choice": choice}
@@ -302,7 +328,8 @@ class ChatDigitalOcean(BaseChatModel, Connection):
                 known to have it (their profile's `structured_output`), else "function_calling".
             include_raw: Return a dict of `raw`, `parsed` and `parsing_error` instead of raising.
             strict: Whether the API must enforce the schema; None leaves it to the API.
-            **kwargs: Further arguments of the call.
+            **kwargs: Further arguments of the call: `tool_choice="auto"` for models that cannot be forced to call;
+                `tools` with the other two methods and `include_raw`, whose `parsed` is None when one is called.
 
         Raises:
             ConfigError: The arguments do not go together.
@@ -312,7 +339,8 @@ class ChatDigitalOcean(BaseChatModel, Connection):
             method = "json_schema" if known and schema is not None else "function_calling"
         with translate():
             bound, parser = plan(schema, method, strict)
-        return parsed(super().bind(**bound, **kwargs), parser, include_raw=include_raw)
+            bound = joined(bound, kwargs, include_raw=include_raw)
+        return parsed(super().bind(**bound), parser, include_raw=include_raw)
 
     # --- counting ---
 

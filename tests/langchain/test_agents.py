@@ -5,23 +5,26 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
+from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import Any
 
 import pytest
 from langchain.agents import create_agent
-from langchain.agents.middleware import ModelRetryMiddleware, SummarizationMiddleware
 from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
 from langchain.chat_models import init_chat_model
 from langchain.embeddings import init_embeddings
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.rate_limiters import BaseRateLimiter
 from langchain_core.tools import tool
 from pydantic import BaseModel
 
 import langchain_do
-from inference_do.emulator import Emulator, Status
+from inference_do.emulator import Emulator, Quirks, Status
 from langchain_do import ChatDigitalOcean, DigitalOceanEmbeddings, register
 
 Make = Callable[..., ChatDigitalOcean]
@@ -98,20 +101,20 @@ def test_invalid_calls_do_not_stop_an_agent(emu: Emulator, model: ChatDigitalOce
     assert first.invalid_tool_calls
 
 
-def test_middleware(emu: Emulator, make: Make) -> None:
-    model = make(max_retries=0)
-    middleware = [
-        ModelRetryMiddleware(max_retries=2, initial_delay=0.0, jitter=False, on_failure="error"),
-        SummarizationMiddleware(model=model, trigger=("fraction", 0.5), keep=("messages", 2)),
-    ]
-    agent = create_agent(model, [get_weather], middleware=middleware)
-    emu.script(Status(503))
-    assert agent.invoke({"messages": [HumanMessage("hello")]})["messages"][-1].text == "You said: hello"
-    assert emu.posts == 2
-    emu.always = Status(401)
-    with pytest.raises(Exception, match="401"):
-        agent.invoke({"messages": [HumanMessage("hello")]})
-    assert emu.posts == 3
+@pytest.mark.parametrize("mode", ["values", "messages"])
+def test_a_call_that_was_cut_is_not_run(emu: Emulator, model: ChatDigitalOcean, mode: str) -> None:
+    """With `messages` LangGraph streams, and LangChain's parser would close the JSON."""
+    ran: list[str] = []
+
+    @tool
+    def write(text: str) -> str:
+        """Write a text."""
+        ran.append(text)
+        return "written"
+
+    emu.reply(tool_calls=[("write", '{"text": "the first ha')], finish_reason="length")
+    list(create_agent(model, [write]).stream({"messages": [HumanMessage("write")]}, stream_mode=mode))
+    assert ran == []
 
 
 def test_batches(emu: Emulator, model: ChatDigitalOcean) -> None:
@@ -199,3 +202,39 @@ def test_names() -> None:
     assert langchain_do.__version__
     with pytest.raises(AttributeError, match="ChatOcean"):
         getattr(langchain_do, "ChatOcean")  # noqa: B009
+
+
+def test_the_entry_point_that_deepagents_reads() -> None:
+    """It is declared for deepagents' group, can be loaded, takes no arguments, and makes the provider known."""
+    project = tomllib.loads(Path(__file__).parents[2].joinpath("pyproject.toml").read_text(encoding="utf-8"))["project"]
+    ((name, value),) = project["entry-points"]["deepagents.provider_profiles"].items()
+    assert name == "digitalocean"
+    EntryPoint(name, value, "deepagents.provider_profiles").load()()
+    assert init_chat_model("digitalocean:m", api_key="k").model == "m"
+
+
+async def test_concurrency_is_bounded(emu: Emulator, make: Make) -> None:
+    emu.quirks = Quirks(head_delay=0.03)
+    model = make()
+    await model.abatch([f"number {n}" for n in range(6)], {"max_concurrency": 2})
+    assert (emu.posts, emu.connections) == (6, 2)
+    model.batch([f"number {n}" for n in range(6)], {"max_concurrency": 2})
+    assert (emu.posts, emu.connections) == (12, 4)
+
+
+def test_a_rate_limiter_is_asked_once_a_call(emu: Emulator, make: Make) -> None:
+    asked: list[bool] = []
+
+    class Limiter(BaseRateLimiter):
+        def acquire(self, *, blocking: bool = True) -> bool:
+            asked.append(blocking)
+            return True
+
+        async def aacquire(self, *, blocking: bool = True) -> bool:
+            return self.acquire(blocking=blocking)
+
+    emu.script(Status(503, headers={"retry-after": "0"}))
+    model = make(rate_limiter=Limiter())
+    model.invoke("hi")
+    list(model.stream("hi"))
+    assert (len(asked), emu.posts) == (2, 3)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from langchain_core.exceptions import ModelInvalidRequestError
 from langchain_core.messages import (
     AIMessage,
     AIMessageChunk,
@@ -18,7 +19,7 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from inference_do import ConfigError
+from inference_do import BadRequestError, ConfigError
 from inference_do.emulator import Emulator
 from langchain_do import ChatDigitalOcean
 from langchain_do._messages import to_wire
@@ -198,6 +199,40 @@ def test_reasoning_goes_back_once() -> None:
     summary = [{"type": "summary_text", "text": "h"}, {"type": "summary_text", "text": "m"}]
     assert one(AIMessage([{"type": "reasoning", "summary": summary}, "a"])) == wanted
     assert one(AIMessage([{"type": "redacted_thinking", "data": "x"}, "a"])) == {"role": "assistant", "content": "a"}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "field"),
+    [
+        (True, "reasoning_content"),
+        ("reasoning_content", "reasoning_content"),
+        ("reasoning", "reasoning"),
+        (False, None),
+    ],
+)
+@pytest.mark.parametrize("way", ["setting", "argument"])
+def test_reasoning_goes_back_under_the_name_that_is_wanted(
+    emu: Emulator, make: Callable[..., ChatDigitalOcean], *, chosen: Any, field: str | None, way: str
+) -> None:
+    emu.reply("Four.", reasoning="two and two")
+    given = {"send_reasoning": chosen}
+    model = make(**(given if way == "setting" else {}))
+    history = [HumanMessage("2+2?"), model.invoke("2+2?"), HumanMessage("sure?")]
+    model.invoke(history, **(given if way == "argument" else {}))
+    sent = emu.requests[-1].json["messages"][1]
+    assert sent == {"role": "assistant", "content": "Four.", **({field: "two and two"} if field else {})}
+    assert "send_reasoning" not in emu.requests[-1].json
+
+
+@pytest.mark.parametrize("calls", ["a call without its result", "a result without its call"])
+def test_history_that_the_api_refuses_is_told_in_its_words(emu: Emulator, model: ChatDigitalOcean, calls: str) -> None:
+    """Histories are never mended in silence; some servers take these."""
+    asked = AIMessage("", tool_calls=[CALL])
+    history = [HumanMessage("x"), asked] if calls.startswith("a call") else [ToolMessage("3", tool_call_id="c1")]
+    with pytest.raises(BadRequestError, match="'c1'") as caught:
+        model.invoke([*history, HumanMessage("and?")])
+    assert isinstance(caught.value, ModelInvalidRequestError)
+    assert emu.posts == 1
 
 
 def test_reasoning_round_trip(emu: Emulator, make: Callable[..., ChatDigitalOcean]) -> None:

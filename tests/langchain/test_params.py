@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import copy
-import threading
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
-from langchain_core.caches import InMemoryCache
-from langchain_core.exceptions import ModelInvalidRequestError
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import ConfigurableField
 from pydantic import BaseModel
 
-from inference_do import ConfigError, Timeout
-from inference_do.emulator import DelayHead, Emulator, Quirks, Status
-from langchain_do import ChatDigitalOcean, DigitalOceanEmbeddings
+from inference_do import ConfigError
+from inference_do.emulator import DelayHead, Emulator, Status
+from langchain_do import ChatDigitalOcean
 
 Make = Callable[..., ChatDigitalOcean]
 BARE = {"model", "messages"}
@@ -111,87 +106,10 @@ def test_the_call_wins_everywhere(emu: Emulator, make: Make, entry: int) -> None
     assert emu.posts == 1
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "value"),
-    [
-        ("model_name", "model", "openai-gpt-oss-120b"),
-        ("stop_sequences", "stop", ["X"]),
-        ("request_timeout", "timeout", 3.0),
-        ("max_completion_tokens", "max_tokens", 9),
-    ],
-)
-def test_aliases(emu: Emulator, old: str, new: str, value: Any) -> None:
-    settings = {"model": "m", "api_key": emu.api_key, "base_url": emu.base_url}
-    if new == "model":
-        del settings["model"]
-    model = ChatDigitalOcean(**settings, **{old: value})
-    assert getattr(model, new) == value
-    with pytest.raises(ConfigError, match=old):
-        ChatDigitalOcean(**settings, **{old: value, new: "other"})
-
-
 def test_alias_per_call_conflict(model: ChatDigitalOcean) -> None:
     with pytest.raises(ConfigError, match="max_completion_tokens and max_tokens"):
         model.invoke("hi", max_tokens=1, max_completion_tokens=2)
     model.invoke("hi", max_tokens=5, max_completion_tokens=5)
-
-
-def test_unknown_arguments(emu: Emulator, make: Make) -> None:
-    with pytest.raises(ConfigError, match=r"'temprature'.*'temperature'"):
-        make(temprature=0)
-    with pytest.warns(UserWarning, match="top_k"):
-        model = make(top_k=5)
-    assert model.model_kwargs == {"top_k": 5}
-    model.invoke("hi")
-    assert body(emu)["top_k"] == 5
-    make(model_kwargs={"min_p": 0.1, "temperature": 0.3}).invoke("hi")
-    assert (body(emu)["min_p"], body(emu)["temperature"]) == (0.1, 0.3)
-    with pytest.raises(ConfigError, match="temperature is given twice"):
-        make(temperature=0.1, model_kwargs={"temperature": 0.3})
-
-
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({"api_key": "a\nb"}, "API key"),
-        ({"api_key": ""}, "empty"),
-        ({"base_url": "http://example.com/v1"}, "https"),
-        ({"base_url": "https://u:p@example.com"}, "password"),
-        ({"max_retries": -1}, "max_retries"),
-        ({"timeout": 0}, "timeout"),
-        ({"timeout": "soon"}, "timeout"),
-        ({"default_headers": {"Authorization": "x"}}, "Authorization"),
-        ({"temperature": "hot"}, "temperature"),
-        ({"model": None}, "model"),
-    ],
-)
-def test_bad_settings_are_refused_at_construction(make: Make, settings: dict[str, Any], words: str) -> None:
-    with pytest.raises(ConfigError, match=words):
-        make(**settings)
-
-
-def test_positional_and_foreign_values() -> None:
-    with pytest.raises(TypeError):
-        ChatDigitalOcean("llama3.3-70b-instruct")
-    with pytest.raises(ValueError, match="dictionary"):
-        ChatDigitalOcean.model_validate(["model"])
-
-
-def test_no_key_anywhere() -> None:
-    with pytest.raises(ConfigError, match="DIGITALOCEAN_INFERENCE_KEY"):
-        ChatDigitalOcean(model="m")
-    with pytest.raises(ConfigError, match="DIGITALOCEAN_INFERENCE_KEY"):
-        DigitalOceanEmbeddings(model="m")
-
-
-def test_environment_is_read_at_construction(emu: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DIGITALOCEAN_TOKEN", "wrong")
-    monkeypatch.setenv("MODEL_ACCESS_KEY", emu.api_key)
-    monkeypatch.setenv("DIGITALOCEAN_INFERENCE_BASE_URL", emu.base_url)
-    model = ChatDigitalOcean(model="llama3.3-70b-instruct")
-    for name in ("DIGITALOCEAN_TOKEN", "MODEL_ACCESS_KEY", "DIGITALOCEAN_INFERENCE_BASE_URL"):
-        monkeypatch.delenv(name)
-    assert model.invoke("hi").text
 
 
 def test_headers_and_query(emu: Emulator, make: Make) -> None:
@@ -203,11 +121,6 @@ def test_headers_and_query(emu: Emulator, make: Make) -> None:
     model.invoke("hi", model_affinity="conv-2")
     assert emu.requests[-1].headers["x-model-affinity"] == "conv-2"
     assert set(body(emu)) == BARE
-
-
-def test_chunk_size_is_checked(emu: Emulator) -> None:
-    with pytest.raises(ConfigError, match="chunk_size"):
-        DigitalOceanEmbeddings(model="bge-m3", api_key=emu.api_key, base_url=emu.base_url, chunk_size=0)
 
 
 def test_effort_as_a_word(emu: Emulator, make: Make) -> None:
@@ -262,71 +175,6 @@ def test_configurable_fields(emu: Emulator, make: Make) -> None:
     assert body(emu)["temperature"] == 0.8
 
 
-def test_changed_settings_are_used(emu: Emulator, make: Make) -> None:
-    model = make(max_retries=0)
-    model.invoke("hi")
-    copy = model.model_copy(update={"default_headers": {"X-C": "1"}})
-    copy.invoke("hi")
-    assert emu.requests[-1].headers["x-c"] == "1"
-    model.invoke("hi")
-    assert "x-c" not in emu.requests[-1].headers
-    with Emulator() as other:
-        model.base_url = other.base_url
-        model.invoke("hi")
-        assert other.posts == 1
-
-
-def test_own_http_client(emu: Emulator, make: Make) -> None:
-    seen: list[str] = []
-    with httpx.Client(event_hooks={"request": [lambda request: seen.append(request.url.path)]}) as http:
-        make(http_client=http).invoke("hi")
-    assert seen == ["/v1/chat/completions"]
-
-
-async def test_own_async_http_client(emu: Emulator, make: Make) -> None:
-    seen: list[str] = []
-
-    async def note(request: httpx.Request) -> None:
-        seen.append(request.url.path)
-
-    async with httpx.AsyncClient(event_hooks={"request": [note]}) as http:
-        await make(http_async_client=http).ainvoke("hi")
-    assert seen == ["/v1/chat/completions"]
-
-
-def test_connections_are_kept(emu: Emulator, model: ChatDigitalOcean) -> None:
-    for _ in range(3):
-        model.invoke("hi")
-        list(model.stream("hi"))
-    assert (emu.posts, emu.connections) == (6, 1)
-
-
-def test_traced_parameters(make: Make) -> None:
-    model = make(temperature=0.5, max_tokens=9, stop="X")
-    assert model._get_ls_params() == {
-        "ls_provider": "digitalocean",
-        "ls_model_type": "chat",
-        "ls_model_name": "llama3.3-70b-instruct",
-        "ls_temperature": 0.5,
-        "ls_max_tokens": 9,
-        "ls_stop": ["X"],
-    }
-    given = model._get_ls_params(stop=["Y"], model="other", temperature=0, max_completion_tokens=3, tools=[{}])
-    assert (given["ls_model_name"], given["ls_temperature"], given["ls_max_tokens"]) == ("other", 0, 3)
-    assert given["ls_stop"] == ["Y"]
-    assert model._llm_type == "digitalocean-chat"
-    assert "inference-do" in model.metadata["lc_versions"]
-    assert {"langchain-core", "inference-do"} <= set(model.metadata["lc_versions"])
-
-
-def test_cache_tells_settings_apart(emu: Emulator, make: Make) -> None:
-    cache = InMemoryCache()
-    for temperature in (0.0, 1.0, 0.0):
-        make(temperature=temperature, cache=cache).invoke("hi")
-    make(temperature=0.0, cache=cache).invoke("hi", max_tokens=5)
-    assert emu.posts == 3
-
-
 def test_usage_of_a_batch_is_added(emu: Emulator, model: ChatDigitalOcean) -> None:
     result = model.generate([[HumanMessage("a")], [HumanMessage("b")]])
     counted = [generation[0].message.usage_metadata["total_tokens"] for generation in result.generations]
@@ -363,77 +211,12 @@ def test_profile(make: Make) -> None:
     assert profile["structured_output"] is True
     assert profile["image_inputs"] is True
     assert isinstance(profile["max_input_tokens"], int)
-    assert make(model="anthropic-claude-4.5-sonnet").profile["image_inputs"] is False
+    claude = make(model="anthropic-claude-4.5-sonnet").profile
+    assert claude["image_inputs"] is False
+    assert "pdf_inputs" not in claude  # its other endpoint takes them; of this one nothing is known
+    assert make(model="openai-gpt-4o").profile["pdf_inputs"] is True
     assert make(model="nobody/knows-it").profile is None
     assert make(profile={"tool_calling": False}).profile == {"tool_calling": False}
-
-
-def test_timeout_object(make: Make) -> None:
-    timeout = Timeout(first_token=30, idle=5)
-    assert make(timeout=timeout).timeout == timeout
-
-
-def test_embeddings_in_batches(emu: Emulator) -> None:
-    model = DigitalOceanEmbeddings(
-        model="bge-m3", api_key=emu.api_key, base_url=emu.base_url, chunk_size=2, user="u", max_retries=0
-    )
-    texts = ["one", "two", "three", "four", "five"]
-    vectors = model.embed_documents(texts)
-    assert [request.json["input"] for request in emu.requests] == [["one", "two"], ["three", "four"], ["five"]]
-    assert emu.requests[0].json["user"] == "u"
-    assert vectors == [model.embed_query(text) for text in texts]
-    assert asyncio.run(model.aembed_documents(texts)) == vectors
-    assert asyncio.run(model.aembed_query("two")) == vectors[1]
-    posts = emu.posts
-    assert model.embed_documents([]) == []
-    assert emu.posts == posts
-
-
-def test_embeddings_out_of_order(emu: Emulator) -> None:
-    model = DigitalOceanEmbeddings(model="bge-m3", api_key=emu.api_key, base_url=emu.base_url)
-    ordered = model.embed_documents(["a", "b", "c"])
-    emu.quirks = Quirks(shuffle_embeddings=True)
-    assert model.embed_documents(["a", "b", "c"]) == ordered
-
-
-def test_mistakes_at_construction_and_binding_are_errors_of_langchain_too(emu: Emulator) -> None:
-    connection = {"api_key": emu.api_key, "base_url": emu.base_url}
-    model = ChatDigitalOcean(model="llama3.3-70b-instruct", **connection)
-    mistakes = [
-        lambda: ChatDigitalOcean(model="m", max_retries=-1, **connection),
-        lambda: ChatDigitalOcean(model="m", model_kwargs=3, **connection),
-        lambda: model.bind_tools([{"name": "f", "parameters": {}}], tool_choice="nope"),
-        lambda: model.with_structured_output(None, method="function_calling"),
-        lambda: DigitalOceanEmbeddings(model="gte-large-en-v1.5", **connection).embed_documents("hello"),
-    ]
-    for mistake in mistakes:
-        with pytest.raises(ModelInvalidRequestError):
-            mistake()
-    assert emu.posts == 0
-
-
-def test_a_key_function_of_a_vault_is_shared_by_copies(emu: Emulator) -> None:
-    class Vault:
-        lock = threading.Lock()
-
-        def __init__(self) -> None:
-            self.own_lock = threading.Lock()
-
-        def key(self) -> str:
-            return emu.api_key
-
-    model = ChatDigitalOcean(model="llama3.3-70b-instruct", api_key=Vault().key, base_url=emu.base_url)
-    assert copy.deepcopy(model).invoke("Say hello").text
-
-
-def test_old_names_inside_model_kwargs_are_todays(emu: Emulator) -> None:
-    connection = {"api_key": emu.api_key, "base_url": emu.base_url}
-    model = ChatDigitalOcean(
-        model="llama3.3-70b-instruct", model_kwargs={"max_completion_tokens": 5, "stop_sequences": ["a"]}, **connection
-    )
-    model.invoke("hi", max_tokens=7)
-    assert emu.requests[-1].json["max_completion_tokens"] == 7
-    assert emu.requests[-1].json["stop"] == ["a"]
 
 
 def test_headers_can_be_asked_for_in_one_call(emu: Emulator) -> None:

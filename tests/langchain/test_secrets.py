@@ -49,7 +49,7 @@ def views(model: ChatDigitalOcean) -> dict[str, str]:
         "pickle": repr(pickle.dumps(model)),
         "repr of a pickled one": repr(pickle.loads(pickle.dumps(model))),
         "model_dump": repr(model.model_dump()),
-        "model_dump_json": model.model_dump_json(exclude={"api_key"} if callable(model.api_key) else None),
+        "model_dump_json": model.model_dump_json(),
         "dumps": dumps(model),
         "dumpd": json.dumps(dumpd(model)),
         "serialized": repr(model._serialized),
@@ -101,6 +101,33 @@ def test_no_complaint_shows_it(make: Make, settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError) as caught:
         make(**settings)
     assert KEY not in "".join(traceback.format_exception(caught.value))
+
+
+BAD: list[dict[str, Any]] = [
+    {"max_retries": "x"},
+    {"timeout": "x"},
+    {"max_retrys": 1},
+    {"model": ""},
+    {"base_url": "http://example.com/v1"},
+    {"http_client": "x"},
+    {"api_key": f"{KEY} {KEY}"},
+]
+
+
+@pytest.mark.parametrize("settings", BAD, ids=lambda value: next(iter(value)))
+@pytest.mark.parametrize("cls", [ChatDigitalOcean, DigitalOceanEmbeddings])
+def test_no_frame_of_a_complaint_holds_it(cls: Any, settings: dict[str, Any]) -> None:
+    """Tools that report errors send the local variables of every frame along."""
+    with pytest.raises(ConfigError) as caught:
+        cls(**{"model": "m", "api_key": KEY, **settings})
+    held: list[str] = []
+    error: BaseException | None = caught.value
+    while error:
+        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename != __file__]
+        assert frames
+        held += [frame.f_code.co_qualname for frame in frames if KEY in repr(frame.f_locals)]
+        error = error.__cause__ or error.__context__
+    assert held == []
 
 
 def test_a_pickled_model_finds_the_key_again(emu: Emulator, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,8 +184,8 @@ def test_serialized_and_back(emu: Emulator, make: Make, monkeypatch: pytest.Monk
         assert twin.invoke("hi").text == "You said: hi"
 
 
-def test_header_values_are_not_serialized(make: Make) -> None:
-    model = make(default_headers={"X-Gate": "gate-secret"})
+def test_header_and_query_values_are_not_serialized(make: Make) -> None:
+    model = make(default_headers={"X-Gate": "gate-secret"}, default_query={"code": "gate-secret"})
     for name, view in views(model).items():
         if name != "pickle":
             assert "gate-secret" not in view, name

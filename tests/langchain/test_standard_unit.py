@@ -54,6 +54,8 @@ class Serialized:
                 "max_retries": 2,
                 "max_tokens": 100,
                 "model": "openai-gpt-oss-120b",
+                "retry_ambiguous": True,
+                "send_reasoning": True,
                 "stop": [],
                 "stream_usage": True,
                 "temperature": 0.0,

@@ -77,40 +77,6 @@ def test_habits_of_servers_do_not_show(emu: Emulator, model: ChatDigitalOcean, q
     assert message.response_metadata["model_name"] == "llama3.3-70b-instruct"
 
 
-@pytest.mark.parametrize(
-    "quirks",
-    [
-        Quirks(),
-        Quirks(interleave_calls=True),
-        Quirks(two_fragments_per_chunk=True),
-        Quirks(tool_index="zero"),
-        Quirks(tool_index="missing"),
-        Quirks(tool_index="null"),
-        Quirks(tool_ids="every", tool_name_on_every_fragment=True),
-        Quirks(tool_ids="missing"),
-        Quirks(tool_ids="empty"),
-        Quirks(arguments_in_one_fragment=True),
-    ],
-    ids=repr,
-)
-@pytest.mark.parametrize("version", ["v0", "v1"])
-def test_parallel_calls_stay_apart(emu: Emulator, make: Make, quirks: Quirks, version: str) -> None:
-    emu.quirks = quirks
-    emu.reply("I add.", tool_calls=CALLS, reasoning="hm", usage=USAGE)
-    chunks = list(make(output_version=version).stream("add"))
-    message = total(chunks)
-    assert [(call["name"], call["args"]) for call in message.tool_calls] == CALLS
-    ids = [call["id"] for call in message.tool_calls]
-    assert all(ids)
-    assert len(set(ids)) == 2
-    assert message.usage_metadata == COUNTED
-    assert message.text == "I add."
-    kinds = [block["type"] for block in message.content_blocks]
-    assert kinds == ["reasoning", "text", "tool_call", "tool_call"]
-    assert [block["id"] for block in message.content_blocks[2:]] == ids
-    assert [block["args"] for block in message.content_blocks[2:]] == [args for _, args in CALLS]
-
-
 def test_blocks_of_chunks_before_the_end(emu: Emulator, model: ChatDigitalOcean) -> None:
     emu.reply("I add.", tool_calls=CALLS[:1], reasoning="hm")
     *chunks, _last = model.stream("add")

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from langchain_core import exceptions
 from langchain_core.exceptions import ModelError, OutputParserException
+from langchain_core.tools import tool
 from pydantic import BaseModel, Field
 from pydantic.v1 import BaseModel as BaseModelV1
 from typing_extensions import TypedDict
 
 from inference_do import ConfigError, InferenceError
-from inference_do.emulator import Emulator
+from inference_do.emulator import Emulator, Quirks
 from langchain_do import ChatDigitalOcean
 
 Make = Callable[..., ChatDigitalOcean]
+
+
+@tool
+def get_weather(city: str) -> str:
+    """Tell the weather of a city."""
+    return f"Sunny in {city}."
 
 
 class Inner(BaseModel):
@@ -159,14 +168,16 @@ def test_refusal_is_raised(emu: Emulator, model: ChatDigitalOcean, method: Any, 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("schema", [City, JSON_SCHEMA], ids=["class", "dict"])
 @pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("reason", ["length", "stop"])
 def test_a_cut_answer_is_no_answer(
-    emu: Emulator, model: ChatDigitalOcean, method: Any, schema: Any, *, streamed: bool
+    emu: Emulator, model: ChatDigitalOcean, method: Any, schema: Any, reason: str, *, streamed: bool
 ) -> None:
+    """LangChain's parsers would close the JSON and return half of it."""
     text = '{"name": "Par'
     if method == "function_calling":
-        emu.reply(tool_calls=[("City", text)], finish_reason="length")
+        emu.reply(tool_calls=[("City", text)], finish_reason=reason)
     else:
-        emu.reply(text, finish_reason="length")
+        emu.reply(text, finish_reason=reason)
     structured = model.with_structured_output(schema, method=method)
     with pytest.raises(OutputParserException):
         list(structured.stream("x")) if streamed else structured.invoke("x")
@@ -193,3 +204,100 @@ def test_include_raw(emu: Emulator, model: ChatDigitalOcean, method: Any) -> Non
 def test_further_arguments_go_along(emu: Emulator, model: ChatDigitalOcean) -> None:
     model.with_structured_output(City, method="json_schema", temperature=0.2).invoke("the city Paris")
     assert sent(emu)["temperature"] == 0.2
+
+
+@pytest.mark.parametrize("schema", [City, JSON_SCHEMA], ids=["class", "dict"])
+@pytest.mark.parametrize("method", ["json_schema", "json_mode"])
+def test_tools_beside_a_schema(emu: Emulator, model: ChatDigitalOcean, method: Any, schema: Any) -> None:
+    structured = model.with_structured_output(schema, method=method, tools=[get_weather], include_raw=True)
+    called = structured.invoke("What is the weather in Paris?")
+    assert sent(emu)["tools"][0]["function"]["name"] == "get_weather"
+    assert "response_format" in sent(emu)
+    assert called["raw"].tool_calls[0]["args"] == {"city": "Paris"}
+    assert (called["parsed"], called["parsing_error"]) == (None, None)
+    script(emu, method)
+    answered = structured.invoke("which?")
+    assert answered["parsed"] in ({"name": "Paris"}, City(name="Paris"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"method": "function_calling", "tools": [{"name": "f"}], "include_raw": True}, "one tool"),
+        ({"method": "json_schema", "tools": [{"name": "f"}]}, "include_raw"),
+        ({"method": "json_schema", "response_format": {"type": "text"}}, "response_format"),
+    ],
+    ids=["tools of tools", "tools without raw", "another format"],
+)
+def test_arguments_that_would_replace_the_schema(
+    model: ChatDigitalOcean, arguments: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        model.with_structured_output(City, **arguments)
+
+
+def test_a_model_that_cannot_be_forced(emu: Emulator, model: ChatDigitalOcean) -> None:
+    structured = model.with_structured_output(City, method="function_calling", tool_choice="auto", tools=[])
+    script(emu, "function_calling")
+    assert structured.invoke("which?") == City(name="Paris")
+    assert sent(emu)["tool_choice"] == "auto"
+    for ask in (structured.invoke, lambda text: list(structured.stream(text))):
+        emu.reply("Paris, of course.")
+        with pytest.raises(OutputParserException, match="did not call the tool"):
+            ask("which?")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_a_filter_withheld_is_a_refusal(emu: Emulator, model: ChatDigitalOcean, method: Any) -> None:
+    emu.reply("", finish_reason="content_filter")
+    with pytest.raises(ModelError, match="content_filter") as caught:
+        model.with_structured_output(City, method=method).invoke("bad")
+    assert caught.value.raw_message.response_metadata["finish_reason"] == "content_filter"
+
+
+def test_refusal_error_has_the_class_and_message_of_core(emu: Emulator, model: ChatDigitalOcean) -> None:
+    refusal_error = getattr(exceptions, "ModelRefusalError", ModelError)  # langchain-core has it from 1.7.5 on
+    emu.reply(message={"content": None, "refusal": "I will not."})
+    with pytest.raises(refusal_error) as caught:
+        model.with_structured_output(City, method="json_schema").invoke("bad")
+    assert caught.value.raw_message.additional_kwargs["refusal"] == "I will not."
+    twin = pickle.loads(pickle.dumps(caught.value))
+    assert (str(twin), twin.raw_message.additional_kwargs) == (str(caught.value), {"refusal": "I will not."})
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['```json\n{"name": "Paris"}\n```', '{"name": "Paris"}\n', '```\n{"name": "Paris"}\n```\nThat is it.'],
+    ids=["fence", "newline", "words after"],
+)
+@pytest.mark.parametrize("schema", [City, JSON_SCHEMA], ids=["class", "dict"])
+def test_what_stands_around_the_json(emu: Emulator, model: ChatDigitalOcean, text: str, schema: Any) -> None:
+    structured = model.with_structured_output(schema, method="json_mode")
+    emu.reply(text)
+    assert structured.invoke("which?") in ({"name": "Paris"}, City(name="Paris"))
+    emu.reply(text)
+    assert list(structured.stream("which?"))[-1] in ({"name": "Paris"}, City(name="Paris"))
+
+
+def test_a_stream_without_a_finish_reason(emu: Emulator, model: ChatDigitalOcean) -> None:
+    emu.quirks = Quirks(no_finish_reason=True)
+    structured = model.with_structured_output(JSON_SCHEMA, method="json_schema")
+    emu.reply('{"name": "Paris"}')
+    assert list(structured.stream("which?"))[-1] == {"name": "Paris"}
+    emu.reply('{"name": "Par')
+    with pytest.raises(OutputParserException, match="ends before"):
+        list(structured.stream("which?"))
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("schema", [City, JSON_SCHEMA], ids=["class", "dict"])
+async def test_refusal_is_raised_in_streams_too(
+    emu: Emulator, model: ChatDigitalOcean, method: Any, schema: Any
+) -> None:
+    structured = model.with_structured_output(schema, method=method)
+    for _ in range(2):
+        emu.reply(message={"content": None, "refusal": "I will not."})
+    with pytest.raises(InferenceError, match="I will not"):
+        list(structured.stream("bad"))
+    with pytest.raises(InferenceError, match="I will not"):
+        _ = [part async for part in structured.astream("bad")]

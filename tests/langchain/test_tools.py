@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
 from inference_do import ChatCompletion, ConfigError
-from inference_do.emulator import Emulator
+from inference_do.emulator import Emulator, RawBody, RawStream
 from langchain_do import ChatDigitalOcean
 from langchain_do._replies import from_completion
 
@@ -164,3 +165,51 @@ def test_calls_without_ids_get_them(emu: Emulator, model: ChatDigitalOcean) -> N
     ids = [call["id"] for call in result.generations[0].message.tool_calls]
     assert all(ids)
     assert len(set(ids)) == 2
+
+
+EPHEMERAL = {"type": "ephemeral"}
+
+
+@pytest.mark.parametrize(("name", "marks"), [("anthropic-claude-4.5-sonnet", 3), ("llama3.3-70b-instruct", 0)])
+def test_cache_marks_of_tools_are_for_anthropic_models(
+    emu: Emulator, model: ChatDigitalOcean, name: str, marks: int
+) -> None:
+    @tool(extras={"cache_control": EPHEMERAL})
+    def get_time(city: str) -> str:
+        """Tell the time of a city."""
+        return f"Noon in {city}."
+
+    formed = {"type": "function", "function": {"name": "formed"}, "cache_control": EPHEMERAL}
+    bound = model.bind_tools([get_weather, get_time, {**ANTHROPIC, "cache_control": EPHEMERAL}, formed])
+    bound.invoke("-", model=name)
+    tools = sent(emu)["tools"]
+    assert [item["cache_control"] for item in tools if "cache_control" in item] == [EPHEMERAL] * marks
+    assert [item["function"]["name"] for item in tools] == ["get_weather", "get_time", "pick", "formed"]
+
+
+@pytest.mark.parametrize("way", ["bind_tools", "call"])
+def test_strict_is_for_tools_and_answers(emu: Emulator, model: ChatDigitalOcean, way: str) -> None:
+    if way == "bind_tools":
+        model.bind_tools([add], strict=True, response_format=Lookup).invoke("hi")
+        assert sent(emu)["response_format"]["json_schema"]["strict"] is True
+    else:
+        model.invoke("hi", tools=[add], strict=True)
+    assert sent(emu)["tools"][0]["function"]["strict"] is True
+    assert "strict" not in sent(emu)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_further_facts_of_a_choice_are_kept(emu: Emulator, model: ChatDigitalOcean, *, streamed: bool) -> None:
+    """vLLM says by `stop_reason` which of the stop texts ended an answer."""
+    if streamed:
+        head, tail = {"index": 0, "delta": {"content": "hi"}}, {"index": 0, "delta": {}, "finish_reason": "stop"}
+        chunks = [{"choices": [{**head, "stop_reason": None}]}, {"choices": [{**tail, "stop_reason": "END"}]}]
+        emu.script(RawStream([b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks]))
+        first, *rest = model.stream("x")
+        answer = first + rest
+    else:
+        choice = {"message": {"content": "hi"}, "finish_reason": "stop", "stop_reason": "END"}
+        emu.script(RawBody(json.dumps({"choices": [choice]}).encode()))
+        answer = model.invoke("x")
+    assert answer.response_metadata["stop_reason"] == "END"
+    assert answer.response_metadata["finish_reason"] == "stop"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from langchain_core.language_models import BaseChatModel
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable
 from llama_index.core.base.embeddings.base import BaseEmbedding
@@ -95,6 +97,12 @@ def adapters() -> None:
     chat: BaseChatModel = ChatDigitalOcean(model="m", temperature=0, max_tokens=5, api_key=SecretStr("key"))
     answer: AIMessage = chat.invoke("Hello!")
     structured: Runnable[object, object] = chat.with_structured_output(Order)  # type: ignore[assignment]
+    model = ChatDigitalOcean(model="m", send_reasoning="reasoning", timeout=Timeout(idle=5))
+    bound: Runnable[LanguageModelInput, AIMessage] = model.bind_tools([Order], tool_choice="any", strict=True)
+    raw: Runnable[LanguageModelInput, Any] = model.with_structured_output(
+        Order, method="json_schema", include_raw=True, tools=[Order]
+    )
+    print(bound, raw, model.model_name, model.profile)
     vectors: list[list[float]] = DigitalOceanEmbeddings(model="m").embed_documents(["a"])
     llm: FunctionCallingLLM = DigitalOcean(model="m", temperature=0, context_window=1000)
     embedding: BaseEmbedding = DigitalOceanEmbedding(model_name="m")
