@@ -24,7 +24,7 @@ def wire_tool(tool: Any, *, strict: bool | None = None) -> dict[str, Any]:
         strict: Whether the arguments must follow the schema; None leaves it to the API.
     """
     if isinstance(tool, Mapping) and _is_formed(tool, strict):
-        return dict(tool)
+        return _strictly_formed(tool)
     mark = _cache_mark(tool)
     if isinstance(tool, Mapping) and "name" in tool:
         tool = {key: value for key, value in tool.items() if key != "type"}  # the flat form of OpenAI's responses API
@@ -43,6 +43,14 @@ def _cache_mark(tool: Any) -> dict[str, Any]:
     places = (tool, tool.get("extras")) if isinstance(tool, Mapping) else (getattr(tool, "extras", None),)
     marks = [place["cache_control"] for place in places if isinstance(place, Mapping) and place.get("cache_control")]
     return {"cache_control": marks[0]} if marks else {}
+
+
+def _strictly_formed(tool: Mapping[str, Any]) -> dict[str, Any]:
+    match tool:
+        case {"function": {"strict": True, "parameters": parameters} as function}:
+            return {**tool, "function": {**function, "parameters": closed(parameters)}}
+        case _:
+            return dict(tool)
 
 
 def _is_formed(tool: Mapping[str, Any], strict: bool | None) -> bool:
@@ -85,10 +93,17 @@ def _named(name: str, tools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def wire_format(value: Any, *, strict: bool | None = None) -> dict[str, Any]:
-    """Return a response format in the API's form: a dict as it is, a schema or class wrapped."""
-    if isinstance(value, Mapping) and value.get("type") in {"text", "json_object", "json_schema"}:
-        return dict(value)
-    return json_schema_format(value, strict=strict)
+    """Return a response format in the API's form: a schema or class wrapped, a dict as it is.
+
+    Only a strict schema is closed, which is what strict means to the API; agents hand such schemas in as they are.
+    """
+    match value:
+        case {"type": "json_schema", "json_schema": {"strict": True, "schema": schema} as form}:
+            return {**value, "json_schema": {**form, "schema": closed(schema)}}
+        case {"type": "text" | "json_object" | "json_schema"}:
+            return dict(value)
+        case _:
+            return json_schema_format(value, strict=strict)
 
 
 def json_schema_format(schema: Any, *, strict: bool | None = None) -> dict[str, Any]:

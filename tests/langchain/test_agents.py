@@ -238,3 +238,20 @@ def test_a_rate_limiter_is_asked_once_a_call(emu: Emulator, make: Make) -> None:
     model.invoke("hi")
     list(model.stream("hi"))
     assert (len(asked), emu.posts) == (2, 3)
+
+
+class Order(BaseModel):
+    """An order."""
+
+    city: str
+    weather: Weather | None = None
+
+
+@pytest.mark.parametrize("tools", [[], [get_weather]], ids=["no tools", "a tool"])
+def test_a_strict_answer_of_an_agent(emu: Emulator, make: Make, tools: list[Any]) -> None:
+    """LangChain hands strict schemas in as pydantic made them, and strict APIs refuse those."""
+    agent = create_agent(make(model="qwen3.8-max"), tools, response_format=ProviderStrategy(Order, strict=True))
+    state = agent.invoke({"messages": [HumanMessage("What is the weather in Paris?")]})
+    assert isinstance(state["structured_response"], Order)
+    form = emu.requests[0].json["response_format"]["json_schema"]
+    assert (form["name"], form["strict"], form["schema"]["required"]) == ("Order", True, ["city", "weather"])

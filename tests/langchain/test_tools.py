@@ -213,3 +213,17 @@ def test_further_facts_of_a_choice_are_kept(emu: Emulator, model: ChatDigitalOce
         answer = model.invoke("x")
     assert answer.response_metadata["stop_reason"] == "END"
     assert answer.response_metadata["finish_reason"] == "stop"
+
+
+def test_a_strict_function_that_a_caller_wrote_is_closed(emu: Emulator, model: ChatDigitalOcean) -> None:
+    parameters = {"type": "object", "properties": {"n": {"type": "integer", "default": 1}}}
+    written = {"type": "function", "function": {"name": "f", "strict": True, "parameters": parameters}}
+    before = json.dumps(written)
+    model.bind_tools([written]).invoke("hi")
+    assert sent(emu)["tools"][0]["function"]["parameters"] == {
+        "type": "object",
+        "properties": {"n": {"type": "integer"}},
+        "required": ["n"],
+        "additionalProperties": False,
+    }
+    assert json.dumps(written) == before
