@@ -11,9 +11,11 @@ from typing import Any, Protocol
 
 from pydantic import SecretStr
 
+from inference_do import ConfigError
+from inference_do.config import check_mapping
 from inference_do.types import CHAT_FIELDS
 
-from ._connection import renamed
+from ._connection import Connection, renamed
 from ._tools import wire_choice, wire_format, wire_tool
 
 __all__ = ["ALIASES", "UNANSWERED", "Settings", "merge", "streaming_options", "takes_cache_control"]
@@ -44,6 +46,9 @@ INTERNAL = frozenset(
 """LangChain's own arguments, and ours that are no fields of the request; so are all that begin with `ls_`, `lc_`."""
 
 
+FIXED = frozenset(Connection.model_fields) - {"max_retries", "model_kwargs", "timeout"}
+"""Settings that no call can change; above all a key must not end up in a request's body."""
+
 UNANSWERED = frozenset({"extra_headers", "extra_query", "max_retries", "timeout"})
 """Arguments of a call that no answer depends on."""
 
@@ -64,8 +69,14 @@ def merge(settings: Settings, stop: list[str] | None, given: Mapping[str, Any]) 
         settings: The chat model.
         stop: LangChain's `stop` argument of the call.
         given: The call's further arguments.
+
+    Raises:
+        ConfigError: An argument is one of the model's own, has two values, or is of the wrong kind.
     """
     call = renamed({name: value for name, value in given.items() if not _is_internal(name)}, ALIASES)
+    if fixed := sorted(FIXED & call.keys()):
+        message = f"{fixed[0]} cannot be given to a call, only to the model: make another one"
+        raise ConfigError(message)
     if stop is not None:
         call["stop"] = stop
     own = {name: value for name in CHAT_FIELDS if (value := getattr(settings, name)) is not None}
@@ -106,10 +117,11 @@ def _set_extras(params: dict[str, Any], settings: Settings, call: Mapping[str, A
     """Put headers and further body fields together: those of the call stand above those of the model."""
     affinity = params.pop("model_affinity", None) or settings.model_affinity
     headers = {"X-Model-Affinity": affinity} if affinity else {}
-    headers.update({name: _bare(value) for name, value in (params.pop("extra_headers", None) or {}).items()})
+    given = check_mapping(params.pop("extra_headers", None), name="extra_headers")
+    headers.update({name: _bare(value) for name, value in given.items()})
     said = {*call, "max_completion_tokens"} if "max_tokens" in call else set(call)
     body = {name: value for name, value in (settings.extra_body or {}).items() if name not in said}
-    body.update(call.get("extra_body") or {})
+    body.update(check_mapping(call.get("extra_body"), name="extra_body"))
     params.pop("extra_body", None)
     if headers:
         params["extra_headers"] = headers

@@ -225,3 +225,22 @@ def test_headers_can_be_asked_for_in_one_call(emu: Emulator) -> None:
     assert "x-request-id" in model.invoke("hi", include_response_headers=True).response_metadata["headers"]
     *_, last = model.stream("hi", include_response_headers=True)
     assert "x-request-id" in last.response_metadata["headers"]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"api_key": "sk-another"}, "api_key cannot be given to a call"),
+        ({"base_url": "https://elsewhere.example/v1"}, "base_url cannot"),
+        ({"http_client": None, "default_headers": {"X-A": "1"}}, "default_headers cannot"),
+        ({"extra_headers": ["X-A"]}, "extra_headers must be a mapping"),
+        ({"extra_body": [1]}, "extra_body must be a mapping"),
+        ({"timeout": True}, "timeout must be"),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else next(iter(value)),
+)
+def test_what_a_call_cannot_change(emu: Emulator, model: ChatDigitalOcean, given: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words) as caught:
+        model.invoke("hi", **given)
+    assert "sk-another" not in str(caught.value)
+    assert emu.posts == 0

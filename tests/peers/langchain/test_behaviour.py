@@ -34,12 +34,11 @@ def peer(request: pytest.FixtureRequest) -> Peer:
 
 
 @pytest.fixture
-def emu(server: Emulator, peer: Peer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-    peer.patch(monkeypatch, server)
-    yield server
-    server.quirks = Quirks()
-    server.always = None
-    server.reset()
+def emu(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+    """One for each test: what another package still sends after its own test is not counted."""
+    with Emulator(allow_unknown_fields=True) as emulator:
+        peer.patch(monkeypatch, emulator)
+        yield emulator
 
 
 @pytest.fixture
