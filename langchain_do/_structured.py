@@ -130,15 +130,6 @@ def _of_text(schema: Any) -> Runnable[Any, Any]:
     return TextObjectParser(pydantic_object=schema) if _is_class(schema) else TextDictParser()
 
 
-def _whole(result: list[Generation], *, partial: bool) -> AIMessage | None:
-    """Return the message that was generated, or None of the beginning of a stream."""
-    message = result[0].message if isinstance(result[0], ChatGeneration) else None
-    if not isinstance(message, AIMessage):
-        return None
-    is_begun = partial and isinstance(message, AIMessageChunk) and message.chunk_position != "last"
-    return None if is_begun else message
-
-
 def _check(message: AIMessage) -> None:
     """Refuse an answer that is none.
 
@@ -162,27 +153,27 @@ def _check(message: AIMessage) -> None:
         raise OutputParserException(told, llm_output=call["args"])
 
 
-def _check_call(result: list[Generation], *, partial: bool) -> None:
-    """Refuse an answer that is not the call of a tool."""
-    if (message := _whole(result, partial=partial)) is None:
-        return
+def _is_parsable(result: list[Generation], *, partial: bool, as_call: bool) -> bool:
+    """Refuse an answer that is none, and tell whether there is something to parse.
+
+    Args:
+        result: What was generated.
+        partial: Whether it may be the beginning of a stream; of such a one, core would report half of a refusal.
+        as_call: Whether the answer must be the call of a tool; else it may be one, which is nothing to parse.
+    """
+    message = result[0].message if isinstance(result[0], ChatGeneration) else None
+    if not isinstance(message, AIMessage):
+        return True
+    if partial and isinstance(message, AIMessageChunk) and message.chunk_position != "last":
+        return not message.additional_kwargs.get("refusal")
     _check(message)
-    if not message.tool_calls:
+    if as_call and not message.tool_calls:
         told = "the model answered in text and did not call the tool of the schema; method='json_schema' may suit it"
         raise OutputParserException(told, llm_output=str(message.text))
-
-
-def _check_text(result: list[Generation], *, partial: bool) -> bool:
-    """Refuse an answer that is none, and tell whether it is text: with `tools` it may be the call of one."""
-    if (message := _whole(result, partial=partial)) is None:
-        return True
-    _check(message)
-    if message.tool_calls:
-        return False
-    if not _is_whole(text := str(message.text)):
+    if not message.tool_calls and not _is_whole(text := str(message.text)):
         told = "the answer ends before its JSON does"
         raise OutputParserException(told, llm_output=text)
-    return True
+    return as_call or not message.tool_calls
 
 
 def _is_whole(text: str) -> bool:
@@ -199,7 +190,8 @@ class ToolObjectParser(PydanticToolsParser):
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
         """Check, then parse."""
-        _check_call(result, partial=partial)
+        if not _is_parsable(result, partial=partial, as_call=True):
+            return None
         return super().parse_result(result, partial=partial)
 
 
@@ -208,7 +200,8 @@ class ToolDictParser(JsonOutputKeyToolsParser):
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
         """Check, then parse."""
-        _check_call(result, partial=partial)
+        if not _is_parsable(result, partial=partial, as_call=True):
+            return None
         return super().parse_result(result, partial=partial)
 
 
@@ -217,7 +210,9 @@ class TextObjectParser(PydanticOutputParser[Any]):
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
         """Check, then parse; None for a tool call."""
-        return super().parse_result(result, partial=partial) if _check_text(result, partial=partial) else None
+        if not _is_parsable(result, partial=partial, as_call=False):
+            return None
+        return super().parse_result(result, partial=partial)
 
 
 class TextDictParser(JsonOutputParser):
@@ -225,4 +220,6 @@ class TextDictParser(JsonOutputParser):
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
         """Check, then parse; None for a tool call."""
-        return super().parse_result(result, partial=partial) if _check_text(result, partial=partial) else None
+        if not _is_parsable(result, partial=partial, as_call=False):
+            return None
+        return super().parse_result(result, partial=partial)

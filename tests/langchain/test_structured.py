@@ -295,8 +295,10 @@ async def test_refusal_is_raised_in_streams_too(
     emu: Emulator, model: ChatDigitalOcean, method: Any, schema: Any
 ) -> None:
     structured = model.with_structured_output(schema, method=method)
+    deltas: list[dict[str, Any]] = [{"refusal": "I will "}, {"refusal": "not."}, {}]
+    choices = [{"index": 0, "delta": delta, "finish_reason": None if delta else "stop"} for delta in deltas]
     for _ in range(2):
-        emu.reply(message={"content": None, "refusal": "I will not."})
+        emu.reply(chunks=[{"model": "m", "choices": [choice]} for choice in choices])
     with pytest.raises(InferenceError, match="I will not"):
         list(structured.stream("bad"))
     with pytest.raises(InferenceError, match="I will not"):
