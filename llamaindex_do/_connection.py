@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
 
@@ -17,7 +17,9 @@ from inference_do.config import Config, Timeout
 from inference_do.connection import Clients
 from inference_do.errors import ConfigError
 
-__all__ = ["Connected"]
+__all__ = ["Connected", "check_model"]
+
+KEY_ARGUMENTS = frozenset({"api_key", "model_access_key"})
 
 NEVER_PICKLED = ("api_key", "http_client", "http_async_client")
 
@@ -76,6 +78,7 @@ class Connected(BaseModel):
         Raises:
             ConfigError: An argument is unknown or cannot be right, or there is no key.
         """
+        _hide_key(options)
         options = self._understood(options)
         try:
             super().__init__(**options)
@@ -100,7 +103,7 @@ class Connected(BaseModel):
             if name in understood:
                 message = f"{cls.__name__}: {given!r} is another name for {name!r}: give one of them"
                 raise ConfigError(message)
-            understood[name] = SecretStr(value) if name == "api_key" and isinstance(value, str) else value
+            understood[name] = _checked(cls, name, value)
         return understood
 
     def _clients_anew(self) -> Clients:
@@ -166,6 +169,45 @@ class Connected(BaseModel):
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         shared = {id(client): client for client in (self.http_client, self.http_async_client, self.api_key)}
         return super().__deepcopy__({**(memo or {}), **shared, id(self._made): None})
+
+
+def check_model(model: str) -> None:
+    """Refuse what can be no model's id.
+
+    Raises:
+        ConfigError: It is empty.
+    """
+    if not model.strip():
+        message = f"model must be a model's id, not {model!r}"
+        raise ConfigError(message)
+
+
+def _hide_key(options: dict[str, Any]) -> None:
+    """Wrap the key first of all: tracebacks may be shown with their frames' variables.
+
+    Raises:
+        ConfigError: What was given cannot be a key.
+    """
+    for name in KEY_ARGUMENTS & options.keys():
+        if isinstance(options[name], str):
+            options[name] = SecretStr(options[name])
+        elif not (options[name] is None or isinstance(options[name], SecretStr) or callable(options[name])):
+            kind = type(options.pop(name)).__name__
+            message = f"{name} must be a string, or a function that returns one, not {kind}"
+            raise ConfigError(message)
+
+
+def _checked(cls: type[Connected], name: str, value: Any) -> Any:
+    """Refuse True and False for a number, where pydantic would take 1.0 and 0.0.
+
+    Raises:
+        ConfigError: That is so.
+    """
+    kinds = get_args(cls.model_fields[name].annotation) or (cls.model_fields[name].annotation,)
+    if isinstance(value, bool) and not {bool, Any} & {*kinds}:
+        message = f"{cls.__name__}: {name} must not be {value!r}"
+        raise ConfigError(message)
+    return value
 
 
 def _unknown(cls: type[Connected], name: str) -> str:

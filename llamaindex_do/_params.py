@@ -15,15 +15,16 @@ from pydantic import BaseModel
 from inference_do.errors import ConfigError
 from inference_do.types import CHAT_FIELDS
 
+from ._inputs import unveiled
 from ._schema import response_format
-from ._tools import tool_spec
+from ._tools import chosen_tool, tool_spec
 
 __all__ = ["WIRE_FIELDS", "check_limits", "request_params"]
 
 WIRE_FIELDS = (*CHAT_FIELDS, "max_completion_tokens", "model_affinity", "extra_body")
 """Settings of the LLM that a request is made from."""
 
-COLLECTED = ("extra_headers", "extra_query", "extra_body")
+COLLECTED = frozenset({"extra_headers", "extra_query", "extra_body"})
 
 INTERNAL = frozenset(
     {
@@ -50,11 +51,13 @@ def request_params(layers: Iterable[Mapping[str, Any]], *, streaming: bool) -> d
         streaming: Whether the answer is to be streamed.
 
     Raises:
-        ConfigError: A layer contradicts itself.
+        ConfigError: A layer contradicts itself, or what should be a mapping or a tool is none.
     """
     params: dict[str, Any] = {}
     for layer in layers:
         _lay_over(params, layer)
+    if headers := params.get("extra_headers"):
+        params["extra_headers"] = unveiled(headers)
     if affinity := params.pop("model_affinity", None):
         params["extra_headers"] = {AFFINITY_HEADER: affinity, **params.get("extra_headers", {})}
     if isinstance(effort := params.get("reasoning"), str):
@@ -64,7 +67,9 @@ def request_params(layers: Iterable[Mapping[str, Any]], *, streaming: bool) -> d
     if isinstance(form := params.get("response_format"), type) and issubclass(form, BaseModel):
         params["response_format"] = response_format(form)
     if tools := params.pop("tools", None):
-        params["tools"] = [tool_spec(tool) for tool in tools]
+        params["tools"] = [tool_spec(tool, position) for position, tool in enumerate(tools)]
+        if (choice := params.get("tool_choice")) is not None:
+            params["tool_choice"] = chosen_tool(choice, required=False)
     else:
         _forget_tools(params)
     return params
@@ -89,6 +94,10 @@ def _lay_over(params: dict[str, Any], layer: Mapping[str, Any]) -> None:
     if (limit := check_limits(layer)) is not None:
         layer = {**layer, "max_completion_tokens": limit, "max_tokens": None}
     given = {name: value for name, value in layer.items() if value is not None and name not in INTERNAL}
+    for name in COLLECTED & given.keys():
+        if not isinstance(given[name], Mapping):
+            message = f"{name} must be a mapping, not {type(given[name]).__name__}"
+            raise ConfigError(message)
     body = {name: value for name, value in params.get("extra_body", {}).items() if name not in given}
     below = {**params, "extra_body": body}
     params.update(given)

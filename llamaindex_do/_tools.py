@@ -51,10 +51,17 @@ def wire_name(name: str) -> str:
     return re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:LONGEST_NAME]
 
 
-def tool_spec(tool: BaseTool | dict[str, Any]) -> dict[str, Any]:
-    """Describe a tool of LlamaIndex to the API; a dict is already such a description."""
+def tool_spec(tool: BaseTool | dict[str, Any], position: int) -> dict[str, Any]:
+    """Describe a tool of LlamaIndex to the API; a dict is already such a description.
+
+    Raises:
+        ConfigError: It is no tool; `position` is where it stands.
+    """
     if isinstance(tool, dict):
         return tool
+    if not hasattr(tool, "metadata"):
+        message = f"tools[{position}] must be a tool, not {tool!r}: a function becomes one by FunctionTool.from_defaults"
+        raise ConfigError(message)
     name = tool.metadata.get_name()
     function: dict[str, Any] = {"name": wire_name(name), "parameters": tool.metadata.get_parameters_dict()}
     if tool.metadata.description:
@@ -87,16 +94,27 @@ def check_names(specs: Iterable[dict[str, Any]]) -> dict[str, str]:
 
 
 def chosen_tool(choice: str | dict[str, Any] | None, *, required: bool) -> str | dict[str, Any]:
-    """Return the API's `tool_choice` for LlamaIndex's: a mode, a tool's name, the API's own form, or None."""
+    """Return the API's `tool_choice` for LlamaIndex's: a mode, a tool's name, the API's own form, or None.
+
+    Raises:
+        ConfigError: It is something else.
+    """
     match choice:
         case None:
             return "required" if required else "auto"
         case "any":
             return "required"
-        case "auto" | "none" | "required" | dict():
+        case "auto" | "none" | "required":
             return choice
-        case _:
+        case {"function": {"name": str() as name, **of_function}, **others}:
+            return {**others, "function": {**of_function, "name": wire_name(name)}}
+        case dict():
+            return choice
+        case str():
             return {"type": "function", "function": {"name": wire_name(choice)}}
+        case _:
+            message = f'tool_choice must be "auto", "none", "required", a tool\'s name or the API\'s form, not {choice!r}'
+            raise ConfigError(message)
 
 
 def parsed_arguments(arguments: str) -> dict[str, Any] | str:

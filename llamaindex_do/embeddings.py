@@ -14,7 +14,7 @@ from pydantic import Field
 
 from inference_do.types import EmbeddingResponse
 
-from ._connection import Connected
+from ._connection import Connected, check_model
 
 __all__ = ["DigitalOceanEmbedding"]
 
@@ -40,6 +40,10 @@ class DigitalOceanEmbedding(Connected, BaseEmbedding):
     )
     user: str | None = None
     additional_kwargs: dict[str, Any] = Field(default_factory=dict, description="Further fields of every request.")
+
+    def _check(self) -> None:
+        super()._check()
+        check_model(self.model_name)
 
     @classmethod
     def class_name(cls) -> str:

@@ -2,7 +2,7 @@
 
 Every call takes the same road: `_request` merges settings and arguments (`_params.py`) and translates the messages
 (`_messages.py`), the client does the rest, `_responses.py` translates the answer. The sync and the async half differ in
-`await`. The decorators of LlamaIndex, which report one event a call, stand on the eight public methods only.
+`await`. Only the eight public methods check what they are given and are reported to observers (`_inputs.py`).
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from llama_index.core.base.llms.types import (
     LLMMetadata,
     MessageRole,
 )
-from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 from pydantic import BaseModel, Field, field_validator
 from typing_extensions import override
 
 from inference_do.models import ModelInfo, model_info
 from inference_do.types import ChatCompletion
 
-from ._connection import Connected
+from ._connection import Connected, check_model
+from ._inputs import asks_messages, asks_prompt
 from ._messages import to_wire
 from ._params import WIRE_FIELDS, check_limits, request_params
 from ._responses import StreamReader, completion_of, read_completion
@@ -142,6 +142,7 @@ class DigitalOcean(Connected, StructuredPrediction):
 
     def _check(self) -> None:
         super()._check()
+        check_model(self.model)
         check_limits(vars(self))
 
     @classmethod
@@ -183,7 +184,7 @@ class DigitalOcean(Connected, StructuredPrediction):
 
     # --- calls ------------------------------------------------------------
 
-    @llm_chat_callback()
+    @asks_messages
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """Return the model's whole answer.
 
@@ -196,37 +197,37 @@ class DigitalOcean(Connected, StructuredPrediction):
         """
         return self._chat(messages, kwargs)
 
-    @llm_chat_callback()
+    @asks_messages
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
         """Return the model's answer as it is made: see `chat`, and `_responses.py` for what each response holds."""
         return self._stream(messages, kwargs)
 
-    @llm_chat_callback()
+    @asks_messages
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """Return the model's whole answer; see `chat`."""
         return await self._achat(messages, kwargs)
 
-    @llm_chat_callback()
+    @asks_messages
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
         """Return the model's answer as it is made; see `stream_chat`. Close it (`aclose`) to stop the API early."""
         return self._astream(messages, kwargs)
 
-    @llm_completion_callback()
+    @asks_prompt
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """Return the model's answer to one message of the user; `formatted` skips `completion_to_prompt`."""
         return completion_of(self._chat(self._asking(prompt, formatted), kwargs))
 
-    @llm_completion_callback()
+    @asks_prompt
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
         """Return the answer to one message of the user as it is made."""
         return _completions(self._stream(self._asking(prompt, formatted), kwargs))
 
-    @llm_completion_callback()
+    @asks_prompt
     async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """Return the model's answer to one message of the user; see `complete`."""
         return completion_of(await self._achat(self._asking(prompt, formatted), kwargs))
 
-    @llm_completion_callback()
+    @asks_prompt
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
         """Return the answer to one message of the user as it is made."""
         return _acompletions(self._astream(self._asking(prompt, formatted), kwargs))
@@ -290,7 +291,7 @@ class DigitalOcean(Connected, StructuredPrediction):
             return {"messages": messages, **kwargs}
         return {
             "messages": messages,
-            "tools": [tool_spec(tool) for tool in tools],
+            "tools": [tool_spec(tool, position) for position, tool in enumerate(tools)],
             "tool_choice": chosen_tool(tool_choice, required=tool_required),
             "parallel_tool_calls": allow_parallel_tool_calls and self.parallel_tool_calls is not False,
             **kwargs,

@@ -1,0 +1,128 @@
+"""What a caller hands over, looked at before LlamaIndex's own decorators see it.
+
+Those put all arguments of a call into spans, events and callbacks, and say what is wrong with a message in pydantic's
+words about their event. So each of the eight methods of the LLM is wrapped here, in this order from outside:
+
+1. Messages or the prompt are checked; headers of the call, which may be secret, are veiled.
+2. LlamaIndex's span and its callbacks: one event a call.
+3. The method itself, which gets the headers unveiled (`_params.py`).
+"""
+
+from __future__ import annotations
+
+import inspect
+import reprlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial, wraps
+from typing import Any, TypeVar, cast
+
+from llama_index.core.base.llms.types import ChatMessage
+from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined]  # it is documented there
+from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
+
+from inference_do.errors import ConfigError
+
+__all__ = ["asks_messages", "asks_prompt", "unveiled"]
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+MASK = "**********"
+
+dispatcher = get_dispatcher(__name__)
+
+
+def asks_messages(method: Method) -> Method:
+    """Make a method that takes messages one that is checked and reported."""
+    return _asking(method, llm_chat_callback(), "messages", _messages)
+
+
+def asks_prompt(method: Method) -> Method:
+    """Make a method that takes a prompt one that is checked and reported."""
+    return _asking(method, llm_completion_callback(), "prompt", _prompt)
+
+
+def unveiled(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return headers as they were given."""
+    return {name: value.reveal() if isinstance(value, Veiled) else value for name, value in headers.items()}
+
+
+class Veiled(str):
+    """A text that shows itself as a mask, to printers and serializers of every kind."""
+
+    __slots__ = ("_text",)
+
+    def __new__(cls, text: str) -> Veiled:
+        """Hide a text."""
+        veiled = super().__new__(cls, MASK)
+        veiled._text = text
+        return veiled
+
+    def reveal(self) -> str:
+        """Return the text."""
+        return self._text
+
+
+def _asking(method: Method, report: Callable[[Any], Any], name: str, check: Callable[[object], Any]) -> Method:
+    reported = dispatcher.span(report(method))
+
+    def checked(llm: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return the reported method, which is told whose it is, with what to call it with."""
+        if name in kwargs and not args:
+            args = (kwargs.pop(name),)
+        if args:
+            args = (check(args[0]), *args[1:])
+        return partial(reported.__get__(llm, type(llm)), *args, **_veiled(kwargs))
+
+    if inspect.iscoroutinefunction(method):
+
+        @wraps(reported)
+        async def asked(self: Any, *args: Any, **kwargs: Any) -> Any:
+            return await checked(self, args, kwargs)()
+
+    else:
+
+        @wraps(reported)
+        def asked(self: Any, *args: Any, **kwargs: Any) -> Any:
+            return checked(self, args, kwargs)()
+
+    return cast("Method", asked)
+
+
+def _messages(messages: object) -> Sequence[ChatMessage]:
+    """Return the messages as a sequence.
+
+    Raises:
+        ConfigError: They are none, or one of them is something else.
+    """
+    if isinstance(messages, str | bytes | Mapping | ChatMessage) or not isinstance(messages, Iterable):
+        how = "[it]" if isinstance(messages, ChatMessage) else "[ChatMessage(content=...)]"
+        message = f"messages must be a list of ChatMessage, not {_shown(messages)}: pass {how}"
+        raise ConfigError(message)
+    listed = messages if isinstance(messages, Sequence) else list(messages)
+    for position, item in enumerate(listed):
+        if not isinstance(item, ChatMessage):
+            message = f"messages[{position}] must be a ChatMessage of LlamaIndex, not {_shown(item)}"
+            raise ConfigError(message)
+    if not listed:
+        message = "messages must hold at least one ChatMessage"
+        raise ConfigError(message)
+    return listed
+
+
+def _prompt(prompt: object) -> str:
+    if not isinstance(prompt, str):
+        message = f"a prompt must be a string, not {_shown(prompt)}: chat() takes messages, predict() takes templates"
+        raise ConfigError(message)
+    return prompt
+
+
+def _shown(value: object) -> str:
+    return f"{type(value).__name__} {reprlib.repr(value)}"
+
+
+def _veiled(kwargs: dict[str, Any]) -> dict[str, Any]:
+    headers = kwargs.get("extra_headers")
+    if not isinstance(headers, Mapping):
+        return kwargs
+    veiled = {name: Veiled(value) if isinstance(value, str) else value for name, value in headers.items()}
+    return {**kwargs, "extra_headers": veiled}
