@@ -9,9 +9,11 @@ from typing import Any
 
 from ._clues import Clues
 from ._reading import focused
-from ._templates import chosen
+from ._templates import chosen, divided
 
 Schema = Mapping[str, Any]
+SUB_QUESTION = frozenset({"sub_question", "tool_name"})
+"""Properties of the objects that LlamaIndex divides a question into."""
 DEEPEST = 8
 LONGEST = 120
 WHOLE_TEXT = frozenset(
@@ -41,7 +43,7 @@ def value_for(schema: Schema, prompt: str) -> Any:
     Covers objects, arrays, scalars, enums, constants, `$ref`, `allOf`, `anyOf`, `oneOf`, and the usual bounds;
     `pattern` is obeyed only as far as the prompt holds a match.
     """
-    return _Maker(schema, Clues(_essence(prompt))).make(schema, "", 0).value
+    return _Maker(schema, Clues(_essence(prompt)), prompt).make(schema, "", 0).value
 
 
 def _essence(prompt: str) -> str:
@@ -53,9 +55,10 @@ def _essence(prompt: str) -> str:
 
 
 class _Maker:
-    def __init__(self, root: Schema, clues: Clues) -> None:
+    def __init__(self, root: Schema, clues: Clues, prompt: str) -> None:
         self._root = root
         self._clues = clues
+        self._prompt = prompt
 
     def make(self, schema: Schema, name: str, depth: int) -> Made:  # noqa: C901, PLR0911 - one case a type
         schema = self._resolved(schema)
@@ -141,6 +144,8 @@ class _Maker:
         if depth >= DEEPEST or most <= len(values) or (prefix and schema.get("items", False) is False):
             return Made(values, found=False)
         item = self._resolved(schema.get("items") or {"type": "string"})
+        if SUB_QUESTION <= item.get("properties", {}).keys() and (division := divided(self._prompt)):
+            return Made(division, found=True)
         found: list[Any] = []
         if item.get("type") == "string" and "enum" not in item and (listed := self._clues.listed()):
             found = [self._fitted(text, item) for text in listed]

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from ._arguments import value_for
@@ -60,6 +61,8 @@ def calls_to_make(body: Mapping[str, Any]) -> list[tuple[str, Any]]:
     if isinstance(choice, Mapping):
         tool = next(tool for tool in tools if tool["name"] == choice["function"]["name"])
         return [(tool["name"], arguments(tool, text))]
+    if choice == "required" and len(tools) == 1 and body.get("parallel_tool_calls") is False and not since:
+        return [(tools[0]["name"], arguments(tools[0], text))]  # how structured output is asked for
     wishes = _remaining(_wishes(tools, text, since), since)
     if not wishes and choice == "required":
         tool = max(tools, key=lambda tool: _score(tool, text))
@@ -90,7 +93,9 @@ def _wishes(tools: Sequence[Mapping[str, Any]], text: str, since: Sequence[Mappi
     for step, clause in enumerate(THEN.split(text)):
         earlier = results[step - 1] if 0 < step <= len(results) else None
         parts = [part for part in CLAUSE.split(clause) if not ONLY_EXPLICIT.match(part)]
-        asking = [(part, asked) for part in parts if (asked := _asked_for(tools, part))]
+        asking = [
+            share for part in parts if (asked := _asked_for(tools, part)) for share in _shares(part, asked)
+        ]
         for part, asked in asking:
             others = [other for other in parts if other is not part] if len(asking) == 1 else []
             said, around = (
@@ -101,6 +106,26 @@ def _wishes(tools: Sequence[Mapping[str, Any]], text: str, since: Sequence[Mappi
         tool = max(tools, key=lambda tool: _score(tool, text))
         wishes = [Wish(tool["name"], value, 0) for value in _each(tool, text, "")]
     return wishes
+
+
+def _shares(part: str, asked: Sequence[Mapping[str, Any]]) -> list[tuple[str, Sequence[Mapping[str, Any]]]]:
+    """Cut a clause that asks for several tools before each one's name, if every piece has values of its own."""
+    places: list[tuple[int, Mapping[str, Any]]] = []
+    for tool in asked:
+        named = set(stems(tool["name"]))
+        words = (word for word in re.finditer(r"[^\W_]+", part) if set(stems(word[0])) & named)
+        places += [(word.start(), tool) for word in [next(words, None)] if word is not None]
+    places.sort(key=lambda place: place[0])
+    starts = [place for place, _ in places]
+    pieces = [part[start:end] for start, end in pairwise([*starts, len(part)])]
+    if len(places) < 2 or len(places) < len(asked) or not all(map(_has_values, pieces)):
+        return [(part, asked)]
+    return [(piece, [tool]) for piece, (_, tool) in zip(pieces, places, strict=True)]
+
+
+def _has_values(text: str) -> bool:
+    clues = Clues(text)
+    return clues.number(lambda _: True) is not None or clues.quotation() is not None or clues.name() is not None
 
 
 def _asked_for(tools: Sequence[Mapping[str, Any]], clause: str) -> list[Mapping[str, Any]]:

@@ -68,9 +68,10 @@ def _rerank(text: str, _: Match) -> str:
     return "\n".join(lines) or "None of the documents is relevant."
 
 
-def _sub_questions(text: str, _: Match) -> str:
-    tools = re.findall(r"<Tools>\s*```json\s*(\{.*?\})\s*```", text, re.DOTALL)
-    question = re.findall(r"<User Question>\s*(.*?)\s*<Output>", text, re.DOTALL)
+def divided(text: str) -> list[dict[str, str]]:
+    """Return sub-questions, one for each tool that fits a prompt's question; none if it offers no tools by name."""
+    tools = re.findall(r"^\{.*?^\}", text, re.DOTALL | re.MULTILINE)
+    question = re.findall(r"(?:<User Question>|^Question:)\s*(.*?)\s*(?:<Output>|\Z)", text, re.DOTALL | re.MULTILINE)
     try:
         offered: dict[str, str] = json.loads(tools[-1])
     except (IndexError, ValueError):
@@ -78,8 +79,11 @@ def _sub_questions(text: str, _: Match) -> str:
     asked = question[-1] if question else ""
     scores = fit(asked, [f"{name} {description}" for name, description in offered.items()])
     fitting = [name for name, score in zip(offered, scores, strict=True) if score > 0] or list(offered)
-    items = [{"sub_question": f"{asked} ({offered[name]})", "tool_name": name} for name in fitting]
-    return f"```json\n{json.dumps({'items': items}, indent=4)}\n```"
+    return [{"sub_question": f"{asked} ({offered[name]})", "tool_name": name} for name in fitting]
+
+
+def _sub_questions(text: str, _: Match) -> str:
+    return f"```json\n{json.dumps({'items': divided(text)}, indent=4)}\n```"
 
 
 def _supported(text: str, _: Match) -> str:
@@ -105,6 +109,22 @@ def _correctness(_: str, found: Match) -> str:
     shared = len(reference & generated)
     agreement = 2 * shared / (len(reference) + len(generated)) if shared else 0.0
     return f"{round(1 + 4 * agreement, 1)}\nThe generated answer shares {shared} words with the reference answer."
+
+
+def _relevancy(_: str, found: Match) -> str:
+    """Score how many words of the query a response or a context has: full marks for half of them."""
+    full = 2 if found[1] == "response" else 4
+    query, given = set(stems(found[2])), set(stems(found[3]))
+    part = min(1.0, 2 * len(query & given) / len(query)) if query else 0.0
+    score = round(full * part) if found[1] == "response" else round(full * part, 1)
+    return f"1. and 2. It shares {len(query & given)} of {len(query)} words with the query.\n\n[RESULT] {score}"
+
+
+def _refined_score(_: str, found: Match) -> str:
+    existing, best = found[2].strip(), found[4]
+    words, known = set(stems(found[1])), set(stems(found[3]))
+    already = re.search(rf"\[RESULT\]\s*{re.escape(best)}\b", existing) is not None
+    return f"[RESULT] {best}" if already or (words and len(words & known) * 2 >= len(words)) else existing
 
 
 def _standalone(text: str, _: Match) -> str:
@@ -152,6 +172,22 @@ _FORMS: tuple[tuple[re.Pattern[str], Callable[[str, Match], str]], ...] = (
     (re.compile(r"Doc: \d+, Relevance: \d+"), _rerank),
     (re.compile(r"list of relevant sub-questions"), _sub_questions),
     (re.compile(r"\bYES\b.{0,12}\bNO\b", re.DOTALL), _supported),
+    (
+        re.compile(
+            r"evaluate if the (?:retrieved )?(response|context).*?\[RESULT\] followed by.*?"
+            r"Query:\s*(.*?)\s*\n\s*(?:Response|Context):\s*(.*?)\s*Feedback:",
+            re.DOTALL,
+        ),
+        _relevancy,
+    ),
+    (
+        re.compile(
+            r"in line with the context information:\s*(.*?)\s*We have provided an existing evaluation score:\s*(.*?)\s*"
+            r"We have the opportunity.*?-{5,}\n(.*?)\n-{5,}.*?existing evaluation was already ([\d.]+)",
+            re.DOTALL,
+        ),
+        _refined_score,
+    ),
     (re.compile(r"## Reference Answer\s*(.*?)\s*## Generated Answer\s*(.*)", re.DOTALL), _correctness),
     (re.compile(r"<Standalone question>|Standalone question:", re.IGNORECASE), _standalone),
     (re.compile(r"'KEYWORDS: <keywords>'"), _keywords),

@@ -217,11 +217,12 @@ def test_sub_questions(tools: list[QueryEngineTool], llm: DigitalOcean, use_asyn
 # --- evaluators, rerankers, extractors -------------------------------------
 
 QUERY, ANSWER = "When does the ferry leave?", "The ferry to Anholt leaves at seven in the morning."
+NONSENSE = "Whales sing operas beneath glaciers forever."
 CONTEXTS = [ANSWER + " It is blue."]
 
 
 @pytest.mark.parametrize(
-    ("response", "passing"), [(ANSWER, True), ("Whales sing operas beneath glaciers forever.", False)]
+    ("response", "passing"), [(ANSWER, True), (NONSENSE, False)]
 )
 async def test_evaluators(llm: DigitalOcean, response: str, passing: bool) -> None:
     for kind in (FaithfulnessEvaluator, RelevancyEvaluator):
@@ -233,10 +234,13 @@ async def test_evaluators(llm: DigitalOcean, response: str, passing: bool) -> No
 
 
 async def test_scoring_evaluators(llm: DigitalOcean, emu: Emulator) -> None:
-    emu.reply("Feedback:\n1. Yes, it matches the subject.\n2. It does.\n\n[RESULT] 2")
-    assert (await AnswerRelevancyEvaluator(llm=llm).aevaluate(query=QUERY, response=ANSWER)).score == 1.0
-    emu.reply("Feedback:\nIt is relevant.\n\n[RESULT] 4")
-    assert (await ContextRelevancyEvaluator(llm=llm).aevaluate(query=QUERY, contexts=CONTEXTS)).score == 1.0
+    for kind, good, bad in (
+        (AnswerRelevancyEvaluator, {"response": ANSWER}, {"response": NONSENSE}),
+        (ContextRelevancyEvaluator, {"contexts": CONTEXTS}, {"contexts": [NONSENSE]}),
+    ):
+        assert (await kind(llm=llm).aevaluate(query=QUERY, **good)).score == 1.0
+        assert (await kind(llm=llm).aevaluate(query=QUERY, **bad)).score == 0.0
+    assert emu.posts == 4
     await llm.aclose()
 
 

@@ -70,6 +70,16 @@ class TestToolCalls:
             ("What is 1 + 2", [ADDER], [("my_adder_tool", {"a": 1, "b": 2})]),
             ("Multiply 6 by seven", [ADD, MULTIPLY], [("multiply", {"a": 6, "b": 7})]),
             ("Add 2 and 3, then multiply the result by 4.", [ADD, MULTIPLY], [("add", {"a": 2, "b": 3})]),
+            (
+                "Add 2 and 3, and multiply 4 by 5",
+                [ADD, MULTIPLY],
+                [("add", {"a": 2, "b": 3}), ("multiply", {"a": 4, "b": 5})],
+            ),
+            (
+                "Multiply 4 by 5 and add 2 and 3",
+                [ADD, MULTIPLY],
+                [("multiply", {"a": 4, "b": 5}), ("add", {"a": 2, "b": 3})],
+            ),
             ("Hello!", [MAGIC, WEATHER], []),
             ("Tell me a joke about cats.", [WEATHER], []),
         ],

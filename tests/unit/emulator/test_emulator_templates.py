@@ -187,3 +187,35 @@ def test_react(ask: Asker) -> None:
         steps.append(ObservationReasoningStep(observation="42"))
     assert steps[-1].response == "The answer is: 42"
     assert json.dumps([type(step).__name__ for step in steps]).count("Step") == 3
+
+
+def test_scoring_evaluators(ask: Asker) -> None:
+    from llama_index.core.evaluation import answer_relevancy, context_relevancy
+
+    def score(template: Any, parse: Any, **values: str) -> float:
+        return parse(ask.says(template.format(**values)))[0]
+
+    query = "Who designed the engine?"
+    answers = answer_relevancy.DEFAULT_EVAL_TEMPLATE, answer_relevancy._default_parser_function
+    assert score(*answers, query=query, response="The engine was designed by Babbage.") == 2
+    assert score(*answers, query=query, response="Whales sing.") == 0
+    contexts = context_relevancy.DEFAULT_EVAL_TEMPLATE, context_relevancy._default_parser_function
+    assert score(*contexts, query_str=query, context_str=FACTS) == 4
+    assert score(*contexts, query_str=query, context_str="Whales sing.") == 0
+    refine = context_relevancy.DEFAULT_REFINE_TEMPLATE
+    poor, good = "Hm.\n[RESULT] 0.0", "Well.\n[RESULT] 4.0"
+    for existing, context, expected in ((poor, FACTS, "4.0"), (good, "Cats.", "4.0"), (poor, "Cats.", "0.0")):
+        prompt = refine.format(query_str=query, existing_answer=existing, context_msg=context)
+        assert ask.says(prompt).endswith(f"[RESULT] {expected}")
+
+
+def test_a_division_among_tools_is_structured(ask: Asker) -> None:
+    prompt = 'Divide it.\n{\n    "sea": "Facts on the ferry.",\n    "land": "Facts on the bakery."\n}\n\nQuestion: Which bakery?\n'
+    item = {"type": "object", "properties": {"sub_question": {"type": "string"}, "tool_name": {"type": "string"}}}
+    schema = {"type": "object", "properties": {"items": {"type": "array", "items": item}}, "required": ["items"]}
+    expected = {"items": [{"sub_question": "Which bakery? (Facts on the bakery.)", "tool_name": "land"}]}
+    form = {"type": "json_schema", "json_schema": {"name": "Division", "schema": schema}}
+    assert json.loads(ask.says(prompt, response_format=form)) == expected
+    function = {"type": "function", "function": {"name": "Division", "parameters": schema}}
+    forced = ask.calls(prompt, [function], tool_choice="required", parallel_tool_calls=False)
+    assert forced == [("Division", expected)]
