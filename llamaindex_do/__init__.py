@@ -2,7 +2,8 @@
 
     from llamaindex_do import DigitalOcean, DigitalOceanEmbedding
 
-Both names are imported when they are first touched: LlamaIndex takes more than a second to import.
+Besides: a question generator for `SubQuestionQueryEngine`, and `llamaindex_do.testing`, a conformance kit for LLMs of
+any kind. The names are imported when they are first touched: LlamaIndex takes more than a second to import.
 """
 
 from __future__ import annotations
@@ -13,10 +14,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .embeddings import DigitalOceanEmbedding
     from .llm import DigitalOcean
+    from .question_gen import StructuredQuestionGenerator
 
-__all__ = ["DigitalOcean", "DigitalOceanEmbedding"]
+__all__ = ["DigitalOcean", "DigitalOceanEmbedding", "StructuredQuestionGenerator"]
 
-_HOMES = {"DigitalOcean": "llm", "DigitalOceanEmbedding": "embeddings"}
+_HOMES = {
+    "DigitalOcean": "llm",
+    "DigitalOceanEmbedding": "embeddings",
+    "StructuredQuestionGenerator": "question_gen",
+}
 
 
 def __getattr__(name: str) -> Any:

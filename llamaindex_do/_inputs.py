@@ -14,7 +14,7 @@ import inspect
 import reprlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial, wraps
-from typing import Any, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined]  # it is documented there
@@ -50,8 +50,9 @@ class Veiled(str):
     """A text that shows itself as a mask, to printers and serializers of every kind."""
 
     __slots__ = ("_text",)
+    _text: str
 
-    def __new__(cls, text: str) -> Veiled:
+    def __new__(cls, text: str) -> Self:
         """Hide a text."""
         veiled = super().__new__(cls, MASK)
         veiled._text = text

@@ -60,7 +60,7 @@ def tool_spec(tool: BaseTool | dict[str, Any], position: int) -> dict[str, Any]:
     if isinstance(tool, dict):
         return tool
     if not hasattr(tool, "metadata"):
-        message = f"tools[{position}] must be a tool, not {tool!r}: a function becomes one by FunctionTool.from_defaults"
+        message = f"tools[{position}] must be a tool, not {tool!r}: use FunctionTool.from_defaults for a function"
         raise ConfigError(message)
     name = tool.metadata.get_name()
     function: dict[str, Any] = {"name": wire_name(name), "parameters": tool.metadata.get_parameters_dict()}
@@ -93,7 +93,7 @@ def check_names(specs: Iterable[dict[str, Any]]) -> dict[str, str]:
     return altered
 
 
-def chosen_tool(choice: str | dict[str, Any] | None, *, required: bool) -> str | dict[str, Any]:
+def chosen_tool(choice: object, *, required: bool) -> str | dict[str, Any]:
     """Return the API's `tool_choice` for LlamaIndex's: a mode, a tool's name, the API's own form, or None.
 
     Raises:
@@ -105,15 +105,15 @@ def chosen_tool(choice: str | dict[str, Any] | None, *, required: bool) -> str |
         case "any":
             return "required"
         case "auto" | "none" | "required":
-            return choice
-        case {"function": {"name": str() as name, **of_function}, **others}:
-            return {**others, "function": {**of_function, "name": wire_name(name)}}
+            return str(choice)
+        case {"function": {"name": str() as name}}:
+            return {"type": "function", "function": {"name": wire_name(name)}}
         case dict():
             return choice
         case str():
             return {"type": "function", "function": {"name": wire_name(choice)}}
         case _:
-            message = f'tool_choice must be "auto", "none", "required", a tool\'s name or the API\'s form, not {choice!r}'
+            message = f"tool_choice must be 'auto', 'none', 'required', a tool's name or the API's form, not {choice!r}"
             raise ConfigError(message)
 
 

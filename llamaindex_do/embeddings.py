@@ -15,6 +15,7 @@ from pydantic import Field
 from inference_do.types import EmbeddingResponse
 
 from ._connection import Connected, check_model
+from ._loading import enter
 
 __all__ = ["DigitalOceanEmbedding"]
 
@@ -71,6 +72,9 @@ class DigitalOceanEmbedding(Connected, BaseEmbedding):
 
     async def _aget_query_embedding(self, query: str) -> Embedding:
         return await self._aget_text_embedding(query)
+
+
+enter(DigitalOceanEmbedding, module="llama_index.core.embeddings.loading", table="RECOGNIZED_EMBEDDINGS")
 
 
 def _vectors(response: EmbeddingResponse) -> list[Embedding]:

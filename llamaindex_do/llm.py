@@ -31,6 +31,7 @@ from inference_do.types import ChatCompletion
 
 from ._connection import Connected, check_model
 from ._inputs import asks_messages, asks_prompt
+from ._loading import enter
 from ._messages import to_wire
 from ._params import WIRE_FIELDS, check_limits, request_params
 from ._responses import StreamReader, completion_of, read_completion
@@ -320,6 +321,9 @@ class DigitalOcean(Connected, StructuredPrediction):
             ValueError: There is none, unless `error_on_no_tool_call` is False.
         """
         return selections(response, error_on_no_tool_call=error_on_no_tool_call)
+
+
+enter(DigitalOcean, module="llama_index.core.llms.loading", table="RECOGNIZED_LLMS")
 
 
 # --- streams ------------------------------------------------------------

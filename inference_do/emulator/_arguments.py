@@ -144,7 +144,7 @@ class _Maker:
         if depth >= DEEPEST or most <= len(values) or (prefix and schema.get("items", False) is False):
             return Made(values, found=False)
         item = self._resolved(schema.get("items") or {"type": "string"})
-        if SUB_QUESTION <= item.get("properties", {}).keys() and (division := divided(self._prompt)):
+        if SUB_QUESTION.issubset(item.get("properties", {})) and (division := divided(self._prompt)):
             return Made(division, found=True)
         found: list[Any] = []
         if item.get("type") == "string" and "enum" not in item and (listed := self._clues.listed()):

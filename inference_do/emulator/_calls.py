@@ -93,9 +93,7 @@ def _wishes(tools: Sequence[Mapping[str, Any]], text: str, since: Sequence[Mappi
     for step, clause in enumerate(THEN.split(text)):
         earlier = results[step - 1] if 0 < step <= len(results) else None
         parts = [part for part in CLAUSE.split(clause) if not ONLY_EXPLICIT.match(part)]
-        asking = [
-            share for part in parts if (asked := _asked_for(tools, part)) for share in _shares(part, asked)
-        ]
+        asking = [share for part in parts if (asked := _asked_for(tools, part)) for share in _shares(part, asked)]
         for part, asked in asking:
             others = [other for other in parts if other is not part] if len(asking) == 1 else []
             said, around = (
@@ -108,7 +106,7 @@ def _wishes(tools: Sequence[Mapping[str, Any]], text: str, since: Sequence[Mappi
     return wishes
 
 
-def _shares(part: str, asked: Sequence[Mapping[str, Any]]) -> list[tuple[str, Sequence[Mapping[str, Any]]]]:
+def _shares(part: str, asked: list[Mapping[str, Any]]) -> list[tuple[str, list[Mapping[str, Any]]]]:
     """Cut a clause that asks for several tools before each one's name, if every piece has values of its own."""
     places: list[tuple[int, Mapping[str, Any]]] = []
     for tool in asked:

@@ -221,9 +221,7 @@ NONSENSE = "Whales sing operas beneath glaciers forever."
 CONTEXTS = [ANSWER + " It is blue."]
 
 
-@pytest.mark.parametrize(
-    ("response", "passing"), [(ANSWER, True), (NONSENSE, False)]
-)
+@pytest.mark.parametrize(("response", "passing"), [(ANSWER, True), (NONSENSE, False)])
 async def test_evaluators(llm: DigitalOcean, response: str, passing: bool) -> None:
     for kind in (FaithfulnessEvaluator, RelevancyEvaluator):
         asked = {"query": QUERY, "response": response, "contexts": CONTEXTS}

@@ -75,7 +75,7 @@ async def test_prompts(llm: DigitalOcean, emu: Emulator, method: str, prompt: An
 
 @pytest.mark.parametrize("method", [*CHATS, *COMPLETIONS])
 async def test_nothing_at_all_is_pythons_own_error(llm: DigitalOcean, method: str) -> None:
-    with pytest.raises((TypeError, ValueError), match="messages|prompt"):
+    with pytest.raises((TypeError, ValueError), match=r"messages|prompt"):
         await ask(llm, method)
 
 
@@ -96,7 +96,7 @@ def test_tools(llm: DigitalOcean, emu: Emulator) -> None:
         llm.chat_with_tools([add], "Add 2 and 3")
     with pytest.raises(ConfigError, match=r"tools\[1\]"):
         llm.chat(HELLO, tools=[FunctionTool.from_defaults(add), 5])
-    with pytest.raises(ConfigError, match="tool_choice must be .*not 5"):
+    with pytest.raises(ConfigError, match=r"tool_choice must be .*not 5"):
         llm.chat_with_tools([FunctionTool.from_defaults(add)], "Add 2 and 3", tool_choice=5)
     assert emu.posts == 0
 

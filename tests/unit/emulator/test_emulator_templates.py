@@ -210,7 +210,8 @@ def test_scoring_evaluators(ask: Asker) -> None:
 
 
 def test_a_division_among_tools_is_structured(ask: Asker) -> None:
-    prompt = 'Divide it.\n{\n    "sea": "Facts on the ferry.",\n    "land": "Facts on the bakery."\n}\n\nQuestion: Which bakery?\n'
+    tools = json.dumps({"sea": "Facts on the ferry.", "land": "Facts on the bakery."}, indent=4)
+    prompt = f"Divide it.\n{tools}\n\nQuestion: Which bakery?\n"
     item = {"type": "object", "properties": {"sub_question": {"type": "string"}, "tool_name": {"type": "string"}}}
     schema = {"type": "object", "properties": {"items": {"type": "array", "items": item}}, "required": ["items"]}
     expected = {"items": [{"sub_question": "Which bakery? (Facts on the bakery.)", "tool_name": "land"}]}
