@@ -13,7 +13,7 @@ from llama_index.core.llms.function_calling import FunctionCallingLLM
 
 from inference_do.emulator import Emulator
 
-__all__ = ["Kit", "LLMKit", "needs", "catalogue"]
+__all__ = ["Kit", "LLMKit", "catalogue", "needs", "tidy"]
 
 Test = TypeVar("Test", bound=Callable[..., None])
 
@@ -31,7 +31,7 @@ def needs(*flags: str) -> Callable[[Test], Test]:
                 error.add_note(f"If this is not meant to be offered, say so in the class of the test: {settings}")
                 raise
 
-        run.__dict__["needs", "tidy"] = frozenset(flags)
+        run.__dict__["needs"] = frozenset(flags)
         return run  # type: ignore[return-value]  # the same signature, by wraps
 
     return mark

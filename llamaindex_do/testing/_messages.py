@@ -86,7 +86,7 @@ class MessageTests(LLMKit):
         blocks: dict[str, Any] = {
             WORDS: CitableBlock(title="T", source="S", content=[TextBlock(text=WORDS)]),
             "another phrase": CitationBlock(
-                cited_content="another phrase", source="S", title="T", additional_location_info={}
+                cited_content=TextBlock(text="another phrase"), source="S", title="T", additional_location_info={}
             ),
             "iVBORw0KGgo": ImageBlock(image=PNG),
             "UklGR": AudioBlock(audio=WAV, format="wav"),

@@ -110,6 +110,6 @@ class ObjectTests(LLMKit):
 
     @needs("refuses_unknown_arguments")
     def test_misspelled_settings_are_refused(self, server: Any) -> None:
-        """pydantic drops what it does not know, and the default is used in silence."""
+        """What pydantic does not know it drops, and the default is used in silence."""
         with pytest.raises(Exception, match="temprature"):
             self.make_llm(server, temprature=0.5)

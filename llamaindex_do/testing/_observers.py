@@ -104,4 +104,4 @@ class ObserverTests(LLMKit):
             with pytest.raises(Exception, match="401"):
                 ask(llm, method)
             ((_, end),) = debug.get_event_pairs(CBEventType.LLM)
-            assert "exception" in end.payload, method
+            assert "exception" in (end.payload or {}), method
