@@ -28,7 +28,7 @@ class LLMConformance(
     HTTPTests,
     AgentTests,
 ):
-    """The contract of LlamaIndex for LLMs: subclass it, define `make_llm`, switch off the flags of what is not offered."""
+    """The contract for LLMs: subclass it, define `make_llm`, and switch off the flags of what is not offered."""
 
 
 class EmbeddingConformance(EmbeddingTests):
