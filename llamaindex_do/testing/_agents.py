@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -20,8 +19,8 @@ from llama_index.core.chat_engine import SimpleChatEngine
 from llama_index.core.memory import ChatMemoryBuffer
 from pydantic import BaseModel
 
-from ._asking import CALL, add
-from ._kit import LLMKit, needs, tidy
+from ._asking import CALL, add, run
+from ._kit import LLMKit, needs
 
 __all__ = ["AgentTests"]
 
@@ -38,7 +37,6 @@ class AgentTests(LLMKit):
     """From the outside."""
 
     @needs("has_tools")
-    @tidy
     def test_a_function_agent(self, server: Any) -> None:
         """Streaming, as it does by default: a call, its result, an answer."""
         server.reply(tool_calls=[CALL])
@@ -51,7 +49,6 @@ class AgentTests(LLMKit):
         assert "".join(filter(None, streamed)) == "The sum is 99."
 
     @needs("has_tools", "has_reasoning")
-    @tidy
     def test_an_agents_thoughts_are_streamed(self, server: Any) -> None:
         """`AgentStream.thinking_delta`."""
         server.reply("Paris.", reasoning="France, so it is Paris.")
@@ -60,20 +57,18 @@ class AgentTests(LLMKit):
         assert "".join(filter(None, thoughts)) == "France, so it is Paris."
 
     @needs("has_tools", "has_structured_output")
-    @tidy
     def test_an_agent_with_an_answer_of_a_class(self, server: Any) -> None:
         """`output_cls`."""
         server.reply("99")
         server.reply('{"total": 99}', tool_calls=[("Total", {"total": 99})])
         agent = FunctionAgent(tools=[add], llm=self.make_llm(server), output_cls=Total)
 
-        async def run() -> Any:
+        async def work() -> Any:
             return await agent.run("Add 41 and 58")
 
-        assert asyncio.run(run()).get_pydantic_model(Total) == Total(total=99)
+        assert run(work()).get_pydantic_model(Total) == Total(total=99)
 
     @needs("has_tools")
-    @tidy
     def test_one_agent_hands_over_to_another(self, server: Any) -> None:
         """AgentWorkflow."""
         llm = self.make_llm(server)
@@ -87,7 +82,6 @@ class AgentTests(LLMKit):
         assert (names, answer) == ({"greeter", "adder"}, "99")
 
     @needs("has_tools")
-    @tidy
     def test_an_agents_memory_can_be_stored(self, server: Any) -> None:
         """As JSON, and gone on with."""
         llm = self.make_llm(server)
@@ -103,7 +97,6 @@ class AgentTests(LLMKit):
         _, answer = _run(agent, "Thanks", chat_history=history)
         assert answer == "You are welcome."
 
-    @tidy
     def test_a_react_agent(self, server: Any) -> None:
         """The protocol in words, for models without tools."""
         server.reply('Thought: I need a tool.\nAction: add\nAction Input: {"a": 41, "b": 58}')
@@ -111,7 +104,6 @@ class AgentTests(LLMKit):
         _, answer = _run(ReActAgent(tools=[add], llm=self.make_llm(server)), "Add 41 and 58")
         assert answer == "99"
 
-    @tidy
     def test_a_query_engine(self, server: Any) -> None:
         """Whole, streamed and async."""
         llm = self.make_llm(server)
@@ -123,17 +115,16 @@ class AgentTests(LLMKit):
         streamed: Any = index.as_query_engine(llm=llm, streaming=True).query(question)
         assert "".join(streamed.response_gen) == "It was green."
 
-        async def run() -> tuple[str, str]:
+        async def work() -> tuple[str, str]:
             server.reply("Green.")
             whole = str(await index.as_query_engine(llm=llm).aquery(question))
             server.reply("It was green.")
             parts: Any = await index.as_query_engine(llm=llm, streaming=True).aquery(question)
             return whole, "".join([part async for part in parts.async_response_gen()])
 
-        assert asyncio.run(run()) == ("Green.", "It was green.")
+        assert run(work()) == ("Green.", "It was green.")
 
     @needs("over_http")
-    @tidy
     def test_a_query_engines_context_arrives(self, server: Any) -> None:
         """The answer can only come from it."""
         index = SummaryIndex.from_documents([Document(text=FACT)])
@@ -142,7 +133,6 @@ class AgentTests(LLMKit):
         assert [message["role"] for message in messages] == ["system", "user"]
         assert FACT in messages[-1]["content"]
 
-    @tidy
     def test_a_chat_engine(self, server: Any) -> None:
         """Whole and streamed, sync and async, with a history that grows."""
         engine = SimpleChatEngine.from_defaults(llm=self.make_llm(server))
@@ -151,16 +141,15 @@ class AgentTests(LLMKit):
         server.reply("It is Marigold.")
         assert "".join(engine.stream_chat("What is my boat called?").response_gen) == "It is Marigold."
 
-        async def run() -> str:
+        async def work() -> str:
             server.reply("It is Marigold.")
             streamed = await engine.astream_chat("What is my boat called?")
             return "".join([part async for part in streamed.async_response_gen()])
 
-        assert asyncio.run(run()) == "It is Marigold."
+        assert run(work()) == "It is Marigold."
         said = [message.content for message in engine.chat_history if message.role.value == "assistant"]
         assert said == ["Aye.", "It is Marigold.", "It is Marigold."]
 
-    @tidy
     def test_blocks_of_a_chat_engines_answer_are_private(self, server: Any) -> None:
         """A streaming chat engine writes into the last response; the history must not change with it."""
         llm = self.make_llm(server)
@@ -175,9 +164,9 @@ class AgentTests(LLMKit):
 def _run(agent: Any, question: str, **options: Any) -> tuple[list[Any], str]:
     """Run an agent or a workflow, and return its events and its answer."""
 
-    async def run() -> tuple[list[Any], str]:
+    async def work() -> tuple[list[Any], str]:
         handler = agent.run(question, **options)
         events = [event async for event in handler.stream_events()]
         return events, str(await handler)
 
-    return asyncio.run(run())
+    return run(work())

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import inspect
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from typing import Any, TypeVar
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole, ToolCallBlock
 from llama_index.core.tools import FunctionTool
@@ -23,9 +23,12 @@ __all__ = [
     "asked_for",
     "calls_of",
     "last",
+    "run",
     "sent",
     "turn",
 ]
+
+T = TypeVar("T")
 
 CHATS = ("chat", "stream_chat", "achat", "astream_chat")
 METHODS = (*CHATS, "complete", "stream_complete", "acomplete", "astream_complete")
@@ -47,12 +50,17 @@ CALL: tuple[str, dict[str, Any]] = ("add", {"a": 41, "b": 58})
 """A call of `ADD`, as the server is told to answer with."""
 
 
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in the test's own event loop."""
+    return asyncio.get_event_loop().run_until_complete(work)
+
+
 def ask(llm: Any, method: str, asked: Any = "Where is Skagen?", **kwargs: Any) -> list[Any]:
-    """Ask in one of the eight ways, an asynchronous one in an event loop of its own, and return every response."""
+    """Ask in one of the eight ways, an asynchronous one in the test's event loop, and return every response."""
     if "chat" in method and isinstance(asked, str):
         asked = [ChatMessage(content=asked)]
     if method.startswith("a"):
-        return asyncio.run(_ask(llm, method, asked, kwargs))
+        return run(_ask(llm, method, asked, kwargs))
     answer = getattr(llm, method)(asked, **kwargs)
     if "stream" not in method:
         return [answer]
@@ -87,13 +95,13 @@ def asked_for(llm: Any, method: str, tools: Any = (ADD,), **kwargs: Any) -> list
         answer = getattr(llm, method)(list(tools), "Add 41 and 58", **kwargs)
         return list(answer) if "stream" in method else [answer]
 
-    async def run() -> list[ChatResponse]:
+    async def answered() -> list[ChatResponse]:
         answer = getattr(llm, method)(list(tools), "Add 41 and 58", **kwargs)
         assert inspect.isawaitable(answer), f"{method}() must be a coroutine"
         answer = await answer
         return [response async for response in answer] if "stream" in method else [answer]
 
-    return asyncio.run(run())
+    return run(answered())
 
 
 def calls_of(message: ChatMessage) -> list[ToolCallBlock]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import pickle
 from dataclasses import replace
@@ -13,6 +12,7 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 
 from inference_do.emulator import RawBody, Status
 
+from ._asking import run
 from ._kit import Kit, needs
 
 __all__ = ["EmbeddingTests"]
@@ -49,8 +49,8 @@ class EmbeddingTests(Kit):
         vector = model.get_text_embedding("Paris")
         assert len(vector) > 1
         assert all(isinstance(number, float) for number in vector)
-        assert vector == asyncio.run(model.aget_text_embedding("Paris"))
-        assert model.get_query_embedding("Paris") == asyncio.run(model.aget_query_embedding("Paris"))
+        assert vector == run(model.aget_text_embedding("Paris"))
+        assert model.get_query_embedding("Paris") == run(model.aget_query_embedding("Paris"))
 
     @needs("over_http")
     def test_a_batch_is_one_request(self, server: Any) -> None:
@@ -61,7 +61,7 @@ class EmbeddingTests(Kit):
         assert model.get_text_embedding_batch(TEXTS) == one_by_one
         assert server.posts == 3, f"7 texts in batches of 3 were {server.posts} requests"
         server.reset()
-        assert asyncio.run(model.aget_text_embedding_batch(TEXTS)) == one_by_one
+        assert run(model.aget_text_embedding_batch(TEXTS)) == one_by_one
         assert server.posts == 3, f"7 texts in batches of 3 were {server.posts} requests in async code"
 
     @needs("over_http")
@@ -71,7 +71,7 @@ class EmbeddingTests(Kit):
         one_by_one = [model.get_text_embedding(text) for text in TEXTS]
         server.quirks = replace(server.quirks, shuffle_embeddings=True)
         assert model.get_text_embedding_batch(TEXTS) == one_by_one
-        assert asyncio.run(model.aget_text_embedding_batch(TEXTS)) == one_by_one
+        assert run(model.aget_text_embedding_batch(TEXTS)) == one_by_one
 
     @needs("over_http")
     def test_a_missing_vector_is_an_error(self, server: Any) -> None:

@@ -14,7 +14,7 @@ from llama_index.core.evaluation import CorrectnessEvaluator
 from inference_do.emulator import Drop, ErrorEvent, Status
 
 from ._asking import METHODS, STREAMS, ask
-from ._kit import LLMKit, needs, tidy
+from ._kit import LLMKit, needs
 
 __all__ = ["HTTPTests"]
 
@@ -58,7 +58,6 @@ class HTTPTests(LLMKit):
                 assert server.posts == 1, f"{method}: a stream that had begun was asked for again"
 
     @needs("over_http")
-    @tidy
     def test_errors_pass_llamaindexs_runner(self, server: Any) -> None:
         """It replaces every RuntimeError by advice on nested event loops."""
         llm = self.make_llm(server)
@@ -75,7 +74,6 @@ class HTTPTests(LLMKit):
         assert server.connections == 1, f"5 calls opened {server.connections} connections"
 
     @needs("over_http")
-    @tidy
     def test_any_number_of_event_loops(self, server: Any) -> None:
         """One after another, each request sent once; synchronous evaluators and engines do so all the time."""
         llm = self.make_llm(server)

@@ -13,7 +13,7 @@ from llama_index.core.llms.function_calling import FunctionCallingLLM
 
 from inference_do.emulator import Emulator
 
-__all__ = ["Kit", "LLMKit", "catalogue", "needs", "tidy"]
+__all__ = ["Kit", "LLMKit", "catalogue", "needs"]
 
 Test = TypeVar("Test", bound=Callable[..., None])
 
@@ -37,15 +37,15 @@ def needs(*flags: str) -> Callable[[Test], Test]:
     return mark
 
 
-def tidy(test: Test) -> Test:
-    """Mark a test of LlamaIndex's synchronous engines or of its workflows: it cleans up after them.
+def in_a_loop(test: Test) -> Test:
+    """Give a test an event loop for all that it does, and close it afterwards.
 
-    The engines count tokens in the thread's event loop, which is made for that and never closed
-    (`llama_index.core.async_utils.asyncio_run`); workflows look at attributes that pydantic has deprecated.
+    LlamaIndex's engines count tokens in the thread's loop (`llama_index.core.async_utils.asyncio_run`) and leave it
+    open; its workflows look at attributes that pydantic has deprecated.
     """
 
     @functools.wraps(test)
-    def run(*args: Any, **kwargs: Any) -> None:
+    def run_test(*args: Any, **kwargs: Any) -> None:
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         try:
@@ -53,10 +53,12 @@ def tidy(test: Test) -> Test:
                 warnings.simplefilter("ignore", DeprecationWarning)
                 test(*args, **kwargs)
         finally:
-            loop.close()
             asyncio.set_event_loop(None)
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.run_until_complete(loop.shutdown_default_executor())
+            loop.close()
 
-    return run  # type: ignore[return-value]  # the same signature, by wraps
+    return run_test  # type: ignore[return-value]  # the same signature, by wraps
 
 
 class Kit:
@@ -78,6 +80,9 @@ class Kit:
                 flags = sorted(flag for flag in known if isinstance(getattr(cls, flag, None), bool))
                 message = f"{cls.__name__}: there is no flag {name!r}; the flags are {', '.join(flags)}"
                 raise TypeError(message)
+        if cls.__module__.startswith(__package__):
+            for name in [name for name in vars(cls) if name.startswith("test_")]:
+                setattr(cls, name, in_a_loop(vars(cls)[name]))
         for name, test in catalogue(cls).items():
             allowed = all(getattr(cls, flag) for flag in getattr(test, "needs", ()))
             setattr(cls, name, test if allowed else None)

@@ -36,9 +36,9 @@ class ObjectTests(LLMKit):
         assert self.make_llm(server).metadata.is_function_calling_model
 
     def test_prompts_have_room(self, server: Any) -> None:
-        """`num_output` is what prompts leave free; a model's greatest output would leave nothing."""
+        """`num_output` is what prompts leave free (-1: a default); a model's greatest output would leave nothing."""
         metadata = self.make_llm(server).metadata
-        assert 0 < metadata.num_output <= metadata.context_window // 2
+        assert metadata.num_output == -1 or 0 < metadata.num_output <= metadata.context_window // 2
         assert PromptHelper.from_llm_metadata(metadata).context_window == metadata.context_window
 
     @needs("over_http")

@@ -10,7 +10,7 @@ from llama_index.core.base.llms.types import ChatMessage
 
 from inference_do.emulator import DelayEvents
 
-from ._asking import STREAMS, ask
+from ._asking import STREAMS, ask, run
 from ._kit import LLMKit, needs
 
 __all__ = ["StreamTests"]
@@ -92,13 +92,13 @@ class StreamTests(LLMKit):
         self._slowly(server)
         llm = self.make_llm(server)
 
-        async def run() -> None:
+        async def work() -> None:
             stream = await llm.astream_chat([ChatMessage(content="Tell me a long story")])
             await anext(stream)
             await stream.aclose()
             await asyncio.to_thread(self._stopped, server)
 
-        asyncio.run(run())
+        run(work())
 
     @needs("over_http")
     def test_cancelling_a_stream_stops_the_server(self, server: Any) -> None:
@@ -111,15 +111,17 @@ class StreamTests(LLMKit):
             async for _ in await llm.astream_chat([ChatMessage(content="Tell me a long story")]):
                 started.set()
 
-        async def run() -> None:
+        async def work() -> None:
             task = asyncio.create_task(read())
-            await started.wait()
+            begun = asyncio.create_task(started.wait())
+            await asyncio.wait([task, begun], return_when=asyncio.FIRST_COMPLETED)
+            assert begun.done(), f"the stream ended before its first response: {task.exception()!r}"
             task.cancel()
             await asyncio.wait([task])
             assert task.cancelled()
             await asyncio.to_thread(self._stopped, server)
 
-        asyncio.run(run())
+        run(work())
 
     def _slowly(self, server: Any) -> None:
         server.always = DelayEvents(0.05)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.prompts import PromptTemplate
 from pydantic import BaseModel
 
+from ._asking import run
 from ._kit import LLMKit, needs
 
 __all__ = ["StructuredTests"]
@@ -42,7 +42,7 @@ class StructuredTests(LLMKit):
         _answer(server)
         assert llm.structured_predict(City, PROMPT, where="the Seine") == PARIS
         _answer(server)
-        assert asyncio.run(llm.astructured_predict(City, PROMPT, where="the Seine")) == PARIS
+        assert run(llm.astructured_predict(City, PROMPT, where="the Seine")) == PARIS
 
     @needs("has_structured_output")
     def test_objects_are_streamed(self, server: Any) -> None:
@@ -53,10 +53,10 @@ class StructuredTests(LLMKit):
         assert city == PARIS
         _answer(server)
 
-        async def run() -> list[Any]:
+        async def work() -> list[Any]:
             return [item async for item in await llm.astream_structured_predict(City, PROMPT, where="the Seine")]
 
-        assert asyncio.run(run())[-1] == PARIS
+        assert run(work())[-1] == PARIS
 
     @needs("has_structured_output")
     def test_an_llm_of_objects(self, server: Any) -> None:
@@ -65,7 +65,7 @@ class StructuredTests(LLMKit):
         _answer(server)
         assert llm.chat([ChatMessage(content="Which city?")]).raw == PARIS
         _answer(server)
-        assert asyncio.run(llm.achat([ChatMessage(content="Which {city}?")])).raw == PARIS
+        assert run(llm.achat([ChatMessage(content="Which {city}?")])).raw == PARIS
 
     @needs("over_http", "has_structured_output")
     def test_the_model_is_not_free_to_talk(self, server: Any) -> None:
@@ -91,7 +91,7 @@ class StructuredTests(LLMKit):
         _answer(server)
         llm.structured_predict(City, PROMPT, where="the Seine")
         _answer(server)
-        asyncio.run(llm.astructured_predict(City, PROMPT, where="the Seine"))
+        run(llm.astructured_predict(City, PROMPT, where="the Seine"))
         for request in server.requests:
             message = request.json["messages"][0]
             assert (message["role"], message["content"]) == ("system", "Be brief.")

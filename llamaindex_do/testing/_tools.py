@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from dataclasses import replace
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.tools import FunctionTool
 
-from ._asking import ADD, CALL, CHATS, add, asked_for, calls_of
+from ._asking import ADD, CALL, CHATS, add, asked_for, calls_of, run
 from ._kit import LLMKit, needs
 
 __all__ = ["ToolTests"]
@@ -176,7 +175,7 @@ class ToolTests(LLMKit):
         server.reply(tool_calls=[CALL])
         assert llm.predict_and_call([ADD], "Add 41 and 58").response == "99"
         server.reply(tool_calls=[CALL])
-        assert asyncio.run(llm.apredict_and_call([ADD], "Add 41 and 58")).response == "99"
+        assert run(llm.apredict_and_call([ADD], "Add 41 and 58")).response == "99"
 
     @needs("over_http", "has_tools")
     def test_a_tool_with_a_strange_name_is_found_again(self, server: Any) -> None:
