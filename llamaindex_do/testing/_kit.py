@@ -26,7 +26,7 @@ def needs(*flags: str) -> Callable[[Test], Test]:
         def run(*args: Any, **kwargs: Any) -> None:
             try:
                 test(*args, **kwargs)
-            except Exception as error:
+            except (Exception, pytest.fail.Exception) as error:
                 settings = " or ".join(f"{flag} = False" for flag in flags)
                 error.add_note(f"If this is not meant to be offered, say so in the class of the test: {settings}")
                 raise
@@ -46,17 +46,10 @@ def in_a_loop(test: Test) -> Test:
 
     @functools.wraps(test)
     def run_test(*args: Any, **kwargs: Any) -> None:
-        loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(loop)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)
-                test(*args, **kwargs)
-        finally:
-            asyncio.set_event_loop(None)
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.run_until_complete(loop.shutdown_default_executor())
-            loop.close()
+        with asyncio.Runner() as runner, warnings.catch_warnings():
+            runner.get_loop()  # makes it the thread's
+            warnings.simplefilter("ignore", DeprecationWarning)
+            test(*args, **kwargs)
 
     return run_test  # type: ignore[return-value]  # the same signature, by wraps
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from llamaindex_do import DigitalOcean, DigitalOceanEmbedding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+sys.path.insert(0, str(Path(__file__).parent))  # the tests have modules of their own
 
 MODEL = "gemma-4-31B-it"
 """Takes tools, images and a JSON schema, and does not think aloud."""
