@@ -8,7 +8,9 @@ is therefore missing in the answer.
 
 from __future__ import annotations
 
+import json
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ._arguments import value_for
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from inference_do.models import ModelInfo
 
 LONGEST = 300
+SCHEMA = re.compile(r"JSON schema to follow:\s*(\{.*\})\s*(?:Output|\Z)", re.DOTALL)
 
 
 def honest_answer(body: Mapping[str, Any], info: ModelInfo) -> Answer:
@@ -52,7 +55,7 @@ def _reasoning(body: Mapping[str, Any], info: ModelInfo) -> str | None:
 
 
 def _json(body: Mapping[str, Any]) -> str | None:
-    """Answer in JSON when `response_format` asks for it."""
+    """Answer in JSON when `response_format` asks for it, or the prompt does, with a schema."""
     form = body.get("response_format") or {}
     prompt = _prompt(body)
     match form.get("type"):
@@ -63,7 +66,18 @@ def _json(body: Mapping[str, Any]) -> str | None:
             schema = {"type": "object", "properties": {key: {"type": "string"} for key in keys}, "required": keys}
             return to_json(value_for(schema, re.sub(r"['\"`]", "", prompt))).decode()
         case _:
-            return None
+            return _json_in_words(prompt)
+
+
+def _json_in_words(prompt: str) -> str | None:
+    """Follow a schema that stands in the prompt, as LlamaIndex puts it there for models without tools."""
+    found = SCHEMA.search(prompt)
+    if found is None:
+        return None
+    for spelled in (found[1], found[1].replace("{{", "{").replace("}}", "}")):  # escaped once too often
+        with suppress(ValueError):
+            return to_json(value_for(json.loads(spelled), prompt[: found.start()])).decode()
+    return None
 
 
 def _keys(prompt: str) -> list[str]:

@@ -220,3 +220,21 @@ def test_a_division_among_tools_is_structured(ask: Asker) -> None:
     function = {"type": "function", "function": {"name": "Division", "parameters": schema}}
     forced = ask.calls(prompt, [function], tool_choice="required", parallel_tool_calls=False)
     assert forced == [("Division", expected)]
+
+
+def test_a_schema_in_words(ask: Asker) -> None:
+    from llama_index.core.output_parsers import PydanticOutputParser
+    from pydantic import BaseModel
+
+    class City(BaseModel):
+        name: str
+        people: int
+
+    parser = PydanticOutputParser(City)
+    for prompt in (parser.format("name: Paris, people: 2000000"), "name: Paris, people: 2000000\n" + _plainly(parser)):
+        assert parser.parse(ask.says(prompt)) == City(name="Paris", people=2_000_000)
+    assert ask.says("Is there a JSON schema to follow: {no}?").startswith("You said")
+
+
+def _plainly(parser: Any) -> str:
+    return parser.get_format_string(escape_json=False)
