@@ -29,7 +29,7 @@ from llama_index.core.base.llms.types import (
 from inference_do.accumulate import new_call_id, reasoning_text
 from inference_do.types import ChatCompletion, ChatCompletionChunk, ResponseInfo, Usage
 
-from ._tools import parsed_arguments
+from ._tools import OpenCall, PartialObject, parsed_arguments
 
 __all__ = ["StreamReader", "completion_of", "read_completion"]
 
@@ -159,17 +159,19 @@ def completion_of(response: ChatResponse) -> CompletionResponse:
 class _Call:
     """A tool call as far as it has come."""
 
-    __slots__ = ("arguments", "id", "name", "wire_name")
+    __slots__ = ("arguments", "id", "name", "partial", "wire_name")
 
     def __init__(self, call_id: str, name: str, arguments: str) -> None:
         self.id = call_id
         self.name = name
         self.wire_name = name
         self.arguments = arguments
+        self.partial = PartialObject()
 
     def block(self, *, whole: bool) -> ToolCallBlock:
-        kwargs = parsed_arguments(self.arguments) if whole else self.arguments
-        return ToolCallBlock(tool_call_id=self.id, tool_name=self.name, tool_kwargs=kwargs)
+        if not whole:
+            return OpenCall.so_far(self.id, self.name, self.arguments, self.partial.read(self.arguments))
+        return ToolCallBlock(tool_call_id=self.id, tool_name=self.name, tool_kwargs=parsed_arguments(self.arguments))
 
     def as_dict(self) -> dict[str, Any]:
         return {"id": self.id, "type": "function", "function": {"name": self.name, "arguments": self.arguments}}

@@ -38,7 +38,7 @@ from pydantic import BaseModel, ValidationError
 from inference_do.models import model_info
 
 from ._schema import response_format, schema_name
-from ._tools import partial_object
+from ._tools import PartialObject
 
 __all__ = ["StructuredPrediction"]
 
@@ -145,6 +145,7 @@ class _Way(Generic[M]):
         self.output_cls = output_cls
         self.arguments = arguments
         self._partial_cls: type[BaseModel] | None = None
+        self._partial = PartialObject()
 
     def found(self, message: ChatMessage) -> str | dict[str, Any]:
         """Return the object of an answer as JSON or parsed, empty if it has none."""
@@ -174,7 +175,7 @@ class _Way(Generic[M]):
     def read_partly(self, response: ChatResponse) -> BaseModel | None:
         """Return what has come of the object: of the class if it is valid already, else one with the same fields."""
         found = self.found(response.message)
-        fields = found if isinstance(found, dict) else partial_object(found)
+        fields = found if isinstance(found, dict) else self._partial.read(found)
         if not fields:
             return None
         try:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from llama_index.core.base.llms.types import ChatResponse, ToolCallBlock
 from llama_index.core.llms.llm import ToolSelection
+from pydantic import PrivateAttr
 from pydantic_core import from_json
 
 from inference_do.errors import ConfigError
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "INVALID",
+    "OpenCall",
+    "PartialObject",
     "ToolSpec",
     "check_names",
     "chosen_tool",
@@ -34,6 +37,7 @@ __all__ = [
 ]
 
 LONGEST_NAME = 64
+SHORT = 2000  # characters of arguments that are read anew at every chunk
 logger = logging.getLogger("llamaindex_do")
 
 INVALID = "invalid_json"
@@ -159,7 +163,28 @@ def _arguments(call: ToolCallBlock, *, finished: bool) -> dict[str, Any]:
     if finished:
         logger.warning("the model's arguments for the tool %r are not a JSON object", call.tool_name)
         return {INVALID: call.tool_kwargs}
-    return partial_object(call.tool_kwargs)
+    return dict(call.read) if isinstance(call, OpenCall) else partial_object(call.tool_kwargs)
+
+
+class PartialObject:
+    """The beginning of a JSON object, read again as it grows.
+
+    A long one is read only when it has grown by a sixteenth, and is that much behind meanwhile: so all readings
+    together take time in proportion to its length.
+    """
+
+    __slots__ = ("_next", "_value")
+
+    def __init__(self) -> None:
+        self._next = 0
+        self._value: dict[str, Any] = {}
+
+    def read(self, text: str) -> dict[str, Any]:
+        """Return what there is of the object, given its whole text so far."""
+        if len(text) >= self._next:
+            self._value = partial_object(text)
+            self._next = 0 if len(text) < SHORT else len(text) + len(text) // 16
+        return self._value
 
 
 def partial_object(text: str) -> dict[str, Any]:
@@ -169,6 +194,24 @@ def partial_object(text: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
+
+
+class OpenCall(ToolCallBlock):
+    """A call of a tool whose arguments are still coming, with what has been read of them."""
+
+    _read: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    @classmethod
+    def so_far(cls, call_id: str, name: str, arguments: str, read: dict[str, Any]) -> OpenCall:
+        """Make the block for a chunk of a stream."""
+        block = cls(tool_call_id=call_id, tool_name=name, tool_kwargs=arguments)
+        block._read = read
+        return block
+
+    @property
+    def read(self) -> dict[str, Any]:
+        """The arguments as far as they have been read."""
+        return self._read
 
 
 def keep_one_call(response: ChatResponse) -> None:

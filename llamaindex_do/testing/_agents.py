@@ -135,7 +135,7 @@ class AgentTests(LLMKit):
 
     def test_a_chat_engine(self, server: Any) -> None:
         """Whole and streamed, sync and async, with a history that grows."""
-        engine = SimpleChatEngine.from_defaults(llm=self.make_llm(server))
+        engine = _chat_engine(self.make_llm(server))
         server.reply("Aye.")
         assert engine.chat("My boat is called Marigold.").response == "Aye."
         server.reply("It is Marigold.")
@@ -152,13 +152,16 @@ class AgentTests(LLMKit):
 
     def test_blocks_of_a_chat_engines_answer_are_private(self, server: Any) -> None:
         """A streaming chat engine writes into the last response; the history must not change with it."""
-        llm = self.make_llm(server)
-        engine = SimpleChatEngine.from_defaults(llm=llm)
+        engine = _chat_engine(self.make_llm(server))
         for text in ("One.", "Two."):
             server.reply(text)
-            "".join(engine.stream_chat(ChatMessage(content="Count").content or "").response_gen)
+            assert "".join(engine.stream_chat("Count").response_gen) == text
         said = [message.content for message in engine.chat_history if message.role.value == "assistant"]
         assert said == ["One.", "Two."]
+
+
+def _chat_engine(llm: Any) -> SimpleChatEngine:
+    return SimpleChatEngine.from_defaults(llm=llm, memory=ChatMemoryBuffer.from_defaults(llm=llm))  # needs no database
 
 
 def _run(agent: Any, question: str, **options: Any) -> tuple[list[Any], str]:

@@ -21,7 +21,7 @@ from llama_index.core.base.llms.types import (
     VideoBlock,
 )
 
-from ._asking import CHATS, PNG, ask, sent, turn
+from ._asking import CHATS, PNG, ask, asked_for, sent, turn
 from ._kit import LLMKit, needs
 
 __all__ = ["MessageTests"]
@@ -176,7 +176,7 @@ class MessageTests(LLMKit):
         """From JSON, as chat stores and workflow contexts keep it."""
         llm = self.make_llm(server)
         server.reply(tool_calls=[("add", {"a": 41, "b": 58})])
-        (*_, answer) = llm.stream_chat_with_tools([], chat_history=[ChatMessage(content="Add 41 and 58")])
+        answer = asked_for(llm, "stream_chat")[-1]
         stored = json.dumps(answer.message.model_dump())
         again = ChatMessage.model_validate(json.loads(stored))
         (call,) = [block for block in again.blocks if isinstance(block, ToolCallBlock)]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import pickle
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, ToolCallBlock
 from llama_index.core.tools import FunctionTool
+from pydantic_core import from_json
 
 from inference_do import ConfigError
 
@@ -215,3 +217,43 @@ def test_a_round_trip_of_results(llm: DigitalOcean, emu: Emulator) -> None:
 def test_messages_with_tool_calls_are_json(llm: DigitalOcean) -> None:
     message = list(llm.stream_chat_with_tools([ADD], "Add 2 and 3"))[-1].message
     assert ChatMessage.model_validate_json(json.dumps(message.model_dump())) == message
+
+
+def test_long_arguments_are_read_in_linear_time(
+    llm: DigitalOcean, emu: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+
+    def counted(text: str, **options: Any) -> Any:
+        read.append(len(text))
+        return from_json(text, **options)
+
+    monkeypatch.setattr("llamaindex_do._tools.from_json", counted)
+    text = "and so on " * 4000
+    fragments = [{"index": 0, "id": "call_1", "function": {"name": "note", "arguments": '{"text": "'}}]
+    fragments += [{"index": 0, "function": {"arguments": text[i : i + 20]}} for i in range(0, len(text), 20)]
+    fragments.append({"index": 0, "function": {"arguments": '"}'}})
+    chunks = [{"choices": [{"index": 0, "delta": {"tool_calls": [fragment]}}]} for fragment in fragments]
+    emu.reply(chunks=[*chunks, {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}])
+    seen = []
+    for response in llm.stream_chat([ChatMessage(content="Write")]):
+        (selection,) = llm.get_tool_calls_from_response(response, error_on_no_tool_call=False)
+        seen.append(len(selection.tool_kwargs.get("text", "")))
+    assert len(seen) > 2000
+    assert seen == sorted(seen)
+    assert seen[50] == 1000  # at first nothing is behind
+    assert seen[1500] > 28_000  # later a sixteenth
+    assert selection.tool_kwargs == {"text": text}
+    assert sum(read) < 25 * len(text)  # reading it anew for every chunk would be a thousand times
+
+
+def test_open_calls_are_stored_like_others(llm: DigitalOcean, emu: Emulator) -> None:
+    emu.reply(tool_calls=[("add", {"a": 41, "b": 58})])
+    for response in llm.stream_chat_with_tools([ADD], "Add 41 and 58"):
+        stored = response.message.model_dump_json()
+        again = ChatMessage.model_validate_json(stored)
+        assert again.model_dump_json() == stored
+        assert [block.block_type for block in again.blocks][-1] == "tool_call"
+        assert response.model_copy(deep=True) == response
+        twin = pickle.loads(pickle.dumps(response))
+        assert llm.get_tool_calls_from_response(twin) == llm.get_tool_calls_from_response(response)
