@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-import multiprocessing
 import pickle
-from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -156,15 +154,6 @@ def test_copies_in_this_process_work(component: Any, emu: Emulator) -> None:
     other = component.model_copy(update={"base_url": "https://127.0.0.1:1/v1"})
     assert other._clients.sync.base_url == "https://127.0.0.1:1/v1"
     assert component._clients.sync.base_url == emu.base_url
-
-
-def test_a_spawned_process_uses_the_key_of_its_environment(emu: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    llm = DigitalOcean(model="gemma-4-31B-it", api_key=KEY, base_url=emu.base_url)
-    embedding = DigitalOceanEmbedding(model_name="bge-m3", api_key=KEY, base_url=emu.base_url)
-    monkeypatch.setenv("DIGITALOCEAN_TOKEN", KEY)
-    with multiprocessing.get_context("spawn").Pool(1) as pool:  # as IngestionPipeline(num_workers=2) does
-        assert pool.apply(methodcaller("complete", "Hello"), (llm,)).text == "You said: Hello"
-        assert pool.apply(methodcaller("get_text_embedding", "a"), (embedding,)) == embedding.get_text_embedding("a")
 
 
 def test_class_names() -> None:
