@@ -17,7 +17,7 @@ from inference_do.types import CHAT_FIELDS
 
 from ._inputs import unveiled
 from ._schema import response_format
-from ._tools import chosen_tool, tool_spec
+from ._tools import chosen_tool, tool_specs
 
 __all__ = ["WIRE_FIELDS", "check_limits", "request_params"]
 
@@ -67,7 +67,7 @@ def request_params(layers: Iterable[Mapping[str, Any]], *, streaming: bool) -> d
     if isinstance(form := params.get("response_format"), type) and issubclass(form, BaseModel):
         params["response_format"] = response_format(form)
     if tools := params.pop("tools", None):
-        params["tools"] = [tool_spec(tool, position) for position, tool in enumerate(tools)]
+        params["tools"] = tool_specs(tools)
         if (choice := params.get("tool_choice")) is not None:
             params["tool_choice"] = chosen_tool(choice, required=False)
     else:

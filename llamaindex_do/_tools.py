@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from llama_index.core.base.llms.types import ChatResponse, ToolCallBlock
 from llama_index.core.llms.llm import ToolSelection
@@ -18,9 +18,6 @@ from pydantic import PrivateAttr
 from pydantic_core import from_json
 
 from inference_do.errors import ConfigError
-
-if TYPE_CHECKING:
-    from llama_index.core.tools.types import BaseTool
 
 __all__ = [
     "INVALID",
@@ -32,7 +29,7 @@ __all__ = [
     "keep_one_call",
     "parsed_arguments",
     "selections",
-    "tool_spec",
+    "tool_specs",
     "wire_name",
 ]
 
@@ -55,12 +52,19 @@ def wire_name(name: str) -> str:
     return re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:LONGEST_NAME]
 
 
-def tool_spec(tool: BaseTool | dict[str, Any], position: int) -> dict[str, Any]:
-    """Describe a tool of LlamaIndex to the API; a dict is already such a description.
+def tool_specs(tools: object) -> list[dict[str, Any]]:
+    """Describe tools of LlamaIndex to the API; a dict among them is already such a description.
 
     Raises:
-        ConfigError: It is no tool; `position` is where it stands.
+        ConfigError: They are no tools.
     """
+    if not isinstance(tools, Iterable) or isinstance(tools, str | Mapping):
+        message = f"tools must be a list of tools, not {tools!r}"
+        raise ConfigError(message)
+    return [_spec(tool, position) for position, tool in enumerate(tools)]
+
+
+def _spec(tool: Any, position: int) -> dict[str, Any]:
     if isinstance(tool, dict):
         return tool
     if not hasattr(tool, "metadata"):

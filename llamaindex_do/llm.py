@@ -37,7 +37,7 @@ from ._params import WIRE_FIELDS, check_limits, request_params
 from ._responses import StreamReader, completion_of, read_completion
 from ._schema import response_format
 from ._structured import StructuredPrediction
-from ._tools import check_names, chosen_tool, keep_one_call, selections, tool_spec
+from ._tools import check_names, chosen_tool, keep_one_call, selections, tool_specs
 
 if TYPE_CHECKING:
     from llama_index.core.llms.llm import ToolSelection
@@ -292,7 +292,7 @@ class DigitalOcean(Connected, StructuredPrediction):
             return {"messages": messages, **kwargs}
         return {
             "messages": messages,
-            "tools": [tool_spec(tool, position) for position, tool in enumerate(tools)],
+            "tools": tool_specs(tools),
             "tool_choice": chosen_tool(tool_choice, required=tool_required),
             "parallel_tool_calls": allow_parallel_tool_calls and self.parallel_tool_calls is not False,
             **kwargs,

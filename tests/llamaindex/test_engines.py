@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from llama_index.core import Document, SummaryIndex, VectorStoreIndex
+from llama_index.core.callbacks import CallbackManager, CBEventType, LlamaDebugHandler
 from llama_index.core.chat_engine import CondensePlusContextChatEngine, ContextChatEngine, SimpleChatEngine
 from llama_index.core.evaluation import (
     AnswerRelevancyEvaluator,
@@ -104,6 +105,8 @@ def test_refine_over_many_chunks(llm: DigitalOcean, documents: list[Document], e
 
 
 def test_tree_summarize_in_parallel(llm: DigitalOcean, documents: list[Document], emu: Emulator) -> None:
+    debug = LlamaDebugHandler(print_trace_on_end=False)
+    llm.callback_manager = CallbackManager([debug])
     llm.context_window, llm.num_output = 500, 50
     longer = [Document(text=document.text + " It rained a lot that year, they say." * 20) for document in documents]
     engine = SummaryIndex.from_documents(longer).as_query_engine(
@@ -111,7 +114,7 @@ def test_tree_summarize_in_parallel(llm: DigitalOcean, documents: list[Document]
     )
     question, answer = QUESTIONS[0]
     assert answer in str(engine.query(question))
-    assert emu.posts > 2
+    assert emu.posts == len(debug.get_event_pairs(CBEventType.LLM)) > 2
 
 
 def test_structured_query_engine(index: VectorStoreIndex, make: Make) -> None:

@@ -96,6 +96,9 @@ def test_tools(llm: DigitalOcean, emu: Emulator) -> None:
         llm.chat_with_tools([add], "Add 2 and 3")
     with pytest.raises(ConfigError, match=r"tools\[1\]"):
         llm.chat(HELLO, tools=[FunctionTool.from_defaults(add), 5])
+    for tools in (5, "add", {"type": "function"}):
+        with pytest.raises(ConfigError, match="tools must be a list of tools, not"):
+            llm.chat(HELLO, tools=tools)
     with pytest.raises(ConfigError, match=r"tool_choice must be .*not 5"):
         llm.chat_with_tools([FunctionTool.from_defaults(add)], "Add 2 and 3", tool_choice=5)
     assert emu.posts == 0

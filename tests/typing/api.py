@@ -8,7 +8,9 @@ from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable
 from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse
 from llama_index.core.llms.function_calling import FunctionCallingLLM
+from llama_index.core.question_gen.types import BaseQuestionGenerator
 from pydantic import BaseModel, SecretStr
 
 from inference_do import (
@@ -29,7 +31,8 @@ from inference_do import (
 from inference_do.emulator import Emulator
 from inference_do.emulator.faults import Status
 from langchain_do import ChatDigitalOcean, DigitalOceanEmbeddings, register
-from llamaindex_do import DigitalOcean, DigitalOceanEmbedding
+from llamaindex_do import DigitalOcean, DigitalOceanEmbedding, StructuredQuestionGenerator
+from llamaindex_do.testing import EmbeddingConformance, LLMConformance
 
 MESSAGES = [{"role": "user", "content": "Hello!"}]
 
@@ -106,4 +109,27 @@ def adapters() -> None:
     vectors: list[list[float]] = DigitalOceanEmbeddings(model="m").embed_documents(["a"])
     llm: FunctionCallingLLM = DigitalOcean(model="m", temperature=0, context_window=1000)
     embedding: BaseEmbedding = DigitalOceanEmbedding(model_name="m")
+    own = DigitalOcean(model="m")
+    response: ChatResponse = own.chat([ChatMessage(content="Hello!")], temperature=0.5)
+    completion: CompletionResponse = own.complete("Hello!", seed=1)
+    generator: BaseQuestionGenerator = StructuredQuestionGenerator(own)
     print(answer, structured, vectors, llm.metadata.context_window, embedding.model_name)
+    print(response.message.content, completion.text, generator)
+
+
+class TestMine(LLMConformance):
+    """The conformance kit over an LLM of LlamaIndex."""
+
+    has_audio = False
+
+    def make_llm(self, server: Emulator, **settings: Any) -> DigitalOcean:
+        """Make the LLM under test."""
+        return DigitalOcean(model="m", base_url=server.base_url, api_key=server.api_key, **settings)
+
+
+class TestMyEmbedding(EmbeddingConformance):
+    """The same over an embedding model."""
+
+    def make_embedding(self, server: Emulator, **settings: Any) -> BaseEmbedding:
+        """Make the embedding model under test."""
+        return DigitalOceanEmbedding(model_name="m", base_url=server.base_url, api_key=server.api_key, **settings)
