@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from llama_index.core import Document, SummaryIndex, VectorStoreIndex
-from llama_index.core.callbacks import CallbackManager, CBEventType, LlamaDebugHandler
 from llama_index.core.chat_engine import CondensePlusContextChatEngine, ContextChatEngine, SimpleChatEngine
 from llama_index.core.evaluation import (
     AnswerRelevancyEvaluator,
@@ -17,6 +16,9 @@ from llama_index.core.evaluation import (
 )
 from llama_index.core.extractors import KeywordExtractor, SummaryExtractor, TitleExtractor
 from llama_index.core.ingestion import IngestionPipeline
+from llama_index.core.instrumentation import get_dispatcher
+from llama_index.core.instrumentation.event_handlers import BaseEventHandler
+from llama_index.core.instrumentation.events.llm import LLMChatStartEvent
 from llama_index.core.node_parser import SentenceSplitter
 from llama_index.core.postprocessor import LLMRerank
 from llama_index.core.query_engine import RouterQueryEngine, SubQuestionQueryEngine
@@ -105,16 +107,22 @@ def test_refine_over_many_chunks(llm: DigitalOcean, documents: list[Document], e
 
 
 def test_tree_summarize_in_parallel(llm: DigitalOcean, documents: list[Document], emu: Emulator) -> None:
-    debug = LlamaDebugHandler(print_trace_on_end=False)
-    llm.callback_manager = CallbackManager([debug])
+    calls: list[LLMChatStartEvent] = []
+
+    class Counter(BaseEventHandler):
+        def handle(self, event: Any, **_: Any) -> None:
+            calls.extend([event] if isinstance(event, LLMChatStartEvent) else [])
+
     llm.context_window, llm.num_output = 500, 50
     longer = [Document(text=document.text + " It rained a lot that year, they say." * 20) for document in documents]
     engine = SummaryIndex.from_documents(longer).as_query_engine(
         llm=llm, response_mode=ResponseMode.TREE_SUMMARIZE, use_async=True
     )
     question, answer = QUESTIONS[0]
+    get_dispatcher().add_event_handler(counter := Counter())
     assert answer in str(engine.query(question))
-    assert emu.posts == len(debug.get_event_pairs(CBEventType.LLM)) > 2
+    get_dispatcher().event_handlers.remove(counter)
+    assert emu.posts == len(calls) > 2
 
 
 def test_structured_query_engine(index: VectorStoreIndex, make: Make) -> None:
