@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import inspect
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +47,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def no_key_around(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (*KEY_VARIABLES, BASE_URL_VARIABLE):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def own_loop(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Give synchronous tests a loop that is closed: LlamaIndex makes one in synchronous code, and leaves it open."""
+    if inspect.iscoroutinefunction(request.function):
+        yield
+        return
+    with asyncio.Runner() as runner:
+        runner.get_loop()  # makes it the thread's
+        yield
 
 
 @pytest.fixture
