@@ -6,6 +6,7 @@ import asyncio
 import gc
 import inspect
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,9 @@ def unclosed_memory() -> Iterator[None]:
     """For tests of what keeps LlamaIndex's Memory: let its database be collected while its warning is ignored."""
     yield
     gc.collect()
+    for thread in threading.enumerate():
+        if "_connection_worker_thread" in thread.name:  # the database's; its last word goes to the loop
+            thread.join(5)
 
 
 @pytest.fixture
