@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         StreamFailed,
         StreamInterrupted,
     )
-    from .models import ModelInfo, closest_models, known_models, model_info
+    from .models import ModelInfo, PriceTier, closest_models, known_models, model_info, register_model
     from .types import (
         ChatCompletion,
         ChatCompletionChunk,
@@ -72,6 +72,7 @@ __all__ = [
     "ModelInfo",
     "NotFoundError",
     "PermissionDeniedError",
+    "PriceTier",
     "ProtocolError",
     "QuotaExceededError",
     "RateLimitError",
@@ -87,6 +88,7 @@ __all__ = [
     "closest_models",
     "known_models",
     "model_info",
+    "register_model",
 ]
 
 _MODULES = ("errors", "config", "models", "types", "client")  # the light ones first

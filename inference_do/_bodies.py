@@ -10,8 +10,7 @@ from typing import Any
 
 from ._json import dump_json, load_json
 from .errors import ConfigError
-from .models import closest_models
-from .types import ChatCompletion, EmbeddingResponse, Message, ModelList
+from .types import ChatCompletion, EmbeddingResponse, Message, ModelList, Reply
 
 
 def given(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,12 +62,6 @@ def encode(body: Mapping[str, Any]) -> bytes:
     raise ConfigError(message)
 
 
-def closest_hint(model: object) -> str | None:
-    """Say which ids look like one that does not exist."""
-    close = closest_models(model) if isinstance(model, str) else []
-    return f"there is no model {model!r} for this key; closest: {', '.join(close)}" if close else None
-
-
 def read_completion(data: bytes) -> ChatCompletion:
     """Read a whole answer.
 
@@ -80,6 +73,15 @@ def read_completion(data: bytes) -> ChatCompletion:
         message = "it has no choices"
         raise ValueError(message)
     return completion
+
+
+def read_object(data: bytes) -> Reply:
+    """Read a reply that is any JSON object."""
+    parsed = load_json(data)
+    if not isinstance(parsed, dict) or parsed.get("error"):
+        message = "it is no JSON object"
+        raise ValueError(message)
+    return Reply.model_validate(parsed)
 
 
 def read_models(data: bytes) -> ModelList:

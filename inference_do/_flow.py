@@ -138,7 +138,7 @@ def _status_error(call: Call, status: int, body: bytes) -> InferenceError:
         body.decode("utf-8-sig", "replace"),
         scrub=call.scrub,
         retry_after=wait_hint(headers, now=call.now()),
-        hint=call.hint() if status == HTTPStatus.NOT_FOUND else None,
+        hint=call.hint(status),
         **call.details,
     )
     error.retryable = is_retryable(error, headers)

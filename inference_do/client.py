@@ -12,12 +12,12 @@ from typing import Any, Self, TypeVar
 from ._bodies import (
     chat_body,
     checked_model,
-    closest_hint,
     encode,
     given,
     read_completion,
     read_embeddings,
     read_models,
+    read_object,
 )
 from ._call import Call
 from ._drive import adrive, drive
@@ -29,6 +29,8 @@ from ._threads import SyncHTTP
 from .accumulate import Accumulator
 from .config import Config, Key, Timeout, check_headers, check_mapping, check_retries, hidden
 from .errors import ConfigError, StreamInterrupted
+from .models import EMBEDDINGS_PATH, model_info
+from .rules import check_endpoint, explained, shaped, shaped_for_agent
 from .types import (
     ChatCompletion,
     ChatCompletionChunk,
@@ -42,6 +44,7 @@ __all__ = ["AsyncClient", "AsyncStream", "Client", "Stream"]
 
 R = TypeVar("R", bound=Reply)
 Reading = Callable[[bytes], R]
+CALL_OPTIONS = frozenset({"extra_headers", "extra_query", "extra_body", "timeout", "max_retries"})
 
 
 class _Core:
@@ -110,13 +113,12 @@ class _Core:
     def _call(self, body: Mapping[str, Any], timeout: float | Timeout | None, max_retries: int | None) -> Call:
         config = self._config
         retries = config.max_retries if max_retries is None else check_retries(max_retries)
-        model = body.get("model")
         return Call(
             timeout=config.timeout if timeout is None else Timeout.of(timeout),
             policy=Policy(max_retries=retries, retry_ambiguous=config.retry_ambiguous),
             budget=self._budget,
             scrub=config.secret.scrub,
-            hint=lambda: closest_hint(model),
+            hint=lambda status: None if config.is_agent else explained(status, body),
         )
 
     def _request(
@@ -155,12 +157,17 @@ class _Core:
         if params.get("stream") or check_mapping(params.get("extra_body"), name="extra_body").get("stream"):
             message = "chat() waits for the whole answer: use stream()"
             raise ConfigError(message)
-        return self._prepare("/chat/completions", chat_body(model, messages, params))
+        return self._prepare("/chat/completions", self._chat_body(model, messages, params))
+
+    def _chat_body(self, model: str, messages: Iterable[Any], params: dict[str, Any]) -> dict[str, Any]:
+        defaults = check_mapping(params.pop("default_params", None), name="default_params")
+        body = chat_body(model, messages, params)
+        return shaped_for_agent({**defaults, **body}) if self._config.is_agent else shaped(body, defaults)
 
     def _streamed(
         self, model: str, messages: Iterable[Any], params: dict[str, Any]
     ) -> tuple[Call, Accumulator, Request]:
-        body = chat_body(model, messages, params)
+        body = self._chat_body(model, messages, params)
         if not check_mapping(body.get("extra_body"), name="extra_body").get("stream", True):
             message = "stream() hands the answer over as it is made: use chat()"
             raise ConfigError(message)
@@ -170,6 +177,20 @@ class _Core:
         answers = body.get("n")
         return call, Accumulator(answers if isinstance(answers, int) else 1), request
 
+    def _other(self, path: str, body: Mapping[str, Any] | None, options: dict[str, Any]) -> tuple[Call, Request]:
+        if not path.startswith("/"):
+            message = f"path must begin with a slash, as in '/rerank', not {path!r}"
+            raise ConfigError(message)
+        unknown = options.keys() - CALL_OPTIONS
+        if unknown:
+            message = f"request() takes no {sorted(unknown)[0]!r}: fields of the request belong into body"
+            raise ConfigError(message)
+        if body is not None:
+            return self._prepare(path, {**body, **options})
+        query, headers = options.pop("extra_query", None), options.pop("extra_headers", None)
+        call = self._call({}, options.get("timeout"), options.get("max_retries"))
+        return call, self._request(path, None, extra_headers=headers, extra_query=query)
+
     def _embed(
         self, model: str, texts: str | Sequence[str], params: dict[str, Any]
     ) -> tuple[Call, Request, Reading[EmbeddingResponse]]:
@@ -177,7 +198,8 @@ class _Core:
         if not inputs or not all(isinstance(text, str) for text in inputs):
             message = "input must be a string or a list of at least one string"
             raise ConfigError(message)
-        body = {"model": checked_model(model), "input": texts if isinstance(texts, str) else inputs, **given(params)}
+        check_endpoint(model_info(checked_model(model)), EMBEDDINGS_PATH)
+        body = {"model": model, "input": texts if isinstance(texts, str) else inputs, **given(params)}
         call, request = self._prepare("/embeddings", body)
         return call, request, lambda data: read_embeddings(data, len(inputs))
 
@@ -198,7 +220,8 @@ class Client(_Core):
             model: A model's id, `router:NAME`, or what a dedicated endpoint calls its model.
             messages: The whole conversation, at least one message.
             **params: Any field of the API; `max_tokens` is sent as `max_completion_tokens`. Besides: `extra_headers`,
-                `extra_query`, `extra_body`, `timeout`, `max_retries` for this call.
+                `extra_query`, `extra_body`, `timeout`, `max_retries` for this call, and `default_params`, fields to
+                send unless this call has them or the model is known to refuse them.
 
         Raises:
             InferenceError: One of its subclasses; see `inference_do.errors`.
@@ -220,6 +243,16 @@ class Client(_Core):
     def models(self, *, timeout: float | Timeout | None = None, max_retries: int | None = None) -> list[Model]:
         """Return the models that the API lists; the key may not be allowed to call all of them."""
         return self._answer(self._call({}, timeout, max_retries), self._request("/models", None), read_models).data
+
+    def request(self, path: str, body: Mapping[str, Any] | None = None, **options: Any) -> Reply:
+        """Call an endpoint that has no method of its own; the reply's fields are attributes of what is returned.
+
+        Args:
+            path: What follows the base URL, such as `/rerank`.
+            body: A JSON object to POST; None makes it a GET.
+            **options: `extra_headers`, `extra_query`, `extra_body`, `timeout`, `max_retries`.
+        """
+        return self._answer(*self._other(path, body, options), read_object)
 
     def _answer(self, call: Call, request: Request, read: Reading[R]) -> R:
         driven = drive(call_flow(call, read), self._http.exchange(request))
@@ -271,6 +304,10 @@ class AsyncClient(_Core):
         """Return the models that the API lists; the key may not be allowed to call all of them."""
         call = self._call({}, timeout, max_retries)
         return (await self._answer(call, self._request("/models", None), read_models)).data
+
+    async def request(self, path: str, body: Mapping[str, Any] | None = None, **options: Any) -> Reply:
+        """Call an endpoint that has no method of its own; see `Client.request`."""
+        return await self._answer(*self._other(path, body, options), read_object)
 
     async def _answer(self, call: Call, request: Request, read: Reading[R]) -> R:
         driven = adrive(call_flow(call, read), self._http.exchange(request))

@@ -24,6 +24,7 @@ from .errors import ConfigError, Phase
 __all__ = ["BASE_URL", "KEY_VARIABLES", "Config", "Key", "Secret", "Timeout"]
 
 BASE_URL = "https://inference.do-ai.run/v1"
+AGENT_HOSTS = ".agents.do-ai.run"
 BASE_URL_VARIABLE = "DIGITALOCEAN_INFERENCE_BASE_URL"
 KEY_VARIABLES = (
     "DIGITALOCEAN_INFERENCE_KEY",
@@ -276,6 +277,17 @@ def _parts_of(url: str) -> tuple[SplitResult, str]:
     return parts, host
 
 
+def of_agent(url: str) -> tuple[str, dict[str, str]]:
+    """Return an agent's endpoint as the base of its API, with the query that it needs; other URLs as they are.
+
+    DigitalOcean's control panel shows `https://ID.agents.do-ai.run`; the API is at `/api/v1` there.
+    """
+    parts = urlsplit(url)
+    if not (parts.hostname or "").endswith(AGENT_HOSTS):
+        return url, {}
+    return (url if parts.path else f"{url}/api/v1"), {"agent": "true"}
+
+
 def _ascii(host: str) -> str:
     """Return a host's name as it stands in DNS, or nothing if it has no such form."""
     if host.isascii() and "xn--" not in host:
@@ -364,15 +376,21 @@ class Config:
         Raises:
             ConfigError: Something in it cannot be right.
         """
+        url, query = of_agent(check_base_url(base_url, allow_http=allow_http))
         return cls(
             secret=find_key(api_key),
-            base_url=check_base_url(base_url, allow_http=allow_http),
+            base_url=url,
             timeout=Timeout.of(timeout),
             max_retries=check_retries(max_retries),
             retry_ambiguous=retry_ambiguous,
             headers=check_headers(default_headers, name="default_headers"),
-            query=check_mapping(default_query, name="default_query"),
+            query={**query, **check_mapping(default_query, name="default_query")},
         )
+
+    @property
+    def is_agent(self) -> bool:
+        """Whether requests go to an agent, which has a model of its own and takes plain text only."""
+        return "agent" in self.query
 
     @cached_property
     def user_agent(self) -> str:

@@ -78,7 +78,7 @@ class Api:
             value = embeddings(body, dimensions=info.dimensions or DIMENSIONS, quirks=quirks)
             used = _limit_headers(value["usage"]["total_tokens"])
             return json_reply(value, headers=used, kind=quirks.json_content_type)
-        check_chat(body, allow_unknown=self.allow_unknown_fields, cache_control=info.id.startswith("anthropic-"))
+        check_chat(body, allow_unknown=self.allow_unknown_fields, cache_control=bool(info.cache_control))
         check_profile(body, info, quirks)
         return _chat(body, info, quirks, replies)
 
