@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         StreamInterrupted,
     )
     from .models import ModelInfo, PriceTier, closest_models, known_models, model_info, register_model
+    from .rules import EmptyAnswerWarning
     from .types import (
         ChatCompletion,
         ChatCompletionChunk,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         EmbeddingResponse,
         Message,
         Model,
+        RateLimit,
         ResponseInfo,
         ToolCall,
         Usage,
@@ -66,6 +68,7 @@ __all__ = [
     "Delta",
     "Embedding",
     "EmbeddingResponse",
+    "EmptyAnswerWarning",
     "InferenceError",
     "Message",
     "Model",
@@ -75,6 +78,7 @@ __all__ = [
     "PriceTier",
     "ProtocolError",
     "QuotaExceededError",
+    "RateLimit",
     "RateLimitError",
     "ResponseInfo",
     "ServerError",
@@ -91,7 +95,7 @@ __all__ = [
     "register_model",
 ]
 
-_MODULES = ("errors", "config", "models", "types", "client")  # the light ones first
+_MODULES = ("errors", "config", "models", "rules", "types", "client")  # the light ones first
 _PUBLIC = frozenset(__all__)
 
 

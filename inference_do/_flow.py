@@ -296,6 +296,8 @@ class _Stream:
                 error.partial = self._accumulator.completion()
                 raise
         self._call.is_complete = True
+        if self._accumulator.is_mute:
+            self._call.when_mute((self._accumulator.usage or {}).get("completion_tokens") or 0)
         if is_done:
             yield from self._drain()
         yield Release()

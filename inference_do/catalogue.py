@@ -6,9 +6,9 @@ sources are read leniently: what they do not say stays unknown, and nothing is c
 
 from __future__ import annotations
 
-import datetime
 import json
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from .client import Client
@@ -63,7 +63,7 @@ def fetch(client: Client, control_plane: Client | None = None) -> Table:
     Raises:
         InferenceError: Either of them does not answer.
     """
-    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    today = datetime.now(UTC).date().isoformat()
     listing = from_listing([model.model_dump() for model in client.models()], date=today)
     catalogue = {} if control_plane is None else from_catalogue(_pages(control_plane), date=today)
     return merged(listing, {id_: facts for id_, facts in catalogue.items() if id_ in listing})
@@ -107,18 +107,9 @@ def from_catalogue(entries: Iterable[Mapping[str, Any]], *, date: str) -> Table:
 
 
 def _catalogued(entry: Mapping[str, Any], date: str) -> Facts:
-    facts: Facts = {}
+    facts = _limits_and_abilities(entry)
     if kind := KINDS.get(str(entry.get("type"))):
         facts["kind"] = kind
-    for name in ("context_window", "max_output_tokens"):
-        if count := _count(entry.get(name)):
-            facts[name] = count
-    for capability in entry.get("capabilities") or ():
-        facts.update({fact: True for part, fact in CAPABILITIES.items() if part in str(capability).lower()})
-    if efforts := entry.get("reasoning_efforts"):
-        facts["reasoning_efforts"] = list(efforts)
-    if entry.get("thinking"):
-        facts["reasoning"] = True
     modalities = entry.get("modalities") or {}
     for way in ("input", "output"):
         if modalities.get(way):
@@ -130,6 +121,20 @@ def _catalogued(entry: Mapping[str, Any], date: str) -> Facts:
     prices = {fact: _price(entry, name) for name, fact in PRICES.items()}
     facts.update({fact: price for fact, price in prices.items() if price is not None})
     facts["dates"] = {"facts": date, **({"prices": date} if "input_price" in facts else {})}
+    return facts
+
+
+def _limits_and_abilities(entry: Mapping[str, Any]) -> Facts:
+    facts: Facts = {}
+    for name in ("context_window", "max_output_tokens"):
+        if count := _count(entry.get(name)):
+            facts[name] = count
+    for capability in entry.get("capabilities") or ():
+        facts.update({fact: True for part, fact in CAPABILITIES.items() if part in str(capability).lower()})
+    if efforts := entry.get("reasoning_efforts"):
+        facts["reasoning_efforts"] = list(efforts)
+    if entry.get("thinking"):
+        facts["reasoning"] = True
     return facts
 
 

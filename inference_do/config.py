@@ -38,6 +38,8 @@ KEY_VARIABLES = (
 Key = str | SecretStr | Callable[[], str | SecretStr]
 """A key, or a function that is asked for one before each request."""
 
+PEM = "-----BEGIN CERTIFICATE-----"
+
 K = TypeVar("K")
 
 MASK = "**********"
@@ -332,6 +334,24 @@ def check_headers(headers: Mapping[str, str] | None, *, name: str) -> dict[str, 
     return checked
 
 
+def check_ca(ca: object) -> str | None:
+    """Return what authorities to trust besides the system's: the path of a PEM file, or PEM text.
+
+    Raises:
+        ConfigError: It is neither.
+    """
+    if ca is None or (isinstance(ca, str) and PEM in ca):
+        return ca
+    if not isinstance(ca, str | os.PathLike):
+        message = f"ca must be the path of a PEM file, or PEM text, not {type(ca).__name__}"
+        raise ConfigError(message)
+    path = os.fspath(ca)
+    if not os.path.isfile(path):  # noqa: PTH113  pathlib would be imported for this alone
+        message = f"ca names no file: {path!r}"
+        raise ConfigError(message)
+    return path
+
+
 def check_mapping(value: object, *, name: str) -> dict[str, Any]:
     """Return a copy of a mapping, empty for None.
 
@@ -357,6 +377,7 @@ class Config:
     retry_ambiguous: bool = True
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     query: Mapping[str, Any] = field(default_factory=dict)
+    ca: str | None = None
 
     @classmethod
     def build(
@@ -370,6 +391,7 @@ class Config:
         default_headers: Mapping[str, str] | None = None,
         default_query: Mapping[str, Any] | None = None,
         allow_http: bool = False,
+        ca: str | os.PathLike[str] | None = None,
     ) -> Config:
         """Check what a caller gave and fill in the rest.
 
@@ -385,6 +407,7 @@ class Config:
             retry_ambiguous=retry_ambiguous,
             headers=check_headers(default_headers, name="default_headers"),
             query={**query, **check_mapping(default_query, name="default_query")},
+            ca=check_ca(ca),
         )
 
     @property

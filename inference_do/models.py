@@ -89,7 +89,7 @@ class ModelInfo:
     """Fields and values that were seen to be answered with 400."""
     failing: tuple[str, ...] = ()
     """Request fields that were seen to be answered with 500 again and again."""
-    token_limit_field: str = "max_completion_tokens"
+    limit_field: str = "max_completion_tokens"
     """The field that bounds the answer's tokens; servers of one's own may know `max_tokens` only."""
     input_modalities: tuple[str, ...] = ()
     output_modalities: tuple[str, ...] = ()

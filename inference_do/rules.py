@@ -13,17 +13,23 @@ from __future__ import annotations
 
 import difflib
 import logging
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from .errors import ConfigError
 from .models import CHAT_PATH, EMBEDDINGS_PATH, ModelInfo, closest_models, known_models, model_info
 
-__all__ = ["check_endpoint", "explained", "shaped", "shaped_for_agent"]
+__all__ = ["EmptyAnswerWarning", "check_endpoint", "explained", "shaped", "shaped_for_agent", "warn_mute"]
 
 logger = logging.getLogger("inference_do")
 
 Body = dict[str, Any]
+
+
+class EmptyAnswerWarning(UserWarning):
+    """An answer is delivered that has no text: the model spent all tokens that it was allowed on thinking."""
+
 
 METHODS: Mapping[str, str] = {CHAT_PATH: "chat() or stream()", EMBEDDINGS_PATH: "embed()"}
 """What this client has for an endpoint."""
@@ -94,8 +100,8 @@ def shaped(body: Body, defaults: Mapping[str, Any] | None = None) -> Body:
     if "prompt_cache_retention" in body and info.is_known and not info.cache_retention:
         logger.debug("prompt_cache_retention is left out: model %r has no such control", info.id)
         del body["prompt_cache_retention"]
-    if info.token_limit_field != "max_completion_tokens" and "max_completion_tokens" in body:
-        body[info.token_limit_field] = body.pop("max_completion_tokens")
+    if info.limit_field != "max_completion_tokens" and "max_completion_tokens" in body:
+        body[info.limit_field] = body.pop("max_completion_tokens")
     if info.images_on_chat is False and any(part.get("type") == "image_url" for part in _parts(body["messages"])):
         raise ConfigError(_no_images(info))
     if info.is_known and not info.cache_control and any("cache_control" in part for part in _parts(body["messages"])):
@@ -167,11 +173,32 @@ def explained(status: int, body: Mapping[str, Any]) -> str | None:
         case 400 | 422:
             return "; ".join(_refused(info, body)) or None
         case 403 if info.provider in COMMERCIAL:
-            return f"{info.provider}'s models are locked on the lowest tier of accounts, also where /v1/models lists them"
+            return (
+                f"{info.provider}'s models are locked on the lowest tier of accounts, also where /v1/models lists them"
+            )
         case 500:
             return "; ".join(_failing(info, body)) or None
         case _:
             return None
+
+
+def warn_mute(body: Mapping[str, Any], spent: int) -> None:
+    """Warn that an answer has no text because its tokens were spent on thinking.
+
+    Args:
+        body: The request.
+        spent: Tokens of the answer, 0 if they were not told.
+    """
+    limits = ("max_completion_tokens", "max_tokens")
+    name = next((name for name in limits if body.get(name) is not None), limits[0])
+    limit = body.get(name)
+    allowed = f"{name}={limit}" if limit is not None else "the limit of the API, as no max_completion_tokens was given"
+    message = (
+        f"model {body.get('model')!r} used all tokens that it was allowed ({allowed}"
+        f"{f'; {spent} were spent' if spent else ''}) before it said anything: it was thinking. Raise {name}, or ask "
+        "for less thinking with reasoning_effort or reasoning={'max_tokens': ...}"
+    )
+    warnings.warn(message, EmptyAnswerWarning, stacklevel=2)
 
 
 COMMERCIAL = frozenset({"Anthropic", "OpenAI"})

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "AGENT_FIELDS",
     "CHAT_FIELDS",
     "ChatCompletion",
     "ChatCompletionChunk",
@@ -34,6 +35,7 @@ __all__ = [
     "Message",
     "MessageParam",
     "Model",
+    "RateLimit",
     "ResponseInfo",
     "ToolCall",
     "ToolCallDelta",
@@ -66,6 +68,10 @@ CHAT_FIELDS = (
 """Fields of a chat request that a framework's model has as settings of the same name."""
 
 
+AGENT_FIELDS = ("retrieval", "guardrails", "functions")
+"""What an agent's answers have beside their choices, if it was asked for."""
+
+
 class MessageParam(TypedDict, total=False):
     """One message of a request: `role` is required; the rest depends on the role."""
 
@@ -75,6 +81,15 @@ class MessageParam(TypedDict, total=False):
     tool_calls: list[dict[str, Any]]
     tool_call_id: str
     reasoning_content: str
+
+
+class RateLimit(NamedTuple):
+    """One of the account's limits, as it stood when a reply was made."""
+
+    limit: int
+    remaining: int
+    reset: int | None
+    """Unix seconds when there will be room again; 0 if there is now."""
 
 
 class ResponseInfo(NamedTuple):
@@ -90,6 +105,23 @@ class ResponseInfo(NamedTuple):
     def request_id(self) -> str | None:
         """The API's `x-request-id`."""
         return self.headers.get("x-request-id")
+
+    @property
+    def route(self) -> str | None:
+        """The task that a router matched; the model that it chose is the answer's `model`."""
+        return self.headers.get("x-model-router-selected-route")
+
+    @property
+    def limits(self) -> dict[str, RateLimit]:
+        """The account's rate limits, by `requests`, `tokens-per-minute`, `tokens-per-day`; empty if none were told."""
+        found: dict[str, RateLimit] = {}
+        for name in ("requests", "tokens-per-minute", "tokens-per-day"):
+            limit, remaining, reset = (
+                self.headers.get(f"x-ratelimit-{part}-{name}", "") for part in ("limit", "remaining", "reset")
+            )
+            if limit.isdecimal() and remaining.isdecimal():
+                found[name] = RateLimit(int(limit), int(remaining), int(reset) if reset.isdecimal() else None)
+        return found
 
 
 # --- what comes in ---
@@ -221,11 +253,14 @@ class Usage(_Wire):
     def input_tokens(self) -> int:
         """All input tokens, cached ones included.
 
-        Anthropic models' `prompt_tokens` leave out what was read from or written to the cache; it is seen by being
-        smaller than that part (DigitalOcean's documented example: 14 with 1,043 read).
+        Anthropic models' `prompt_tokens` leave out what was read from or written to the cache. It is seen by being
+        smaller than that part (DigitalOcean's documented example: 14 with 1,043 read), or by a total that has more in
+        it.
         """
         cached = self.cached_tokens + self.cache_created_input_tokens
-        return self.prompt_tokens if self.prompt_tokens >= cached else self.prompt_tokens + cached
+        together = self.prompt_tokens + cached
+        is_left_out = self.prompt_tokens < cached or (cached and self.total_tokens == together + self.completion_tokens)
+        return together if is_left_out else self.prompt_tokens
 
     @property
     def output_tokens(self) -> int:

@@ -57,7 +57,7 @@ authority, and `inference-do models --check` asks it which models your key may c
 * Window and output are tokens; prices are US dollars per million tokens, as of the date beside them.
 * "Thinks" tells whether the model reasons; `!` that it was seen to do so unasked and to spend small limits on that.
 * "Cache": `mark` takes `cache_control` on text parts, `keep` takes `prompt_cache_retention`, `auto` needs nothing.
-* "Listed" is the day on which `GET /v1/models` showed the model; that it is listed does not mean that a key may call it.
+* "Listed" is the day on which `GET /v1/models` showed the model; not every key may call what is listed.
 """
 
 KINDS = (
@@ -171,7 +171,9 @@ def _peculiarities(info: ModelInfo) -> list[str]:
         told.append(f"refuses prompts from about {info.refused_prompt:,} tokens ({when})")
     if info.accepted_prompt:
         told.append(f"took a prompt of {info.accepted_prompt:,} tokens ({when})")
-    told += [f"above {t.above:,} input tokens costs {t.input_price:g} in, {t.output_price:g} out" for t in info.price_tiers]
+    told += [
+        f"above {t.above:,} input tokens costs {t.input_price:g} in, {t.output_price:g} out" for t in info.price_tiers
+    ]
     return [f"* `{info.id}`: {'; '.join(told)}."] if told else []
 
 
@@ -191,7 +193,11 @@ def record(records: Path = RECORDS) -> None:
             "object": "model",
             "created": facts.get("created", 0),
             "owned_by": facts.get("owned_by", ""),
-            **({"max_output_tokens": facts["catalog_max_output_tokens"]} if "catalog_max_output_tokens" in facts else {}),
+            **(
+                {"max_output_tokens": facts["catalog_max_output_tokens"]}
+                if "catalog_max_output_tokens" in facts
+                else {}
+            ),
         }
         for id_, facts in sorted(found.items())
     ]

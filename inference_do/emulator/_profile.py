@@ -20,6 +20,17 @@ def check_profile(body: Mapping[str, Any], info: ModelInfo, quirks: Quirks) -> N
     Raises:
         Refusal: 400; 500 for what the model was seen to fail at.
     """
+    _check_parameters(body, info)
+    if "tools" in body and info.tools is False:
+        raise Refusal(400, f"model {info.id!r} does not support tools")
+    both = "max_tokens" in body and "max_completion_tokens" in body
+    if (quirks.refuse_both_max_tokens and both) or (quirks.refuse_max_tokens and "max_tokens" in body):
+        raise Refusal(400, "Unsupported parameter: use 'max_completion_tokens' and not 'max_tokens'")
+    if any(kind == "image_url" for kind in part_kinds(body)):
+        _check_images(info, quirks)
+
+
+def _check_parameters(body: Mapping[str, Any], info: ModelInfo) -> None:
     for name in info.failing:
         if name in body:
             raise Refusal(500, "Server Error.", "server_error")
@@ -37,13 +48,6 @@ def check_profile(body: Mapping[str, Any], info: ModelInfo, quirks: Quirks) -> N
         raise Refusal(400, f"Unsupported parameter: 'prompt_cache_retention' with model {info.id!r}")
     if info.temperature is False and body.get("temperature", 1) != 1:
         raise Refusal(400, f"Unsupported value: 'temperature' of model {info.id!r} can only be 1")
-    if "tools" in body and info.tools is False:
-        raise Refusal(400, f"model {info.id!r} does not support tools")
-    both = "max_tokens" in body and "max_completion_tokens" in body
-    if (quirks.refuse_both_max_tokens and both) or (quirks.refuse_max_tokens and "max_tokens" in body):
-        raise Refusal(400, "Unsupported parameter: use 'max_completion_tokens' and not 'max_tokens'")
-    if any(kind == "image_url" for kind in part_kinds(body)):
-        _check_images(info, quirks)
 
 
 def _check_images(info: ModelInfo, quirks: Quirks) -> None:

@@ -207,7 +207,9 @@ def test_a_file_that_the_environment_names_adds_and_overrides(tmp_path):
     assert alone(path, "print(m('mine').date_of('tools'))") == "2027-01-02"
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"models": []}', '{"models": {"a": 1}}', '{"models": {"a": {"x": 1}}}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"models": []}', '{"models": {"a": 1}}', '{"models": {"a": {"x": 1}}}']
+)
 def test_a_file_that_is_none_is_named(tmp_path, text):
     path = tmp_path / "models.json"
     path.write_text(text)
