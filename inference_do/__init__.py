@@ -31,7 +31,9 @@ if TYPE_CHECKING:
         StreamFailed,
         StreamInterrupted,
     )
+    from .knowledge import KnowledgeBase, RetrievedDocument
     from .models import ModelInfo, PriceTier, closest_models, known_models, model_info, register_model
+    from .pricing import Cost, Ledger, Spent, Tokens, estimate_cost
     from .rules import EmptyAnswerWarning
     from .types import (
         ChatCompletion,
@@ -65,11 +67,14 @@ __all__ = [
     "ConfigError",
     "ConflictError",
     "ContextLengthError",
+    "Cost",
     "Delta",
     "Embedding",
     "EmbeddingResponse",
     "EmptyAnswerWarning",
     "InferenceError",
+    "KnowledgeBase",
+    "Ledger",
     "Message",
     "Model",
     "ModelInfo",
@@ -81,21 +86,25 @@ __all__ = [
     "RateLimit",
     "RateLimitError",
     "ResponseInfo",
+    "RetrievedDocument",
     "ServerError",
+    "Spent",
     "Stream",
     "StreamError",
     "StreamFailed",
     "StreamInterrupted",
     "Timeout",
+    "Tokens",
     "ToolCall",
     "Usage",
     "closest_models",
+    "estimate_cost",
     "known_models",
     "model_info",
     "register_model",
 ]
 
-_MODULES = ("errors", "config", "models", "rules", "types", "client")  # the light ones first
+_MODULES = ("errors", "config", "models", "pricing", "rules", "types", "client", "knowledge")  # the light ones first
 _PUBLIC = frozenset(__all__)
 
 

@@ -6,11 +6,13 @@ Readers raise a ValueError that says why a body is not what was asked for; the f
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from ._json import dump_json, load_json
 from .errors import ConfigError
 from .types import ChatCompletion, EmbeddingResponse, Message, ModelList, Reply
+
+R = TypeVar("R", bound=Reply)
 
 
 def given(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,13 +77,13 @@ def read_completion(data: bytes) -> ChatCompletion:
     return completion
 
 
-def read_object(data: bytes) -> Reply:
-    """Read a reply that is any JSON object."""
+def read_object(data: bytes, kind: type[R]) -> R:
+    """Read a reply that is a JSON object of some kind."""
     parsed = load_json(data)
     if not isinstance(parsed, dict) or parsed.get("error"):
-        message = "it is no JSON object"
+        message = "it is no JSON object, or an error"
         raise ValueError(message)
-    return Reply.model_validate(parsed)
+    return kind.model_validate(parsed)
 
 
 def read_models(data: bytes) -> ModelList:

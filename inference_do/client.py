@@ -76,7 +76,11 @@ class Client(Core):
             body: A JSON object to POST; None makes it a GET.
             **options: `extra_headers`, `extra_query`, `extra_body`, `timeout`, `max_retries`.
         """
-        return self._answer(*self._other(path, body, options), read_object)
+        return self.request_as(Reply, path, body, **options)
+
+    def request_as(self, kind: type[R], path: str, body: Mapping[str, Any] | None = None, **options: Any) -> R:
+        """Call an endpoint as `request` does, and check the reply against a subclass of `Reply`."""
+        return self._answer(*self._other(path, body, options), lambda data: read_object(data, kind))
 
     def _answer(self, call: Call, request: Request, read: Reading[R]) -> R:
         driven = drive(call_flow(call, read), self._http.exchange(request))
@@ -132,7 +136,11 @@ class AsyncClient(Core):
 
     async def request(self, path: str, body: Mapping[str, Any] | None = None, **options: Any) -> Reply:
         """Call an endpoint that has no method of its own; see `Client.request`."""
-        return await self._answer(*self._other(path, body, options), read_object)
+        return await self.request_as(Reply, path, body, **options)
+
+    async def request_as(self, kind: type[R], path: str, body: Mapping[str, Any] | None = None, **options: Any) -> R:
+        """Call an endpoint as `request` does; see `Client.request_as`."""
+        return await self._answer(*self._other(path, body, options), lambda data: read_object(data, kind))
 
     async def _answer(self, call: Call, request: Request, read: Reading[R]) -> R:
         driven = adrive(call_flow(call, read), self._http.exchange(request))

@@ -41,6 +41,7 @@ __all__ = [
     "ToolCallDelta",
     "ToolCallFragment",
     "Usage",
+    "Wire",
 ]
 
 
@@ -152,18 +153,20 @@ def _as_json_text(value: Any) -> Any:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
 
 
-class _Wire(BaseModel):
+class Wire(BaseModel):
+    """Something that came in: frozen, with unknown fields kept."""
+
     model_config = ConfigDict(frozen=True, extra="allow", defer_build=True, protected_namespaces=())
 
 
-class FunctionCall(_Wire):
+class FunctionCall(Wire):
     """The function of a tool call; `arguments` is JSON text, which the model may have got wrong."""
 
     name: Text = ""
     arguments: Annotated[str, BeforeValidator(_as_json_text)] = ""
 
 
-class ToolCall(_Wire):
+class ToolCall(Wire):
     """A call of a tool that the model asks for."""
 
     id: Text = ""
@@ -171,14 +174,14 @@ class ToolCall(_Wire):
     function: FunctionCall = FunctionCall()
 
 
-class FunctionCallDelta(_Wire):
+class FunctionCallDelta(Wire):
     """A fragment of a function call."""
 
     name: str | None = None
     arguments: Annotated[str, BeforeValidator(_as_json_text)] | None = None
 
 
-class ToolCallDelta(_Wire):
+class ToolCallDelta(Wire):
     """A fragment of a tool call, as the server sent it; `ChatCompletionChunk.tool_fragments` has them put in order."""
 
     index: int | None = None
@@ -187,7 +190,7 @@ class ToolCallDelta(_Wire):
     function: FunctionCallDelta | None = None
 
 
-class Message(_Wire):
+class Message(Wire):
     """The model's message."""
 
     role: Text = "assistant"
@@ -199,7 +202,7 @@ class Message(_Wire):
     tool_calls: Items[ToolCall] = Field(default_factory=list)
 
 
-class Delta(_Wire):
+class Delta(Wire):
     """What a chunk adds to the message."""
 
     role: str | None = None
@@ -210,7 +213,7 @@ class Delta(_Wire):
     tool_calls: Items[ToolCallDelta] = Field(default_factory=list)
 
 
-class Choice(_Wire):
+class Choice(Wire):
     """One of the `n` answers."""
 
     index: Count = 0
@@ -219,7 +222,7 @@ class Choice(_Wire):
     logprobs: dict[str, Any] | None = None
 
 
-class ChunkChoice(_Wire):
+class ChunkChoice(Wire):
     """A chunk's part of one of the `n` answers."""
 
     index: Count = 0
@@ -228,7 +231,7 @@ class ChunkChoice(_Wire):
     logprobs: dict[str, Any] | None = None
 
 
-class Usage(_Wire):
+class Usage(Wire):
     """Tokens that were counted, as the API gives them; the properties read them alike for every family of models."""
 
     prompt_tokens: Count = 0
@@ -268,7 +271,7 @@ class Usage(_Wire):
         return self.completion_tokens
 
 
-class Reply(_Wire):
+class Reply(Wire):
     """A whole reply, and how it came."""
 
     _response_info: ResponseInfo | None = PrivateAttr(default=None)
@@ -306,7 +309,7 @@ class ChatCompletion(Reply):
         return (self.choices[0].message.content or "") if self.choices else ""
 
 
-class Embedding(_Wire):
+class Embedding(Wire):
     """One vector."""
 
     index: Count = 0
@@ -322,7 +325,7 @@ class EmbeddingResponse(Reply):
     usage: Usage | None = None
 
 
-class Model(_Wire):
+class Model(Wire):
     """An entry of `GET /v1/models`. That it is listed does not mean that the key may call it."""
 
     id: str
@@ -413,7 +416,7 @@ class ChatCompletionChunk:
         return texts[0] if len(texts) == 1 else "".join(texts)
 
 
-class _TypedChunk(_Wire):
+class _TypedChunk(Wire):
     id: Text = ""
     object: Text = "chat.completion.chunk"
     created: int | float | None = None
