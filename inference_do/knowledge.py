@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from pydantic import Field
 
-from .config import Key, Timeout, check_base_url, check_mapping
+from .config import Config, Key, Timeout, check_base_url, check_mapping
 from .connection import Clients
 from .errors import ConfigError
 from .types import Count, Items, Reply, Text, Wire
@@ -55,6 +55,7 @@ class KnowledgeBase:
         http_async_client: An `httpx.AsyncClient` to use as it is.
         allow_http: Accept a plain http base URL of any host.
         ca: Authorities to trust besides the system's; see `Client`.
+        clients: Clients to call with, of somebody else's settings; then the arguments above do not count.
 
     Raises:
         ConfigError: An argument cannot be right.
@@ -73,21 +74,25 @@ class KnowledgeBase:
         http_async_client: Any = None,
         allow_http: bool = False,
         ca: str | os.PathLike[str] | None = None,
+        clients: Clients | None = None,
     ) -> None:
         if not isinstance(id, str) or not id.strip():
             message = f"id must be a knowledge base's id, not {id!r}"
             raise ConfigError(message)
         self.id = id.strip()
-        settings = {
-            "api_key": api_key,
-            "base_url": check_base_url(base_url or KNOWLEDGE_URL, allow_http=allow_http),
-            "timeout": timeout,
-            "max_retries": max_retries,
-            "default_headers": default_headers,
-            "allow_http": allow_http,
-            "ca": ca,
-        }
-        self._clients = Clients(settings, http_client=http_client, http_async_client=http_async_client)
+        if clients is None:
+            settings: dict[str, Any] = {
+                "api_key": api_key,
+                "base_url": check_base_url(base_url or KNOWLEDGE_URL, allow_http=allow_http),
+                "timeout": timeout,
+                "max_retries": max_retries,
+                "default_headers": default_headers,
+                "allow_http": allow_http,
+                "ca": ca,
+            }
+            Config.build(**settings)
+            clients = Clients(settings, http_client=http_client, http_async_client=http_async_client)
+        self._clients = clients
 
     def __repr__(self) -> str:
         return f"KnowledgeBase({self.id!r})"

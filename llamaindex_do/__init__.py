@@ -13,10 +13,24 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .embeddings import DigitalOceanEmbedding
     from .llm import DigitalOcean
+    from .retrievers import DigitalOceanKnowledgeBaseRetriever, source_nodes
+    from .usage import UsageHandler
 
-__all__ = ["DigitalOcean", "DigitalOceanEmbedding"]
+__all__ = [
+    "DigitalOcean",
+    "DigitalOceanEmbedding",
+    "DigitalOceanKnowledgeBaseRetriever",
+    "UsageHandler",
+    "source_nodes",
+]
 
-_HOMES = {"DigitalOcean": "llm", "DigitalOceanEmbedding": "embeddings"}
+_HOMES = {
+    "DigitalOcean": "llm",
+    "DigitalOceanEmbedding": "embeddings",
+    "DigitalOceanKnowledgeBaseRetriever": "retrievers",
+    "UsageHandler": "usage",
+    "source_nodes": "retrievers",
+}
 
 
 def __getattr__(name: str) -> Any:
