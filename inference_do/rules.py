@@ -183,12 +183,14 @@ def explained(status: int, body: Mapping[str, Any]) -> str | None:
 
 
 def warn_mute(body: Mapping[str, Any], spent: int) -> None:
-    """Warn that an answer has no text because its tokens were spent on thinking.
+    """Warn that an answer has no text because its tokens were spent on thinking; not of models that do not think.
 
     Args:
         body: The request.
         spent: Tokens of the answer, 0 if they were not told.
     """
+    if model_info(str(body.get("model"))).reasoning is False:
+        return
     limits = ("max_completion_tokens", "max_tokens")
     name = next((name for name in limits if body.get(name) is not None), limits[0])
     limit = body.get(name)

@@ -25,7 +25,7 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 
-from inference_do import ConfigError, Timeout
+from inference_do import ConfigError, Timeout, model_info
 from inference_do.config import KEY_VARIABLES
 
 from ._blocks import PROVIDER
@@ -155,8 +155,8 @@ class ChatDigitalOcean(BaseChatModel, Connection):
 
     def _request(self, messages: list[BaseMessage], stop: list[str] | None, given: Mapping[str, Any]) -> dict[str, Any]:
         params = merge(self, stop, given)
-        caches = params["model"].startswith("anthropic-")
-        return {**params, "messages": to_wire(messages, cache_control=caches)}
+        caches = model_info(params["model"]).cache_control
+        return {**params, "messages": to_wire(messages, cache_control=bool(caches))}
 
     def _streamed(
         self, messages: list[BaseMessage], stop: list[str] | None, given: Mapping[str, Any]

@@ -153,7 +153,7 @@ class DigitalOcean(Connected, StructuredPrediction):
     def metadata(self) -> LLMMetadata:
         """What LlamaIndex asks of a model before it uses it."""
         info = model_info(self.model)
-        window = self.context_window or info.context_window or DEFAULT_CONTEXT_WINDOW
+        window = self.context_window or info.usable_context or DEFAULT_CONTEXT_WINDOW
         return LLMMetadata(
             context_window=window,
             num_output=self.num_output or self._room_for_output(window),

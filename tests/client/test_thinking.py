@@ -114,6 +114,12 @@ def test_a_limit_of_the_apis_own_is_named_as_that(emu, ask):
 
 
 @every_way
+def test_a_model_that_does_not_think_gives_no_reason_to_warn(emu, ask):
+    emu.reply(message={"content": None}, finish_reason="length")
+    assert ask(emu, model="gemma-4-31B-it").text == ""
+
+
+@every_way
 @pytest.mark.parametrize(
     ("message", "finish"),
     [
