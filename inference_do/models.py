@@ -162,6 +162,7 @@ GROUPS: Mapping[str, str] = {
     **dict.fromkeys(("input_price", "output_price", "cache_read_price", "cache_write_price", "price_tiers"), "prices"),
     **dict.fromkeys(
         (
+            "endpoints",
             "accepted_prompt",
             "refused_prompt",
             "images_on_chat",

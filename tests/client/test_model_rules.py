@@ -72,7 +72,7 @@ def test_a_model_of_another_endpoint_is_refused_with_what_to_do(emu, ask, model)
     assert type(error) is ConfigError
     assert emu.posts == 0
     words = str(error)
-    assert f"model '{model}' is not on /v1/chat/completions, only on /v1/responses (as of 2026-" in words
+    assert f"model '{model}' is not on /v1/chat/completions, only on /v1/responses (as of 2026-09-19" in words
     assert f"register_model('{model}', endpoints=['/v1/chat/completions'])" in words
     near = words.partition("there are ")[2].partition(";")[0].split(", ")
     assert len(near) == 3
