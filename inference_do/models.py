@@ -17,7 +17,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
@@ -185,7 +185,7 @@ def model_info(model: str) -> ModelInfo:
     Args:
         model: An id as the API spells it; ids are case sensitive and may hold `/` and `:`.
     """
-    return known_models().get(model) or _entry(model, {})
+    return _REGISTERED.get(model) or _found(model)
 
 
 def register_model(model: str, **facts: Any) -> ModelInfo:
@@ -214,10 +214,16 @@ _REGISTERED: dict[str, ModelInfo] = {}
 @cache
 def known_models() -> Mapping[str, ModelInfo]:
     """Return every known model by its id."""
-    table = dict(_shipped())
-    for id_, facts in _users_file().items():
-        table[id_] = _with_facts(table.get(id_) or _entry(id_, {}), facts)
-    return MappingProxyType({**table, **_REGISTERED})
+    ids = {**_data()["models"], **_users_file()}
+    return MappingProxyType({**{id_: _found(id_) for id_ in ids}, **_REGISTERED})
+
+
+@lru_cache(maxsize=1024)
+def _found(model: str) -> ModelInfo:
+    """Return what the data says of a model; only the entries that are asked for are made."""
+    info = entry_of(model, _data()["models"].get(model, {}), _data()["families"])
+    facts = _users_file().get(model)
+    return info if facts is None else _with_facts(info, facts)
 
 
 def _with_facts(info: ModelInfo, facts: Mapping[str, Any]) -> ModelInfo:
@@ -261,10 +267,6 @@ def _data() -> dict[str, dict[str, dict[str, Any]]]:
 
 
 @cache
-def _shipped() -> Mapping[str, ModelInfo]:
-    return {id_: _entry(id_, facts) for id_, facts in _data()["models"].items()}
-
-
 def _users_file() -> dict[str, dict[str, Any]]:
     """Return the facts of the file that the environment names.
 
@@ -282,10 +284,6 @@ def _users_file() -> dict[str, dict[str, Any]]:
         reason = str(error) if isinstance(error, OSError | ValueError) else "it has no object of models by id"
     message = f"{MODELS_VARIABLE}: {name!r} is no file of models: {reason}"
     raise ConfigError(message)
-
-
-def _entry(id_: str, facts: Mapping[str, Any]) -> ModelInfo:
-    return entry_of(id_, facts, _data()["families"])
 
 
 def entry_of(id_: str, facts: Mapping[str, Any], families: Mapping[str, Mapping[str, Any]]) -> ModelInfo:

@@ -65,6 +65,7 @@ CHAT_FIELDS = (
     "user",
     "service_tier",
     "prompt_cache_retention",
+    "chat_template_kwargs",
 )
 """Fields of a chat request that a framework's model has as settings of the same name."""
 

@@ -107,6 +107,9 @@ class DigitalOcean(Connected, StructuredPrediction):
     user: str | None = None
     service_tier: str | None = None
     prompt_cache_retention: str | None = Field(default=None, description="`in_memory` or `24h`, for OpenAI's models.")
+    chat_template_kwargs: dict[str, Any] | None = Field(
+        default=None, description="Switches of an open model's template, such as `{'enable_thinking': False}`."
+    )
     model_affinity: str | None = Field(
         default=None, description="Sent as `X-Model-Affinity`: keeps a router on one model, so that its cache can hit."
     )

@@ -49,8 +49,10 @@ def check_agent(body: Mapping[str, Any], query: str) -> None:
     """
     if "agent=true" not in query.split("&"):
         raise Unprocessable(["query", "agent"], "Field required")
-    for position, message in enumerate(body.get("messages") or ()):
-        if isinstance(message, dict) and not isinstance(message.get("content"), str | None):
+    if not isinstance(body.get("messages"), list) or not body["messages"]:
+        raise Unprocessable(["body", "messages"], "List should have at least 1 item")
+    for position, message in enumerate(body["messages"]):
+        if not isinstance(message, dict) or not isinstance(message.get("content"), str | None):
             raise Unprocessable(["body", "messages", position, "content"], "Input should be a valid string")
     method = body.get("retrieval_method", "none")
     if method not in METHODS:
@@ -63,7 +65,7 @@ def as_chat(body: Mapping[str, Any], documents: Sequence[Document]) -> dict[str,
     found = [document["text_content"] for document, _ in _found(body, documents)]
     before = [text for text in (body.get("instruction_override"), "\n".join(found)) if text]
     messages = [{"role": "system", "content": text} for text in before]
-    return {**chat, "model": chat.get("model", "n/a"), "messages": [*messages, *(body.get("messages") or ())]}
+    return {**chat, "model": chat.get("model", "n/a"), "messages": [*messages, *body["messages"]]}
 
 
 def about(body: Mapping[str, Any], documents: Sequence[Document]) -> dict[str, Any]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -157,25 +155,6 @@ def test_an_agents_address_is_enough_over_http(with_knowledge):
 
 
 # --- dedicated endpoints ---
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory) -> tuple[str, str]:
-    """Make a certificate for localhost and its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    files = str(folder / "cert.pem"), str(folder / "key.pem")
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
-    names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-out", files[0], "-keyout", files[1]]
-    subprocess.run([*command.split(), *names], check=True, capture_output=True, timeout=30)
-    return files
-
-
-@pytest.fixture
-def private(certificate):
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(*certificate)
-    with Emulator(models=["mistral/mistral-7b-instruct-v3"], ssl_context=context) as emulator:
-        yield emulator
 
 
 DEDICATED = {"model": "mistral/mistral-7b-instruct-v3", "messages": HELLO}

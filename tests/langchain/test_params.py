@@ -42,6 +42,7 @@ SETTINGS: dict[str, Any] = {
     "user": "u",
     "service_tier": "auto",
     "prompt_cache_retention": "24h",
+    "chat_template_kwargs": {"enable_thinking": False},
 }
 
 

@@ -107,6 +107,16 @@ def test_answers_without_documents_have_none() -> None:
     assert bare == Document(id="7", page_content="", metadata={"id": 7, "index": 0, "score": 0.5})
 
 
+async def test_a_dedicated_endpoint_with_a_certificate_of_its_own(private: Emulator, certificate: Any) -> None:
+    model = ChatDigitalOcean(
+        model="mistral/mistral-7b-instruct-v3",
+        api_key=private.api_key,
+        base_url=private.base_url,
+        ca=certificate[0],
+    )
+    assert [answer.text for answer in await every_way(model, "Hello")] == ["You said: Hello"] * 4
+
+
 # --- knowledge bases ---
 
 
@@ -209,6 +219,7 @@ def test_template_switches_reach_the_model(make: Make, emu: Emulator) -> None:
     off = {"chat_template_kwargs": {"enable_thinking": False}}
     assert "reasoning_content" in make(model="kimi-k2.5").invoke("Why?").additional_kwargs
     assert "reasoning_content" not in make(model="kimi-k2.5", extra_body=off).invoke("Why?").additional_kwargs
+    assert "reasoning_content" not in make(model="kimi-k2.5", **off).invoke("Why?").additional_kwargs
     assert "reasoning_content" not in make(model="kimi-k2.5").invoke("Why?", **off).additional_kwargs
     assert emu.requests[-1].json["chat_template_kwargs"] == {"enable_thinking": False}
 

@@ -70,6 +70,13 @@ async def test_what_an_agent_tells_is_in_the_response_and_as_nodes(make: Make, e
     assert (bare.text, bare.score, bare.metadata) == ("", None, {"index": 0})
 
 
+async def test_a_dedicated_endpoint_with_a_certificate_of_its_own(
+    make: Make, private: Emulator, certificate: Any
+) -> None:
+    llm = make("mistral/mistral-7b-instruct-v3", base_url=private.base_url, ca=certificate[0])
+    assert [response.message.content for response in await every_way(llm, HELLO)] == ["You said: Hello"] * 4
+
+
 # --- knowledge bases ---
 
 
@@ -150,7 +157,7 @@ def test_template_switches_reach_the_model(make: Make) -> None:
     off = {"chat_template_kwargs": {"enable_thinking": False}}
     kinds = [
         {block.block_type for block in llm.chat(HELLO).message.blocks}
-        for llm in (make("kimi-k2.5"), make("kimi-k2.5", extra_body=off), make("kimi-k2.5", additional_kwargs=off))
+        for llm in (make("kimi-k2.5"), make("kimi-k2.5", extra_body=off), make("kimi-k2.5", **off))
     ]
     assert kinds == [{"thinking", "text"}, {"text"}, {"text"}]
 
