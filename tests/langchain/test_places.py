@@ -158,6 +158,12 @@ async def test_it_retrieves_and_a_call_may_differ(emu: Emulator) -> None:
     await one.aclose()
 
 
+def test_further_fields_go_along(emu: Emulator) -> None:
+    with pytest.raises(InferenceError, match="unknown field 'rerank'"):
+        retriever(emu, model_kwargs={"rerank": True}).invoke("droplet")
+    assert emu.requests[-1].json["rerank"] is True
+
+
 def test_it_stands_in_a_chain(emu: Emulator, make: Make) -> None:
     chain = {"context": retriever(emu, k=1), "question": RunnablePassthrough()} | RunnablePassthrough.assign(
         answer=lambda given: make().invoke(f"{given['context'][0].page_content}\n{given['question']}").text

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +11,6 @@ from inference_do import ConfigError
 from inference_do import models as module
 from inference_do.models import ModelInfo, PriceTier, closest_models, known_models, model_info, register_model
 
-ROOT = Path(__file__).parents[2]
 KINDS = {"chat", "embedding", "router", "rerank", "image", "tts", "video", "guardrail", "systemone"}
 KINDS |= {"async-audio", "async-image"}
 
@@ -185,33 +181,44 @@ def test_facts_that_are_none_are_refused(facts, words):
     assert not model_info("mine/small").is_known
 
 
-def alone(path: Path, code: str) -> str:
-    """Run code in an interpreter whose environment names a file of models."""
-    done = subprocess.run(
-        [sys.executable, "-c", f"from inference_do import *\nm = model_info\n{code}"],
-        env={"INFERENCE_DO_MODELS": str(path), "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    return done.stdout.strip() or done.stderr.strip().splitlines()[-1]
-
-
-def test_a_file_that_the_environment_names_adds_and_overrides(tmp_path):
+@pytest.fixture
+def models_file(tmp_path, monkeypatch):
+    """Name a file of models in the environment, to be read anew."""
     path = tmp_path / "models.json"
+    monkeypatch.setenv(module.MODELS_VARIABLE, str(path))
+    caches = (module._users_file, module._found, module.known_models)
+    for cached in caches:
+        cached.cache_clear()
+    yield path
+    for cached in caches:
+        cached.cache_clear()
+
+
+def test_a_file_that_the_environment_names_adds_and_overrides(models_file):
     facts = {"gemma-4-31B-it": {"context_window": 1000}, "mine": {"tools": True, "dates": {"facts": "2027-01-02"}}}
-    path.write_text(json.dumps({"models": facts}))
-    code = "print(m('gemma-4-31B-it').context_window, m('gemma-4-31B-it').vision, m('mine').tools, m('mine').kind)"
-    assert alone(path, code) == "1000 True True chat"
-    assert alone(path, "print(m('mine').date_of('tools'))") == "2027-01-02"
+    models_file.write_text(json.dumps({"models": facts}))
+    gemma, mine = model_info("gemma-4-31B-it"), model_info("mine")
+    assert (gemma.context_window, gemma.vision) == (1000, True)
+    assert (mine.tools, mine.kind, mine.date_of("tools")) == (True, "chat", "2027-01-02")
+    assert len(known_models()) == 109
 
 
 @pytest.mark.parametrize(
     "text", ["", "[]", "{}", '{"models": []}', '{"models": {"a": 1}}', '{"models": {"a": {"x": 1}}}']
 )
-def test_a_file_that_is_none_is_named(tmp_path, text):
-    path = tmp_path / "models.json"
-    path.write_text(text)
-    assert "ConfigError" in alone(path, "m('x')")
-    assert "ConfigError: INFERENCE_DO_MODELS" in alone(tmp_path / "none.json", "m('x')")
+def test_a_file_that_is_none_is_named(models_file, text):
+    models_file.write_text(text)
+    with pytest.raises(ConfigError, match="INFERENCE_DO_MODELS|there is no fact"):
+        model_info("x")
+
+
+def test_a_file_that_is_not_there_is_named(models_file):
+    with pytest.raises(
+        ConfigError, match=r"INFERENCE_DO_MODELS: '.*models\.json' is no file of models: .*No such file"
+    ):
+        model_info("x")
+
+
+@pytest.mark.parametrize("model", [None, 5, ["x"]], ids=str)
+def test_what_is_no_id_is_not_known(model):
+    assert not model_info(model).is_known
