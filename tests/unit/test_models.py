@@ -208,7 +208,7 @@ def test_a_file_that_the_environment_names_adds_and_overrides(models_file):
 )
 def test_a_file_that_is_none_is_named(models_file, text):
     models_file.write_text(text)
-    with pytest.raises(ConfigError, match="INFERENCE_DO_MODELS|there is no fact"):
+    with pytest.raises(ConfigError, match=r"INFERENCE_DO_MODELS|there is no fact"):
         model_info("x")
 
 
