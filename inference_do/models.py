@@ -186,7 +186,7 @@ def model_info(model: str) -> ModelInfo:
         model: An id as the API spells it; ids are case sensitive and may hold `/` and `:`.
     """
     if not isinstance(model, str):
-        return ModelInfo(id=str(model))  # type: ignore[unreachable]  whoever sends it says what is wrong with it
+        return ModelInfo(id=str(model))  # type: ignore[unreachable]  # whoever sends it says what is wrong
     return _REGISTERED.get(model) or _found(model)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from langchain_core.caches import InMemoryCache
 from langchain_core.documents import Document
+from langchain_core.exceptions import ModelInvalidRequestError
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import RunnablePassthrough
@@ -27,6 +28,7 @@ from langchain_do.usage import tokens_of
 Make = Callable[..., ChatDigitalOcean]
 TEXTS = ["A droplet is a virtual machine.", "A droplet has a region.", "Spaces keep objects."]
 LONG = "The droplet is a virtual machine. " * 200
+IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}}
 SHOW = {"include_retrieval_info": True, "include_guardrails_info": True, "include_functions_info": True, "k": 1}
 
 
@@ -58,6 +60,44 @@ async def every_way(model: ChatDigitalOcean, prompt: Any) -> list[AIMessage]:
         await model.ainvoke(prompt),
         await agathered(model, prompt),
     ]
+
+
+# --- what models refuse ---
+
+
+@pytest.mark.parametrize(
+    ("settings", "prompt", "words"),
+    [
+        ({"model": "openai-gpt-5.4"}, "hi", "is not on /v1/chat/completions, only on /v1/responses"),
+        ({"model": "anthropic-claude-opus-4.6"}, [IMAGE], "takes images on /v1/messages only"),
+    ],
+    ids=["endpoint", "image"],
+)
+async def test_what_cannot_work_is_refused_before_the_request(
+    make: Make, emu: Emulator, settings: Any, prompt: Any, words: str
+) -> None:
+    said = prompt if isinstance(prompt, str) else [HumanMessage(prompt)]
+    for ask in (make(**settings).invoke, lambda said: gathered(make(**settings), said)):
+        with pytest.raises(ModelInvalidRequestError, match=words):
+            ask(said)
+    with pytest.raises(ModelInvalidRequestError, match=words):
+        await make(**settings).ainvoke(said)
+    assert emu.posts == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"model": "kimi-k3", "top_p": 0.5}, "known to refuse top_p"),
+        ({"model": "openai-o1", "temperature": 0.2}, "known to refuse temperature"),
+        ({"model": "glm-5.2", "reasoning_effort": "low"}, "takes reasoning_effort of medium, high, xhigh"),
+        ({"model": "claude-sonnet-4.6"}, "closest: anthropic-claude-4.6-sonnet"),
+    ],
+    ids=["kimi", "o1", "glm", "near miss"],
+)
+def test_what_is_refused_is_explained(make: Make, settings: Any, words: str) -> None:
+    with pytest.raises(InferenceError, match=words):
+        make(**settings).invoke("hi")
 
 
 # --- routers ---

@@ -6,13 +6,21 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from llama_index.core.base.llms.types import CacheControl, CachePoint, ChatMessage, ChatResponse, MessageRole, TextBlock
+from llama_index.core.base.llms.types import (
+    CacheControl,
+    CachePoint,
+    ChatMessage,
+    ChatResponse,
+    ImageBlock,
+    MessageRole,
+    TextBlock,
+)
 from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from llama_index.core.query_engine import RetrieverQueryEngine
 from llama_index_instrumentation import get_dispatcher
 
-from inference_do import EmptyAnswerWarning, Ledger, NotFoundError
+from inference_do import ConfigError, EmptyAnswerWarning, InferenceError, Ledger, NotFoundError
 from inference_do.emulator import Emulator
 from llamaindex_do import (
     DigitalOcean,
@@ -43,6 +51,49 @@ async def every_way(llm: DigitalOcean, messages: list[ChatMessage]) -> list[Chat
         await llm.achat(messages),
         [response async for response in await llm.astream_chat(messages)][-1],
     ]
+
+
+@pytest.mark.parametrize(
+    ("model", "blocks", "words"),
+    [
+        ("openai-gpt-5.4", [TextBlock(text="hi")], "is not on /v1/chat/completions, only on /v1/responses"),
+        ("anthropic-claude-opus-4.6", [ImageBlock(image=b"aGk=", image_mimetype="image/png")], "takes images on"),
+    ],
+    ids=["endpoint", "image"],
+)
+async def test_what_cannot_work_is_refused_before_the_request(
+    make: Make, emu: Emulator, model: str, blocks: Any, words: str
+) -> None:
+    messages = [ChatMessage(blocks=blocks)]
+    with pytest.raises(ConfigError, match=words):
+        make(model).chat(messages)
+    with pytest.raises(ConfigError, match=words):
+        list(make(model).stream_chat(messages))
+    with pytest.raises(ConfigError, match=words):
+        await make(model).achat(messages)
+    assert emu.posts == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"model": "kimi-k3", "top_p": 0.5}, "known to refuse top_p"),
+        ({"model": "openai-o1", "temperature": 0.2}, "known to refuse temperature"),
+        ({"model": "glm-5.2", "reasoning_effort": "low"}, "takes reasoning_effort of medium, high, xhigh"),
+        ({"model": "claude-sonnet-4.6"}, "closest: anthropic-claude-4.6-sonnet"),
+    ],
+    ids=["kimi", "o1", "glm", "near miss"],
+)
+def test_what_is_refused_is_explained(make: Make, settings: Any, words: str) -> None:
+    with pytest.raises(InferenceError, match=words):
+        make(**settings).chat(HELLO)
+
+
+@pytest.mark.parametrize(
+    ("model", "window"), [("kimi-k3", 158_411), ("nvidia-nemotron-3-super-120b", 263_000), ("glm-5.2", 262_144)]
+)
+def test_windows_are_what_was_measured_where_that_is_less(make: Make, model: str, window: int) -> None:
+    assert make(model).metadata.context_window == window
 
 
 async def test_a_router_names_model_and_route(make: Make) -> None:
