@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 from urllib.parse import quote
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from .config import Config, Key, Timeout, check_base_url, check_mapping
 from .connection import Clients
@@ -76,6 +76,8 @@ class KnowledgeBase:
         ca: str | os.PathLike[str] | None = None,
         clients: Clients | None = None,
     ) -> None:
+        if isinstance(api_key, str):
+            api_key = SecretStr(api_key)  # so that no frame of a traceback holds it bare
         if not isinstance(id, str) or not id.strip():
             message = f"id must be a knowledge base's id, not {id!r}"
             raise ConfigError(message)

@@ -104,10 +104,20 @@ def shaped(body: Body, defaults: Mapping[str, Any] | None = None) -> Body:
         body[info.limit_field] = body.pop("max_completion_tokens")
     if info.images_on_chat is False and any(part.get("type") == "image_url" for part in _parts(body["messages"])):
         raise ConfigError(_no_images(info))
-    if info.is_known and not info.cache_control and any("cache_control" in part for part in _parts(body["messages"])):
-        logger.debug("cache_control is left out: model %r has no such control", info.id)
-        body["messages"] = [_unmarked(message) for message in body["messages"]]
+    if info.is_known and not info.cache_control:
+        _take_off_marks(body, info)
     return body
+
+
+def _take_off_marks(body: Body, info: ModelInfo) -> None:
+    """Leave `cache_control` out of messages and tools."""
+    tools = [tool for tool in body.get("tools") or () if isinstance(tool, Mapping)]
+    if not any("cache_control" in part for part in (*_parts(body["messages"]), *tools)):
+        return
+    logger.debug("cache_control is left out: model %r has no such control", info.id)
+    body["messages"] = [_unmarked(message) for message in body["messages"]]
+    if tools:
+        body["tools"] = [_without_mark(tool) for tool in body["tools"]]
 
 
 def _parts(messages: list[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:

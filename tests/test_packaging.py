@@ -44,5 +44,10 @@ def test_its_metadata_names_the_extras_and_the_licence(wheel):
     assert not [line for line in always if line.startswith(("langchain", "llama"))]
 
 
+def test_it_installs_the_command(wheel):
+    [name] = [name for name in wheel.namelist() if name.endswith(".dist-info/entry_points.txt")]
+    assert "[console_scripts]\ninference-do = inference_do.cli:main" in wheel.read(name).decode()
+
+
 def test_the_changelog_has_this_version():
     assert f"## {inference_do.__version__} " in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

@@ -13,8 +13,6 @@ from cli_kit import ROOT, Terminal, run_program
 
 from inference_do.emulator import Emulator
 
-HAS_SCRIPT = "inference-do = inference_do.cli:main"
-
 
 def test_the_table_on_a_terminal_and_in_a_pipe(emu):
     with Terminal(emu, "models", "glm") as terminal:

@@ -241,6 +241,14 @@ def test_marks_go_to_claude_and_are_left_out_elsewhere(emu, ask, caplog):
 
 
 @every_way
+def test_marks_on_tools_are_left_out_too(emu, ask):
+    marked = {**ADD, "cache_control": {"type": "ephemeral"}}
+    ask(emu, model="gemma-4-31B-it", tools=[marked, ADD | {"function": {"name": "sub"}}])
+    assert emu.requests[-1].json["tools"][0] == ADD
+    assert marked["cache_control"]
+
+
+@every_way
 def test_retention_goes_to_openai_and_is_left_out_elsewhere(emu, ask, caplog):
     ask(emu, model="openai-gpt-4.1", prompt_cache_retention="24h")
     assert emu.requests[-1].json["prompt_cache_retention"] == "24h"
