@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 from typing_extensions import TypedDict
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from .response import RateLimit, ResponseInfo
 
 __all__ = [
     "AGENT_FIELDS",
@@ -83,47 +82,6 @@ class MessageParam(TypedDict, total=False):
     tool_calls: list[dict[str, Any]]
     tool_call_id: str
     reasoning_content: str
-
-
-class RateLimit(NamedTuple):
-    """One of the account's limits, as it stood when a reply was made."""
-
-    limit: int
-    remaining: int
-    reset: int | None
-    """Unix seconds when there will be room again; 0 if there is now."""
-
-
-class ResponseInfo(NamedTuple):
-    """How an answer came: the HTTP side of a reply."""
-
-    status: int
-    headers: Mapping[str, str]
-    """Reply headers by their lower-case names."""
-    attempts: int
-    """Requests sent for this call, 1 if the first was answered."""
-
-    @property
-    def request_id(self) -> str | None:
-        """The API's `x-request-id`."""
-        return self.headers.get("x-request-id")
-
-    @property
-    def route(self) -> str | None:
-        """The task that a router matched; the model that it chose is the answer's `model`."""
-        return self.headers.get("x-model-router-selected-route")
-
-    @property
-    def limits(self) -> dict[str, RateLimit]:
-        """The account's rate limits, by `requests`, `tokens-per-minute`, `tokens-per-day`; empty if none were told."""
-        found: dict[str, RateLimit] = {}
-        for name in ("requests", "tokens-per-minute", "tokens-per-day"):
-            limit, remaining, reset = (
-                self.headers.get(f"x-ratelimit-{part}-{name}", "") for part in ("limit", "remaining", "reset")
-            )
-            if limit.isdecimal() and remaining.isdecimal():
-                found[name] = RateLimit(int(limit), int(remaining), int(reset) if reset.isdecimal() else None)
-        return found
 
 
 # --- what comes in ---
