@@ -142,7 +142,7 @@ class Core:
     def _chat_body(self, model: str, messages: Iterable[Any], params: dict[str, Any]) -> dict[str, Any]:
         defaults = check_mapping(params.pop("default_params", None), name="default_params")
         body = chat_body(model, messages, params)
-        return shaped_for_agent({**defaults, **body}) if self._config.is_agent else shaped(body, defaults)
+        return shaped_for_agent({**given(defaults), **body}) if self._config.is_agent else shaped(body, defaults)
 
     def _streamed(
         self, model: str, messages: Iterable[Any], params: dict[str, Any]

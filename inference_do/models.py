@@ -140,6 +140,8 @@ class ModelInfo:
             parameter: A field's name.
             value: The value it would have; None asks for the field as such.
         """
+        if parameter == "reasoning" and isinstance(value, Mapping):
+            parameter, value = "reasoning_effort", value.get("effort")
         if parameter in self.refused_parameters or (parameter == "temperature" and self.temperature is False):
             return False
         if value is not None and any(name == parameter and value == refused for name, refused in self.refused_values):

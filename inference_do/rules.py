@@ -228,8 +228,8 @@ def _refused(info: ModelInfo, body: Mapping[str, Any]) -> Iterator[str]:
             continue
         if info.accepts(name) is False:
             yield f"model {info.id!r} is known to refuse {name} {seen}: leave it out"
-        elif name == "reasoning_effort" and info.reasoning_efforts:
-            yield f"model {info.id!r} takes {name} of {', '.join(info.reasoning_efforts)}"
+        elif name in {"reasoning", "reasoning_effort"} and info.reasoning_efforts:
+            yield f"model {info.id!r} takes reasoning_effort of {', '.join(info.reasoning_efforts)}"
         else:
             yield f"model {info.id!r} was seen to refuse {name}={value!r} {seen}"
     if info.vision is False and any(part.get("type") == "image_url" for part in _parts(body.get("messages") or [])):

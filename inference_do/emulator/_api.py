@@ -209,10 +209,9 @@ def _chat(
 
 def _check_size(body: Mapping[str, Any], info: ModelInfo) -> None:
     count = prompt_tokens(body)
-    if info.context_window is not None and count > info.context_window:
-        text = (
-            f"the token count: [{count}] exceeds the model: [{info.id}]'s maximum token count: [{info.context_window}]"
-        )
+    limit = info.context_window and info.usable_context
+    if limit is not None and count > limit:
+        text = f"the token count: [{count}] exceeds the model: [{info.id}]'s maximum token count: [{limit}]"
         raise Refusal(400, text)
 
 

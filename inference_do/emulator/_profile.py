@@ -40,7 +40,7 @@ def _check_parameters(body: Mapping[str, Any], info: ModelInfo) -> None:
     for name, value in info.refused_values:
         if body.get(name) == value:
             raise Refusal(400, f"Unsupported value: {name!r} of model {info.id!r} cannot be {value!r}")
-    effort = body.get("reasoning_effort")
+    effort = body.get("reasoning_effort") or (body.get("reasoning") or {}).get("effort")
     if effort is not None and info.reasoning_efforts and effort not in info.reasoning_efforts:
         known = ", ".join(info.reasoning_efforts)
         raise Refusal(400, f"reasoning_effort must be one of {known} for model {info.id!r}, not {effort!r}")

@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 from client_kit import HELLO, caught, make, make_async
 
-from inference_do import BadRequestError, ConfigError, NotFoundError, PermissionDeniedError, ServerError
+from inference_do import (
+    BadRequestError,
+    ConfigError,
+    ContextLengthError,
+    NotFoundError,
+    PermissionDeniedError,
+    ServerError,
+)
 from inference_do import models as module
 from inference_do.emulator import Emulator, Quirks
 from inference_do.models import known_models, model_info, register_model
@@ -135,6 +142,7 @@ REFUSED = [
     ("qwen3.5-397b-a17b", {"top_p": 0}, "was seen to refuse top_p=0"),
     ("openai-gpt-oss-120b", {"reasoning_effort": "none"}, "takes reasoning_effort of low, medium, high"),
     ("glm-5.2", {"reasoning_effort": "low"}, "takes reasoning_effort of medium, high, xhigh"),
+    ("glm-5.2", {"reasoning": {"effort": "low"}}, "takes reasoning_effort of medium, high, xhigh"),
     ("anthropic-claude-opus-4.6", {"reasoning_effort": "max"}, "takes reasoning_effort of low, medium, high"),
 ]
 
@@ -167,6 +175,14 @@ def test_defaults_are_sent_where_nothing_speaks_against_them(emu):
     assert "seed" not in sent
     assert "default_params" not in sent
     assert isinstance(chat(emu, model="gemma-4-31B-it", default_params=3), ConfigError)
+
+
+@pytest.mark.parametrize(("model", "limit"), [("nvidia-nemotron-3-super-120b", 263_000), ("minimax-m2.5", 65_536)])
+def test_prompts_that_do_not_fit_are_refused_by_what_was_measured(emu, model, limit):
+    error = chat(emu, model=model, messages=[{"role": "user", "content": "word" * limit}])
+    assert type(error) is ContextLengthError
+    assert f"maximum token count: [{limit}]" in str(error)
+    assert not error.retryable
 
 
 @every_way
