@@ -54,7 +54,9 @@ def show_models(
 
     verdicts: Verdicts | None = None
     if check:
-        chosen, verdicts = asyncio.run(_checked(is_wanted, base_url))
+        with warnings.catch_warnings():  # around all of it, as the filters are one for all tasks
+            warnings.simplefilter("ignore", EmptyAnswerWarning)
+            chosen, verdicts = asyncio.run(_checked(is_wanted, base_url))
     else:
         chosen = [info for info in known_models().values() if (everything or info.listed) and is_wanted(info)]
     if as_json:
@@ -146,9 +148,7 @@ async def _verdict(client: AsyncClient, info: ModelInfo) -> str:
             await client.embed(model=info.id, input="x")
         elif not info.endpoints or CHAT_PATH in info.endpoints:
             asked: list[Any] = [{"role": "user", "content": "Say ok."}]
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", EmptyAnswerWarning)
-                await client.chat(model=info.id, messages=asked, max_completion_tokens=PROBE_TOKENS)
+            await client.chat(model=info.id, messages=asked, max_completion_tokens=PROBE_TOKENS)
         else:
             return ELSEWHERE
     except AuthenticationError:
