@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from typing import Any, Self
 from urllib.parse import quote
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
-from .config import Config, Key, Timeout, check_base_url, check_mapping
+from .config import Config, Key, Timeout, check_base_url, check_mapping, hidden
 from .connection import Clients
 from .errors import ConfigError
 from .types import Count, Items, Reply, Text, Wire
@@ -76,8 +76,7 @@ class KnowledgeBase:
         ca: str | os.PathLike[str] | None = None,
         clients: Clients | None = None,
     ) -> None:
-        if isinstance(api_key, str):
-            api_key = SecretStr(api_key)  # so that no frame of a traceback holds it bare
+        api_key = hidden(api_key)
         if not isinstance(id, str) or not id.strip():
             message = f"id must be a knowledge base's id, not {id!r}"
             raise ConfigError(message)
