@@ -31,7 +31,10 @@ if TYPE_CHECKING:
         StreamFailed,
         StreamInterrupted,
     )
-    from .models import ModelInfo, closest_models, known_models, model_info
+    from .knowledge import KnowledgeBase, RetrievedDocument
+    from .models import ModelInfo, PriceTier, closest_models, known_models, model_info, register_model
+    from .pricing import Cost, Ledger, Spent, Tokens, estimate_cost
+    from .rules import EmptyAnswerWarning
     from .types import (
         ChatCompletion,
         ChatCompletionChunk,
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
         EmbeddingResponse,
         Message,
         Model,
+        RateLimit,
         ResponseInfo,
         ToolCall,
         Usage,
@@ -63,33 +67,44 @@ __all__ = [
     "ConfigError",
     "ConflictError",
     "ContextLengthError",
+    "Cost",
     "Delta",
     "Embedding",
     "EmbeddingResponse",
+    "EmptyAnswerWarning",
     "InferenceError",
+    "KnowledgeBase",
+    "Ledger",
     "Message",
     "Model",
     "ModelInfo",
     "NotFoundError",
     "PermissionDeniedError",
+    "PriceTier",
     "ProtocolError",
     "QuotaExceededError",
+    "RateLimit",
     "RateLimitError",
     "ResponseInfo",
+    "RetrievedDocument",
     "ServerError",
+    "Spent",
     "Stream",
     "StreamError",
     "StreamFailed",
     "StreamInterrupted",
     "Timeout",
+    "Tokens",
     "ToolCall",
     "Usage",
     "closest_models",
+    "estimate_cost",
     "known_models",
     "model_info",
+    "register_model",
 ]
 
-_MODULES = ("errors", "config", "models", "types", "client")  # the light ones first
+_MODULES = ("errors", "config", "models", "pricing", "rules", "types", "client", "knowledge")  # the light ones first
 _PUBLIC = frozenset(__all__)
 
 

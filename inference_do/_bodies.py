@@ -6,12 +6,13 @@ Readers raise a ValueError that says why a body is not what was asked for; the f
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from ._json import dump_json, load_json
 from .errors import ConfigError
-from .models import closest_models
-from .types import ChatCompletion, EmbeddingResponse, Message, ModelList
+from .types import ChatCompletion, EmbeddingResponse, Message, ModelList, Reply
+
+R = TypeVar("R", bound=Reply)
 
 
 def given(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,12 +64,6 @@ def encode(body: Mapping[str, Any]) -> bytes:
     raise ConfigError(message)
 
 
-def closest_hint(model: object) -> str | None:
-    """Say which ids look like one that does not exist."""
-    close = closest_models(model) if isinstance(model, str) else []
-    return f"there is no model {model!r} for this key; closest: {', '.join(close)}" if close else None
-
-
 def read_completion(data: bytes) -> ChatCompletion:
     """Read a whole answer.
 
@@ -80,6 +75,15 @@ def read_completion(data: bytes) -> ChatCompletion:
         message = "it has no choices"
         raise ValueError(message)
     return completion
+
+
+def read_object(data: bytes, kind: type[R]) -> R:
+    """Read a reply that is a JSON object of some kind."""
+    parsed = load_json(data)
+    if not isinstance(parsed, dict) or parsed.get("error"):
+        message = "it is no JSON object, or an error"
+        raise ValueError(message)
+    return kind.model_validate(parsed)
 
 
 def read_models(data: bytes) -> ModelList:

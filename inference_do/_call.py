@@ -83,7 +83,10 @@ class Call:
     policy: Policy
     budget: Budget
     scrub: Callable[[str], str] = str
-    hint: Callable[[], str | None] = lambda: None
+    hint: Callable[[int], str | None] = lambda _status: None
+    """What is known of the model that may explain a status."""
+    when_mute: Callable[[int], None] = lambda _spent: None
+    """What to do when an answer ran out of tokens before it said anything; it is given the tokens spent."""
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], float] = time.time
     attempts: int = field(default=0, init=False)

@@ -138,7 +138,7 @@ def _status_error(call: Call, status: int, body: bytes) -> InferenceError:
         body.decode("utf-8-sig", "replace"),
         scrub=call.scrub,
         retry_after=wait_hint(headers, now=call.now()),
-        hint=call.hint() if status == HTTPStatus.NOT_FOUND else None,
+        hint=call.hint(status),
         **call.details,
     )
     error.retryable = is_retryable(error, headers)
@@ -296,6 +296,8 @@ class _Stream:
                 error.partial = self._accumulator.completion()
                 raise
         self._call.is_complete = True
+        if self._accumulator.is_mute:
+            self._call.when_mute((self._accumulator.usage or {}).get("completion_tokens") or 0)
         if is_done:
             yield from self._drain()
         yield Release()

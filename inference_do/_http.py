@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import httpx
 
 from ._call import Disconnected, Send, TimedOut
-from .config import Config
+from .config import PEM, Config
 from .errors import ConfigError, Phase
 
 C = TypeVar("C")
@@ -80,15 +80,18 @@ class Sliced(httpx.SyncByteStream, httpx.AsyncByteStream):
 
 
 @cache
-def _ssl_context() -> ssl.SSLContext:
-    return httpx.create_ssl_context()  # reads the certificates of all authorities: once a process, and only when needed
+def _ssl_context(ca: str | None) -> ssl.SSLContext:
+    context = httpx.create_ssl_context()  # reads the certificates of all authorities: once, and only when needed
+    if ca is not None:
+        context.load_verify_locations(**({"cadata": ca} if PEM in ca else {"cafile": ca}))
+    return context
 
 
-def _verify(base_url: str) -> ssl.SSLContext | bool:
-    return _ssl_context() if base_url.startswith("https:") else False
+def _verify(config: Config) -> ssl.SSLContext | bool:
+    return _ssl_context(config.ca) if config.base_url.startswith("https:") else False
 
 
-def built(kind: Callable[..., C], base_url: str) -> C:
+def built(kind: Callable[..., C], config: Config) -> C:
     """Make a client of our own.
 
     Raises:
@@ -99,10 +102,11 @@ def built(kind: Callable[..., C], base_url: str) -> C:
         max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS, keepalive_expiry=IDLE_SECONDS
     )
     try:
-        return kind(verify=_verify(base_url), limits=limits, timeout=None)
+        return kind(verify=_verify(config), limits=limits, timeout=None)
     except (ValueError, OSError, ImportError, httpx.InvalidURL) as error:
         reason = str(error)
-    message = f"the proxy or certificates that the environment names cannot be used: {reason[:300]}"
+    where = "ca or the environment" if config.ca else "the environment"
+    message = f"the proxy or certificates that {where} names cannot be used: {reason[:300]}"
     raise ConfigError(message)
 
 

@@ -50,7 +50,7 @@ class AsyncHTTP:
             _abandon_closed(self._clients)
             for other in [other for other in self._lives if other.is_closed()]:
                 self._forget(other)
-            life = _life(weakref.ref(self), self._config.base_url)
+            life = _life(weakref.ref(self), self._config)
             self._lives[loop] = life
             client = self._clients[loop] = await anext(life)
         return client
@@ -103,11 +103,11 @@ def _close_life(loop: asyncio.AbstractEventLoop, life: AsyncGenerator[LoopClient
     loop.create_task(life.aclose())
 
 
-async def _life(owner: weakref.ref[AsyncHTTP], base_url: str) -> AsyncGenerator[LoopClient, None]:
+async def _life(owner: weakref.ref[AsyncHTTP], config: Config) -> AsyncGenerator[LoopClient, None]:
     """Hold a loop's client; closing the generator, which the loop does when it shuts down, closes the client."""
     from ._aiohttp import LoopClient  # noqa: PLC0415  aiohttp is imported when the first asynchronous call is made
 
-    client = built(LoopClient, base_url)
+    client = built(LoopClient, config)
     loop = asyncio.get_running_loop()
     try:
         yield client

@@ -182,12 +182,12 @@ def from_status(
         attempts: Requests sent so far.
         request_id: The reply's `x-request-id`.
         retry_after: Seconds that the API asked to wait.
-        hint: What to say besides to a caller whose model does not exist.
+        hint: What is known of the model that may be the reason.
         scrub: Masks the key, which a server may repeat; JSON's escapes may have hidden it in the body.
     """
     words = (_words_of(body) or Words(snippet(scrub(body)))).scrubbed(scrub)
     kind = _kind(status, words)
-    advice = hint if kind is NotFoundError else ADVICE.get(kind)
+    advice = None if kind is ContextLengthError else hint or ADVICE.get(kind)
     said = f"{status} {_phrase(status)}: {words.message[:MESSAGE_LIMIT]}".rstrip(": .")
     return kind(
         f"{said}; {advice}" if advice else said,

@@ -38,7 +38,7 @@ class SyncHTTP:
             return self._given
         process = os.getpid()
         if (client := self._clients.get(process)) is None:
-            made = built(_Client, self._config.base_url)
+            made = built(_Client, self._config)
             client = self._clients.setdefault(process, made)  # atomic: of two threads, one wins
             if client is not made:
                 made.close()

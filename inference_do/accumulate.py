@@ -21,6 +21,7 @@ from .types import ChatCompletion, ToolCallFragment
 
 __all__ = ["Accumulator", "new_call_id", "reasoning_text"]
 
+CHUNK_FIELDS = frozenset({"id", "object", "created", "model", "choices", "usage", "service_tier", "system_fingerprint"})
 MERGED_FIELDS = frozenset({"role", "content", "refusal", "reasoning_content", "reasoning", "tool_calls"})
 
 
@@ -71,10 +72,11 @@ class Accumulator:
         answers: How many were asked for.
     """
 
-    __slots__ = ("_answers", "_choices", "_head", "usage")
+    __slots__ = ("_answers", "_choices", "_extra", "_head", "usage")
 
     def __init__(self, answers: int = 1) -> None:
         self._answers = answers
+        self._extra: dict[str, Any] = {}
         self._choices: dict[int, _Choice] = {}
         self._head: dict[str, Any] = {}
         self.usage: dict[str, Any] | None = None
@@ -90,6 +92,8 @@ class Accumulator:
             if choice is None:
                 choice = self._choices[number] = _Choice(number)
             choice.add(part, fragments)
+        if not raw.keys() <= CHUNK_FIELDS:  # an agent's own: what it retrieved, called and guarded against
+            self._extra.update({name: value for name, value in raw.items() if name not in CHUNK_FIELDS and value})
         if not self._head or not self._head.get("model"):
             self._head = {name: value for name, value in raw.items() if name not in {"choices", "usage"} and value}
         return tuple(fragments) if len(fragments) < 2 else _joined(fragments)  # noqa: PLR2004  one needs no joining
@@ -107,6 +111,12 @@ class Accumulator:
         return all(choice.finish_reason for choice in self._choices.values())
 
     @property
+    def is_mute(self) -> bool:
+        """Whether the first answer's tokens ran out before it said or called anything."""
+        choice = self._choices.get(0)
+        return choice is not None and choice.finish_reason == "length" and choice.is_mute
+
+    @property
     def has_broken_call(self) -> bool:
         """Whether the arguments of some tool call are not yet JSON."""
         return any(not call.is_complete for choice in self._choices.values() for call in choice.calls)
@@ -115,7 +125,7 @@ class Accumulator:
         """Return what has come so far as one answer."""
         choices = [choice.message() for _, choice in sorted(self._choices.items())]
         return ChatCompletion.model_validate(
-            {**self._head, "object": "chat.completion", "choices": choices, "usage": self.usage}
+            {**self._extra, **self._head, "object": "chat.completion", "choices": choices, "usage": self.usage}
         )
 
 
@@ -157,6 +167,11 @@ class _Choice:
         self._by_index: dict[int, _Call] = {}
         self.calls: list[_Call] = []
         self.finish_reason: str | None = None
+
+    @property
+    def is_mute(self) -> bool:
+        """Whether there is neither text nor a tool call."""
+        return not self.calls and self._texts.keys().isdisjoint({"content", "refusal"})
 
     def add(self, part: dict[str, Any], fragments: list[ToolCallFragment]) -> None:
         if reason := part.get("finish_reason"):

@@ -1,188 +1,33 @@
 """`Client` and `AsyncClient`: the four calls of the API, for threads and for event loops.
 
-Both prepare a call in the same way (`_Core`), hand its flow to their driver, and own their HTTP side. Each method
+Both prepare a call in the same way (`_core.py`), hand its flow to their driver, and own their HTTP side. Each method
 exists twice only in what Python makes different: `await`.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
-from ._bodies import (
-    chat_body,
-    checked_model,
-    closest_hint,
-    encode,
-    given,
-    read_completion,
-    read_embeddings,
-    read_models,
-)
+from ._bodies import read_completion, read_models, read_object
 from ._call import Call
+from ._core import Core, Reading
 from ._drive import adrive, drive
 from ._flow import call_flow, stream_flow
 from ._http import Request
 from ._loops import AsyncHTTP
-from ._retry import Budget, Policy
 from ._threads import SyncHTTP
 from .accumulate import Accumulator
-from .config import Config, Key, Timeout, check_headers, check_mapping, check_retries, hidden
-from .errors import ConfigError, StreamInterrupted
-from .types import (
-    ChatCompletion,
-    ChatCompletionChunk,
-    EmbeddingResponse,
-    Model,
-    Reply,
-    ResponseInfo,
-)
+from .config import Timeout
+from .errors import StreamInterrupted
+from .types import ChatCompletion, ChatCompletionChunk, EmbeddingResponse, Model, Reply, ResponseInfo
 
 __all__ = ["AsyncClient", "AsyncStream", "Client", "Stream"]
 
 R = TypeVar("R", bound=Reply)
-Reading = Callable[[bytes], R]
 
 
-class _Core:
-    """What both clients are: settings, and the preparation of calls."""
-
-    def __init__(
-        self,
-        api_key: Key | None = None,
-        *,
-        base_url: str | None = None,
-        timeout: float | Timeout | None = None,
-        max_retries: int = 2,
-        default_headers: Mapping[str, str] | None = None,
-        default_query: Mapping[str, Any] | None = None,
-        http_client: Any = None,
-        retry_ambiguous: bool = True,
-        allow_http: bool = False,
-    ) -> None:
-        """Check the settings; nothing is sent and no connection is made.
-
-        Args:
-            api_key: A model access key or a personal access token, or a function that is asked for one before each
-                request; by default the first of `inference_do.config.KEY_VARIABLES` that is set.
-            base_url: By default `DIGITALOCEAN_INFERENCE_BASE_URL`, else DigitalOcean's. https, or http to this machine.
-            timeout: Seconds for each phase of a call, or a `Timeout`.
-            max_retries: Requests sent again after the first, at most.
-            default_headers: Headers of every request.
-            default_query: Query parameters of every request.
-            http_client: An `httpx.Client` (for `AsyncClient` an `httpx.AsyncClient`) to use as it is; it is never
-                closed here. Of an `httpx.Client` the wait for each read of a reply is fixed when the first one is made,
-                to what `first_token` leaves for it; `idle` and `total` are then looked at only between reads.
-            retry_ambiguous: Whether to send again when the request was written and no answer came: the API may be
-                generating one, which is then billed twice.
-            allow_http: Accept a plain http base URL of any host, for a private network.
-
-        Raises:
-            ConfigError: A setting cannot be right.
-        """
-        api_key = hidden(api_key)
-        self._config = Config.build(
-            api_key,
-            base_url=base_url,
-            timeout=timeout,
-            max_retries=max_retries,
-            retry_ambiguous=retry_ambiguous,
-            default_headers=default_headers,
-            default_query=default_query,
-            allow_http=allow_http,
-        )
-        self._budget = Budget()
-        self._open(http_client)
-
-    def _open(self, http_client: Any) -> None:
-        """Make the HTTP side; nothing is connected yet."""
-        raise NotImplementedError
-
-    def __repr__(self) -> str:
-        config = getattr(self, "_config", None)  # a traceback may show a client whose settings were refused
-        return f"{type(self).__name__}(base_url={config.base_url!r})" if config else type(self).__name__
-
-    @property
-    def base_url(self) -> str:
-        """Where requests go."""
-        return self._config.base_url
-
-    def _call(self, body: Mapping[str, Any], timeout: float | Timeout | None, max_retries: int | None) -> Call:
-        config = self._config
-        retries = config.max_retries if max_retries is None else check_retries(max_retries)
-        model = body.get("model")
-        return Call(
-            timeout=config.timeout if timeout is None else Timeout.of(timeout),
-            policy=Policy(max_retries=retries, retry_ambiguous=config.retry_ambiguous),
-            budget=self._budget,
-            scrub=config.secret.scrub,
-            hint=lambda: closest_hint(model),
-        )
-
-    def _request(
-        self,
-        path: str,
-        body: Mapping[str, Any] | None,
-        *,
-        accept: str = "application/json",
-        extra_headers: Mapping[str, str] | None = None,
-        extra_query: Mapping[str, Any] | None = None,
-    ) -> Request:
-        config = self._config
-        headers = {"accept": accept, "user-agent": config.user_agent}
-        headers["accept-encoding"] = "gzip, deflate" if accept == "application/json" else "identity"
-        if body is not None:
-            headers["content-type"] = "application/json"
-        headers.update(config.headers)
-        headers.update(check_headers(extra_headers, name="extra_headers"))
-        return Request(
-            method="GET" if body is None else "POST",
-            url=config.base_url + path,
-            headers=headers,
-            query={**config.query, **check_mapping(extra_query, name="extra_query")},
-            content=None if body is None else encode(body),
-        )
-
-    def _prepare(self, path: str, body: dict[str, Any], **options: Any) -> tuple[Call, Request]:
-        """Part a call's own options from the request's fields."""
-        timeout, max_retries = body.pop("timeout", None), body.pop("max_retries", None)
-        headers, query = body.pop("extra_headers", None), body.pop("extra_query", None)
-        body.update(check_mapping(body.pop("extra_body", None), name="extra_body"))
-        request = self._request(path, body, extra_headers=headers, extra_query=query, **options)
-        return self._call(body, timeout, max_retries), request
-
-    def _chat(self, model: str, messages: Iterable[Any], params: dict[str, Any]) -> tuple[Call, Request]:
-        if params.get("stream") or check_mapping(params.get("extra_body"), name="extra_body").get("stream"):
-            message = "chat() waits for the whole answer: use stream()"
-            raise ConfigError(message)
-        return self._prepare("/chat/completions", chat_body(model, messages, params))
-
-    def _streamed(
-        self, model: str, messages: Iterable[Any], params: dict[str, Any]
-    ) -> tuple[Call, Accumulator, Request]:
-        body = chat_body(model, messages, params)
-        if not check_mapping(body.get("extra_body"), name="extra_body").get("stream", True):
-            message = "stream() hands the answer over as it is made: use chat()"
-            raise ConfigError(message)
-        body["stream"] = True
-        body.setdefault("stream_options", {"include_usage": True})
-        call, request = self._prepare("/chat/completions", body, accept="text/event-stream")
-        answers = body.get("n")
-        return call, Accumulator(answers if isinstance(answers, int) else 1), request
-
-    def _embed(
-        self, model: str, texts: str | Sequence[str], params: dict[str, Any]
-    ) -> tuple[Call, Request, Reading[EmbeddingResponse]]:
-        inputs = [texts] if isinstance(texts, str) else list(texts) if isinstance(texts, Sequence) else []
-        if not inputs or not all(isinstance(text, str) for text in inputs):
-            message = "input must be a string or a list of at least one string"
-            raise ConfigError(message)
-        body = {"model": checked_model(model), "input": texts if isinstance(texts, str) else inputs, **given(params)}
-        call, request = self._prepare("/embeddings", body)
-        return call, request, lambda data: read_embeddings(data, len(inputs))
-
-
-class Client(_Core):
+class Client(Core):
     """The API for threads: one client may be used from any number of them.
 
     As a context manager it closes its connections at the end; so does `close()`. A call after that opens new ones.
@@ -198,12 +43,14 @@ class Client(_Core):
             model: A model's id, `router:NAME`, or what a dedicated endpoint calls its model.
             messages: The whole conversation, at least one message.
             **params: Any field of the API; `max_tokens` is sent as `max_completion_tokens`. Besides: `extra_headers`,
-                `extra_query`, `extra_body`, `timeout`, `max_retries` for this call.
+                `extra_query`, `extra_body`, `timeout`, `max_retries` for this call, and `default_params`, fields to
+                send unless this call has them or the model is known to refuse them.
 
         Raises:
             InferenceError: One of its subclasses; see `inference_do.errors`.
         """
-        return self._answer(*self._chat(model, messages, params), read_completion)
+        call, request = self._chat(model, messages, params)
+        return _heard(self._answer(call, request, read_completion), call)
 
     def stream(self, *, model: str, messages: Iterable[Any], **params: Any) -> Stream:
         """Return the model's answer as it is made. Nothing is sent until the stream is read.
@@ -220,6 +67,20 @@ class Client(_Core):
     def models(self, *, timeout: float | Timeout | None = None, max_retries: int | None = None) -> list[Model]:
         """Return the models that the API lists; the key may not be allowed to call all of them."""
         return self._answer(self._call({}, timeout, max_retries), self._request("/models", None), read_models).data
+
+    def request(self, path: str, body: Mapping[str, Any] | None = None, **options: Any) -> Reply:
+        """Call an endpoint that has no method of its own; the reply's fields are attributes of what is returned.
+
+        Args:
+            path: What follows the base URL, such as `/rerank`.
+            body: A JSON object to POST; None makes it a GET.
+            **options: `extra_headers`, `extra_query`, `extra_body`, `timeout`, `max_retries`.
+        """
+        return self.request_as(Reply, path, body, **options)
+
+    def request_as(self, kind: type[R], path: str, body: Mapping[str, Any] | None = None, **options: Any) -> R:
+        """Call an endpoint as `request` does, and check the reply against a subclass of `Reply`."""
+        return self._answer(*self._other(path, body, options), lambda data: read_object(data, kind))
 
     def _answer(self, call: Call, request: Request, read: Reading[R]) -> R:
         driven = drive(call_flow(call, read), self._http.exchange(request))
@@ -240,7 +101,7 @@ class Client(_Core):
         self.close()
 
 
-class AsyncClient(_Core):
+class AsyncClient(Core):
     """The API for event loops: one client may be used from any number of them, one after another or at once.
 
     `asyncio.run` closes the connections of its loop when it ends; `aclose()` and `async with` do so earlier.
@@ -251,7 +112,8 @@ class AsyncClient(_Core):
 
     async def chat(self, *, model: str, messages: Iterable[Any], **params: Any) -> ChatCompletion:
         """Return the model's whole answer; see `Client.chat`."""
-        return await self._answer(*self._chat(model, messages, params), read_completion)
+        call, request = self._chat(model, messages, params)
+        return _heard(await self._answer(call, request, read_completion), call)
 
     def stream(self, *, model: str, messages: Iterable[Any], **params: Any) -> AsyncStream:
         """Return the model's answer as it is made; see `Client.stream`. There is nothing to await until it is read."""
@@ -271,6 +133,14 @@ class AsyncClient(_Core):
         """Return the models that the API lists; the key may not be allowed to call all of them."""
         call = self._call({}, timeout, max_retries)
         return (await self._answer(call, self._request("/models", None), read_models)).data
+
+    async def request(self, path: str, body: Mapping[str, Any] | None = None, **options: Any) -> Reply:
+        """Call an endpoint that has no method of its own; see `Client.request`."""
+        return await self.request_as(Reply, path, body, **options)
+
+    async def request_as(self, kind: type[R], path: str, body: Mapping[str, Any] | None = None, **options: Any) -> R:
+        """Call an endpoint as `request` does; see `Client.request_as`."""
+        return await self._answer(*self._other(path, body, options), lambda data: read_object(data, kind))
 
     async def _answer(self, call: Call, request: Request, read: Reading[R]) -> R:
         driven = adrive(call_flow(call, read), self._http.exchange(request))
@@ -380,6 +250,15 @@ class AsyncStream(_Streaming):
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+
+def _heard(completion: ChatCompletion, call: Call) -> ChatCompletion:
+    """Return a whole answer, after a warning if nothing was said."""
+    choice = completion.choices[0]
+    said = choice.message.content or choice.message.refusal or choice.message.tool_calls
+    if choice.finish_reason == "length" and not said:
+        call.when_mute(completion.usage.completion_tokens if completion.usage else 0)
+    return completion
 
 
 def _with_info(reply: R, call: Call) -> R:

@@ -25,6 +25,7 @@ from .errors import ConfigError, Phase
 __all__ = ["BASE_URL", "KEY_VARIABLES", "Config", "Key", "Secret", "Timeout"]
 
 BASE_URL = "https://inference.do-ai.run/v1"
+AGENT_HOSTS = ".agents.do-ai.run"
 BASE_URL_VARIABLE = "DIGITALOCEAN_INFERENCE_BASE_URL"
 KEY_VARIABLES = (
     "DIGITALOCEAN_INFERENCE_KEY",
@@ -37,6 +38,8 @@ KEY_VARIABLES = (
 
 Key = str | SecretStr | Callable[[], str | SecretStr]
 """A key, or a function that is asked for one before each request."""
+
+PEM = "-----BEGIN CERTIFICATE-----"
 
 K = TypeVar("K")
 
@@ -277,6 +280,17 @@ def _parts_of(url: str) -> tuple[SplitResult, str]:
     return parts, host
 
 
+def of_agent(url: str) -> tuple[str, dict[str, str]]:
+    """Return an agent's endpoint as the base of its API, with the query that it needs; other URLs as they are.
+
+    DigitalOcean's control panel shows `https://ID.agents.do-ai.run`; the API is at `/api/v1` there.
+    """
+    parts = urlsplit(url)
+    if not (parts.hostname or "").endswith(AGENT_HOSTS):
+        return url, {}
+    return (url if parts.path else f"{url}/api/v1"), {"agent": "true"}
+
+
 def _ascii(host: str) -> str:
     """Return a host's name as it stands in DNS, or nothing if it has no such form."""
     if host.isascii() and "xn--" not in host:
@@ -321,6 +335,24 @@ def check_headers(headers: Mapping[str, str] | None, *, name: str) -> dict[str, 
     return checked
 
 
+def check_ca(ca: object) -> str | None:
+    """Return what authorities to trust besides the system's: the path of a PEM file, or PEM text.
+
+    Raises:
+        ConfigError: It is neither.
+    """
+    if ca is None or (isinstance(ca, str) and PEM in ca):
+        return ca
+    if not isinstance(ca, str | os.PathLike):
+        message = f"ca must be the path of a PEM file, or PEM text, not {type(ca).__name__}"
+        raise ConfigError(message)
+    path = os.fspath(ca)
+    if not os.path.isfile(path):  # noqa: PTH113  pathlib would be imported for this alone
+        message = f"ca names no file: {path!r}"
+        raise ConfigError(message)
+    return path
+
+
 def check_mapping(value: object, *, name: str) -> dict[str, Any]:
     """Return a copy of a mapping, empty for None.
 
@@ -361,6 +393,7 @@ class Config:
     retry_ambiguous: bool = True
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     query: Mapping[str, Any] = field(default_factory=dict)
+    ca: str | None = None
 
     @classmethod
     def build(
@@ -374,21 +407,29 @@ class Config:
         default_headers: Mapping[str, str] | None = None,
         default_query: Mapping[str, Any] | None = None,
         allow_http: bool = False,
+        ca: str | os.PathLike[str] | None = None,
     ) -> Config:
         """Check what a caller gave and fill in the rest.
 
         Raises:
             ConfigError: Something in it cannot be right.
         """
+        url, query = of_agent(check_base_url(base_url, allow_http=allow_http))
         return cls(
             secret=find_key(api_key),
-            base_url=check_base_url(base_url, allow_http=allow_http),
+            base_url=url,
             timeout=Timeout.of(timeout),
             max_retries=check_retries(max_retries),
             retry_ambiguous=retry_ambiguous,
             headers=check_headers(default_headers, name="default_headers"),
-            query=check_mapping(default_query, name="default_query"),
+            query={**query, **check_mapping(default_query, name="default_query")},
+            ca=check_ca(ca),
         )
+
+    @property
+    def is_agent(self) -> bool:
+        """Whether requests go to an agent, which has a model of its own and takes plain text only."""
+        return "agent" in self.query
 
     @cached_property
     def user_agent(self) -> str:

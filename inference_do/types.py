@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 from typing_extensions import TypedDict
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from .response import RateLimit, ResponseInfo
 
 __all__ = [
+    "AGENT_FIELDS",
     "CHAT_FIELDS",
     "ChatCompletion",
     "ChatCompletionChunk",
@@ -34,11 +34,13 @@ __all__ = [
     "Message",
     "MessageParam",
     "Model",
+    "RateLimit",
     "ResponseInfo",
     "ToolCall",
     "ToolCallDelta",
     "ToolCallFragment",
     "Usage",
+    "Wire",
 ]
 
 
@@ -62,8 +64,13 @@ CHAT_FIELDS = (
     "user",
     "service_tier",
     "prompt_cache_retention",
+    "chat_template_kwargs",
 )
 """Fields of a chat request that a framework's model has as settings of the same name."""
+
+
+AGENT_FIELDS = ("retrieval", "guardrails", "functions")
+"""What an agent's answers have beside their choices, if it was asked for."""
 
 
 class MessageParam(TypedDict, total=False):
@@ -75,21 +82,6 @@ class MessageParam(TypedDict, total=False):
     tool_calls: list[dict[str, Any]]
     tool_call_id: str
     reasoning_content: str
-
-
-class ResponseInfo(NamedTuple):
-    """How an answer came: the HTTP side of a reply."""
-
-    status: int
-    headers: Mapping[str, str]
-    """Reply headers by their lower-case names."""
-    attempts: int
-    """Requests sent for this call, 1 if the first was answered."""
-
-    @property
-    def request_id(self) -> str | None:
-        """The API's `x-request-id`."""
-        return self.headers.get("x-request-id")
 
 
 # --- what comes in ---
@@ -120,18 +112,20 @@ def _as_json_text(value: Any) -> Any:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
 
 
-class _Wire(BaseModel):
+class Wire(BaseModel):
+    """Something that came in: frozen, with unknown fields kept."""
+
     model_config = ConfigDict(frozen=True, extra="allow", defer_build=True, protected_namespaces=())
 
 
-class FunctionCall(_Wire):
+class FunctionCall(Wire):
     """The function of a tool call; `arguments` is JSON text, which the model may have got wrong."""
 
     name: Text = ""
     arguments: Annotated[str, BeforeValidator(_as_json_text)] = ""
 
 
-class ToolCall(_Wire):
+class ToolCall(Wire):
     """A call of a tool that the model asks for."""
 
     id: Text = ""
@@ -139,14 +133,14 @@ class ToolCall(_Wire):
     function: FunctionCall = FunctionCall()
 
 
-class FunctionCallDelta(_Wire):
+class FunctionCallDelta(Wire):
     """A fragment of a function call."""
 
     name: str | None = None
     arguments: Annotated[str, BeforeValidator(_as_json_text)] | None = None
 
 
-class ToolCallDelta(_Wire):
+class ToolCallDelta(Wire):
     """A fragment of a tool call, as the server sent it; `ChatCompletionChunk.tool_fragments` has them put in order."""
 
     index: int | None = None
@@ -155,7 +149,7 @@ class ToolCallDelta(_Wire):
     function: FunctionCallDelta | None = None
 
 
-class Message(_Wire):
+class Message(Wire):
     """The model's message."""
 
     role: Text = "assistant"
@@ -167,7 +161,7 @@ class Message(_Wire):
     tool_calls: Items[ToolCall] = Field(default_factory=list)
 
 
-class Delta(_Wire):
+class Delta(Wire):
     """What a chunk adds to the message."""
 
     role: str | None = None
@@ -178,7 +172,7 @@ class Delta(_Wire):
     tool_calls: Items[ToolCallDelta] = Field(default_factory=list)
 
 
-class Choice(_Wire):
+class Choice(Wire):
     """One of the `n` answers."""
 
     index: Count = 0
@@ -187,7 +181,7 @@ class Choice(_Wire):
     logprobs: dict[str, Any] | None = None
 
 
-class ChunkChoice(_Wire):
+class ChunkChoice(Wire):
     """A chunk's part of one of the `n` answers."""
 
     index: Count = 0
@@ -196,7 +190,7 @@ class ChunkChoice(_Wire):
     logprobs: dict[str, Any] | None = None
 
 
-class Usage(_Wire):
+class Usage(Wire):
     """Tokens that were counted, as the API gives them; the properties read them alike for every family of models."""
 
     prompt_tokens: Count = 0
@@ -221,11 +215,14 @@ class Usage(_Wire):
     def input_tokens(self) -> int:
         """All input tokens, cached ones included.
 
-        Anthropic models' `prompt_tokens` leave out what was read from or written to the cache; it is seen by being
-        smaller than that part (DigitalOcean's documented example: 14 with 1,043 read).
+        Anthropic models' `prompt_tokens` leave out what was read from or written to the cache. It is seen by being
+        smaller than that part (DigitalOcean's documented example: 14 with 1,043 read), or by a total that has more in
+        it.
         """
         cached = self.cached_tokens + self.cache_created_input_tokens
-        return self.prompt_tokens if self.prompt_tokens >= cached else self.prompt_tokens + cached
+        together = self.prompt_tokens + cached
+        is_left_out = self.prompt_tokens < cached or (cached and self.total_tokens == together + self.completion_tokens)
+        return together if is_left_out else self.prompt_tokens
 
     @property
     def output_tokens(self) -> int:
@@ -233,7 +230,7 @@ class Usage(_Wire):
         return self.completion_tokens
 
 
-class Reply(_Wire):
+class Reply(Wire):
     """A whole reply, and how it came."""
 
     _response_info: ResponseInfo | None = PrivateAttr(default=None)
@@ -271,7 +268,7 @@ class ChatCompletion(Reply):
         return (self.choices[0].message.content or "") if self.choices else ""
 
 
-class Embedding(_Wire):
+class Embedding(Wire):
     """One vector."""
 
     index: Count = 0
@@ -287,7 +284,7 @@ class EmbeddingResponse(Reply):
     usage: Usage | None = None
 
 
-class Model(_Wire):
+class Model(Wire):
     """An entry of `GET /v1/models`. That it is listed does not mean that the key may call it."""
 
     id: str
@@ -378,7 +375,7 @@ class ChatCompletionChunk:
         return texts[0] if len(texts) == 1 else "".join(texts)
 
 
-class _TypedChunk(_Wire):
+class _TypedChunk(Wire):
     id: Text = ""
     object: Text = "chat.completion.chunk"
     created: int | float | None = None

@@ -12,12 +12,28 @@ if TYPE_CHECKING:
     from ._register import register
     from .chat_models import ChatDigitalOcean
     from .embeddings import DigitalOceanEmbeddings
+    from .retrievers import DigitalOceanKnowledgeBaseRetriever, retrieved_documents
+    from .usage import UsageCallback
 
     __version__: str
 
-__all__ = ["ChatDigitalOcean", "DigitalOceanEmbeddings", "register"]
+__all__ = [
+    "ChatDigitalOcean",
+    "DigitalOceanEmbeddings",
+    "DigitalOceanKnowledgeBaseRetriever",
+    "UsageCallback",
+    "register",
+    "retrieved_documents",
+]
 
-_HOMES = {"ChatDigitalOcean": "chat_models", "DigitalOceanEmbeddings": "embeddings", "register": "_register"}
+_HOMES = {
+    "ChatDigitalOcean": "chat_models",
+    "DigitalOceanEmbeddings": "embeddings",
+    "DigitalOceanKnowledgeBaseRetriever": "retrievers",
+    "UsageCallback": "usage",
+    "register": "_register",
+    "retrieved_documents": "retrievers",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -89,6 +89,8 @@ class Connection(BaseModel):
     """Query parameters of every request; neither shown nor serialized, as gateways take their keys there too."""
     allow_http: bool = False
     """Accept a plain http base URL of any host, for a private network."""
+    ca: str | None = None
+    """A PEM file, or PEM text, of authorities to trust besides the system's, as a dedicated endpoint may need."""
     http_client: Any = Field(default=None, exclude=True, repr=False)
     """An `httpx.Client` to use as it is."""
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
@@ -157,6 +159,7 @@ class Connection(BaseModel):
             "default_headers": self.default_headers,
             "default_query": self.default_query,
             "allow_http": self.allow_http,
+            "ca": self.ca,
         }
 
     @property

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from pydantic import SecretStr
 
-from inference_do import ConfigError
+from inference_do import ConfigError, model_info
 from inference_do.config import check_mapping
 from inference_do.types import CHAT_FIELDS
 
@@ -102,11 +102,8 @@ def streaming_options(settings: Settings, given: Mapping[str, Any]) -> dict[str,
 
 
 def takes_cache_control(model: str) -> bool:
-    """Tell whether a model takes `cache_control` marks; elsewhere they are an unknown field.
-
-    Of DigitalOcean's models Anthropic's do: docs.digitalocean.com/products/inference/how-to/use-prompt-caching/
-    """
-    return model.startswith("anthropic-")
+    """Tell whether a model is known to take `cache_control` marks; elsewhere they are an unknown field."""
+    return bool(model_info(model).cache_control)
 
 
 def _is_internal(name: str) -> bool:

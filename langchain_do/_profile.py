@@ -26,11 +26,10 @@ def profile_of(model: str) -> ModelProfile | None:
 
 
 def _facts(info: ModelInfo) -> dict[str, Any]:
-    # DigitalOcean takes no images for Anthropic's models on chat completions, only on /v1/messages (seen 2026-08)
-    images = False if info.id.startswith("anthropic-") else info.vision
+    images = False if info.images_on_chat is False else info.vision
     return {
         "status": info.status,
-        "max_input_tokens": info.context_window,
+        "max_input_tokens": info.usable_context,
         "max_output_tokens": info.max_output_tokens,
         "text_inputs": "text" in info.input_modalities if info.input_modalities else None,
         "image_inputs": images,

@@ -19,7 +19,7 @@ from langchain_core.utils.json import parse_partial_json
 
 from inference_do import ChatCompletion, ChatCompletionChunk, Choice, ResponseInfo, Usage
 from inference_do.accumulate import new_call_id, reasoning_text
-from inference_do.types import ToolCallFragment
+from inference_do.types import AGENT_FIELDS, ToolCallFragment
 
 from . import _blocks
 from ._blocks import PROVIDER
@@ -31,6 +31,10 @@ CHOICE = frozenset({"index", "message", "delta", "finish_reason", "logprobs"})
 
 CUT_OFF = "length"
 """The finish reason of an answer that the token limit ended."""
+
+AGENTS = frozenset(AGENT_FIELDS)
+TOLD = ("id", "system_fingerprint", "service_tier", *AGENT_FIELDS)
+"""Fields beside an answer's choices that `response_metadata` has."""
 
 _blocks.register()
 
@@ -47,7 +51,7 @@ def from_completion(completion: ChatCompletion, *, model: str, headers: bool = F
     metadata: dict[str, Any] = {
         "model_name": completion.model or model,
         "model_provider": PROVIDER,
-        **_ids(completion.model_dump(include={"id", "system_fingerprint", "service_tier"})),
+        **_ids(completion.model_dump(include=set(TOLD))),
         **_http(completion.response_info, headers=headers),
         **({"token_usage": usage.model_dump(exclude_none=True)} if usage else {}),
     }
@@ -170,14 +174,15 @@ def _audio_tokens(details: Mapping[str, Any] | None) -> int:
 
 
 def _ids(head: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: head[name] for name in ("id", "system_fingerprint", "service_tier") if head.get(name)}
+    return {name: head[name] for name in TOLD if head.get(name)}
 
 
 def _http(info: ResponseInfo | None, *, headers: bool) -> dict[str, Any]:
     if info is None:
         return {}
     request_id = {"request_id": info.request_id} if info.request_id else {}
-    return {**request_id, **({"headers": dict(info.headers)} if headers else {})}
+    route = {"route": info.route} if info.route else {}
+    return {**request_id, **route, **({"headers": dict(info.headers)} if headers else {})}
 
 
 class ChunkReader:
@@ -200,7 +205,7 @@ class ChunkReader:
         raw = chunk.raw
         if usage := raw.get("usage"):
             self._usage = usage  # cumulative where it is repeated: the last one counts
-        if not self._head.get("id"):
+        if not self._head.get("id") or not AGENTS.isdisjoint(raw):
             self._head.update(_ids(raw))
         for choice in raw.get("choices") or ():
             if not choice.get("index"):

@@ -84,6 +84,8 @@ class ChatDigitalOcean(BaseChatModel, Connection):
     service_tier: str | None = None
     prompt_cache_retention: str | None = None
     """`in_memory` or `24h`, for OpenAI's models."""
+    chat_template_kwargs: Mapping[str, Any] | None = None
+    """Switches of an open model's template, such as `{"enable_thinking": False}`."""
     model_affinity: str | None = None
     """Sent as the header `X-Model-Affinity`: keeps a router on one model, so that its prompt cache can help."""
     extra_body: Mapping[str, Any] | None = None

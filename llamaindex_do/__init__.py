@@ -15,13 +15,25 @@ if TYPE_CHECKING:
     from .embeddings import DigitalOceanEmbedding
     from .llm import DigitalOcean
     from .question_gen import StructuredQuestionGenerator
+    from .retrievers import DigitalOceanKnowledgeBaseRetriever, source_nodes
+    from .usage import UsageHandler
 
-__all__ = ["DigitalOcean", "DigitalOceanEmbedding", "StructuredQuestionGenerator"]
+__all__ = [
+    "DigitalOcean",
+    "DigitalOceanEmbedding",
+    "DigitalOceanKnowledgeBaseRetriever",
+    "StructuredQuestionGenerator",
+    "UsageHandler",
+    "source_nodes",
+]
 
 _HOMES = {
     "DigitalOcean": "llm",
     "DigitalOceanEmbedding": "embeddings",
     "StructuredQuestionGenerator": "question_gen",
+    "DigitalOceanKnowledgeBaseRetriever": "retrievers",
+    "UsageHandler": "usage",
+    "source_nodes": "retrievers",
 }
 
 

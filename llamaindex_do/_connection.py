@@ -63,6 +63,12 @@ class Connected(BaseModel):
     allow_http: bool = Field(
         default=False, description="Accept a plain http base URL of any host, for a private network."
     )
+    ca: str | None = Field(
+        default=None,
+        repr=False,
+        description="A PEM file, or PEM text, of authorities to trust besides the system's, as a dedicated endpoint "
+        "may need.",
+    )
     http_client: Any = Field(
         default=None, exclude=True, repr=False, description="An `httpx.Client` to use as it is; never closed here."
     )
@@ -116,6 +122,7 @@ class Connected(BaseModel):
             default_headers=self.default_headers,
             default_query=self.default_query,
             allow_http=self.allow_http,
+            ca=self.ca,
         )
         settings = {
             "api_key": config.secret.reveal,
@@ -126,6 +133,7 @@ class Connected(BaseModel):
             "default_headers": config.headers,
             "default_query": config.query,
             "allow_http": self.allow_http,
+            "ca": self.ca,
         }
         return Clients(settings, http_client=self.http_client, http_async_client=self.http_async_client)
 

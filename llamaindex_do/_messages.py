@@ -18,6 +18,7 @@ from typing import Any
 from llama_index.core.base.llms.types import ChatMessage, MessageRole, ThinkingBlock, ToolCallBlock
 
 from inference_do.errors import ConfigError
+from inference_do.models import model_info
 
 from ._parts import Part, content_of, parts_of
 from ._tools import INVALID, parsed_arguments, wire_name
@@ -47,7 +48,7 @@ def to_wire(messages: Sequence[ChatMessage], model: str) -> list[Wire]:
     Raises:
         ConfigError: A block cannot be expressed, or a tool's result does not say which call it answers.
     """
-    conversation = _Conversation(caching=model.startswith("anthropic-"))
+    conversation = _Conversation(caching=bool(model_info(model).cache_control))
     for position, message in enumerate(messages):
         conversation.add(message, position)
     return conversation.finished()

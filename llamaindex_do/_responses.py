@@ -27,12 +27,13 @@ from llama_index.core.base.llms.types import (
 )
 
 from inference_do.accumulate import new_call_id, reasoning_text
-from inference_do.types import ChatCompletion, ChatCompletionChunk, ResponseInfo, Usage
+from inference_do.types import AGENT_FIELDS, ChatCompletion, ChatCompletionChunk, ResponseInfo, Usage
 
 from ._tools import OpenCall, PartialObject, parsed_arguments
 
 __all__ = ["StreamReader", "completion_of", "read_completion"]
 
+AGENTS = frozenset(AGENT_FIELDS)
 ASSISTANT = MessageRole.ASSISTANT
 
 
@@ -60,7 +61,7 @@ def read_completion(completion: ChatCompletion, names: Mapping[str, str], *, hea
         raw=raw,
         logprobs=_logprobs(choice.logprobs),
         additional_kwargs=_facts(
-            choice.finish_reason, completion.usage, completion.response_info, message.refusal, headers=headers
+            choice.finish_reason, completion.usage, completion.response_info, message.refusal, raw, headers=headers
         ),
     )
 
@@ -79,10 +80,13 @@ class StreamReader:
         self._finish: str | None = None
         self._usage: Mapping[str, Any] | None = None
         self._raw: dict[str, Any] = {}
+        self._told: dict[str, Any] = {}
 
     def read(self, chunk: ChatCompletionChunk) -> ChatResponse | None:
         """Return what a chunk adds, or None if it adds nothing to the message."""
         raw = self._raw = chunk.raw
+        if not AGENTS.isdisjoint(raw):
+            self._told |= raw
         if usage := raw.get("usage"):
             self._usage = usage
         for choice in raw.get("choices") or ():
@@ -141,7 +145,7 @@ class StreamReader:
             delta="" if self._text is not None else self._refusal,
             raw=raw,
             logprobs=self._logprobs or None,
-            additional_kwargs=_facts(self._finish, usage, info, self._refusal, headers=self._headers),
+            additional_kwargs=_facts(self._finish, usage, info, self._refusal, self._told, headers=self._headers),
         )
 
 
@@ -195,20 +199,40 @@ def _message(
 
 
 def _facts(
-    finish_reason: str | None, usage: Usage | None, info: ResponseInfo | None, refusal: str | None, *, headers: bool
+    finish_reason: str | None,
+    usage: Usage | None,
+    info: ResponseInfo | None,
+    refusal: str | None,
+    told: Mapping[str, Any],
+    *,
+    headers: bool,
 ) -> dict[str, Any]:
-    """Return what is known of an answer besides the message: plain values, which every store can keep."""
+    """Return what is known of an answer besides the message: plain values, which every store can keep.
+
+    Args:
+        finish_reason: Why the answer ended.
+        usage: Its tokens.
+        info: The HTTP side of the reply.
+        refusal: The model's words, if it refused.
+        told: The answer's fields, among them an agent's own.
+        headers: Whether to hand out the reply's headers.
+    """
     facts: dict[str, Any] = {"finish_reason": finish_reason}
+    facts.update({name: told[name] for name in AGENT_FIELDS if told.get(name)})
     if usage is not None:
-        facts["prompt_tokens"] = usage.prompt_tokens
+        facts["prompt_tokens"] = usage.input_tokens
         facts["completion_tokens"] = usage.completion_tokens
-        facts["total_tokens"] = usage.total_tokens or usage.input_tokens + usage.output_tokens
+        facts["total_tokens"] = max(usage.total_tokens, usage.input_tokens + usage.output_tokens)
         if usage.cached_tokens:
             facts["cached_tokens"] = usage.cached_tokens
+        if usage.cache_created_input_tokens:
+            facts["cache_created_tokens"] = usage.cache_created_input_tokens
         if usage.reasoning_tokens:
             facts["reasoning_tokens"] = usage.reasoning_tokens
     if info is not None and info.request_id:
         facts["request_id"] = info.request_id
+    if info is not None and info.route:
+        facts["route"] = info.route
     if info is not None and headers:
         facts["headers"] = dict(info.headers)
     if refusal:
@@ -217,8 +241,9 @@ def _facts(
 
 
 def _usage_dict(usage: Usage) -> dict[str, Any]:
-    """Return the API's own usage, in which the counts that LlamaIndex adds up are numbers even where they were null."""
-    counts = {name: getattr(usage, name) for name in ("prompt_tokens", "completion_tokens", "total_tokens")}
+    """Return the API's own usage with the counts that LlamaIndex adds up: numbers, the cached ones among the input."""
+    total = max(usage.total_tokens, usage.input_tokens + usage.output_tokens)
+    counts = {"prompt_tokens": usage.input_tokens, "completion_tokens": usage.output_tokens, "total_tokens": total}
     return {**usage.model_dump(exclude_unset=True), **counts}
 
 

@@ -108,6 +108,9 @@ class DigitalOcean(Connected, StructuredPrediction):
     user: str | None = None
     service_tier: str | None = None
     prompt_cache_retention: str | None = Field(default=None, description="`in_memory` or `24h`, for OpenAI's models.")
+    chat_template_kwargs: dict[str, Any] | None = Field(
+        default=None, description="Switches of an open model's template, such as `{'enable_thinking': False}`."
+    )
     model_affinity: str | None = Field(
         default=None, description="Sent as `X-Model-Affinity`: keeps a router on one model, so that its cache can hit."
     )
@@ -155,7 +158,7 @@ class DigitalOcean(Connected, StructuredPrediction):
     def metadata(self) -> LLMMetadata:
         """What LlamaIndex asks of a model before it uses it."""
         info = model_info(self.model)
-        window = self.context_window or info.context_window or DEFAULT_CONTEXT_WINDOW
+        window = self.context_window or info.usable_context or DEFAULT_CONTEXT_WINDOW
         return LLMMetadata(
             context_window=window,
             num_output=self.num_output or self._room_for_output(window),

@@ -39,10 +39,15 @@ def test_its_metadata_names_the_extras_and_the_licence(wheel):
     metadata = email.message_from_bytes(wheel.read(name))
     assert metadata["Name"] == "inference-do"
     assert metadata["Version"] == version("inference-do") == inference_do.__version__
-    assert set(metadata.get_all("Provides-Extra")) == {"langchain", "llamaindex", "all"}
+    assert set(metadata.get_all("Provides-Extra")) == {"langchain", "llamaindex", "cli", "all"}
     assert metadata["License-Expression"] == "MIT"
     always = [line for line in metadata.get_all("Requires-Dist") if "extra ==" not in line]
     assert not [line for line in always if line.startswith(("langchain", "llama"))]
+
+
+def test_it_installs_the_command(wheel):
+    [name] = [name for name in wheel.namelist() if name.endswith(".dist-info/entry_points.txt")]
+    assert "[console_scripts]\ninference-do = inference_do.cli:main" in wheel.read(name).decode()
 
 
 def test_the_changelog_has_this_version():

@@ -9,12 +9,14 @@
         ...
         assert emu.posts == 3
 
-It listens on a loopback port only, takes `/v1/chat/completions`, `/v1/embeddings` and `/v1/models`, checks requests as
-strictly as the strictest provider behind the real API, and has no model: answers are made from the request alone, by
+It listens on a loopback port only, takes `/v1/chat/completions`, `/v1/embeddings` and `/v1/models`, an agent's requests
+at `agent_url`, those to knowledge bases at `/v1/{id}/retrieve`, and the control plane's catalogue. It checks requests
+as strictly as the strictest provider behind the real API, and has no model: answers are made from the request alone, by
 plain rules (`_answers.py`). They are the same for the same request, and depend on every message of it.
 
 * `Emulator`: options, counters (`posts`, `connections`, `requests`, `disconnects`), scripts (`script()`, `reply()`).
 * `faults.py`: what can be made to go wrong, one element a request, combinable in lists.
+* Models refuse, fail, think, cache and route as the model data says of each (`_profile.py`, `_cache.py`, `_router.py`).
 * `quirks.py`: habits of this API and of others, as switches for all requests.
 * `python -m inference_do.emulator --port 8000`: the same by hand.
 """

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ._arguments import value_for
@@ -21,6 +22,7 @@ from ._prompt import media_of, text_of
 from ._react import answered, react
 from ._reading import read_answer
 from ._templates import templated
+from ._tokens import tokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,21 +39,45 @@ def honest_answer(body: Mapping[str, Any], info: ModelInfo) -> Answer:
         Call(call_id(body, index, name), name, to_json(arguments).decode())
         for index, (name, arguments) in enumerate(calls_to_make(body))
     )
-    reasoning = _reasoning(body, info)
+    thinking = Answer(reasoning=_reasoning(body, info), is_silent=info.provider == "OpenAI")
     if calls:
-        return Answer(reasoning=reasoning, calls=calls, finish="tool_calls")
-    return Answer(text=_json(body) or _words(body["messages"]), reasoning=reasoning)
+        return replace(thinking, calls=calls, finish="tool_calls")
+    return replace(thinking, text=_json(body) or _words(body["messages"]))
+
+
+STEPS = {"minimal": 1, "low": 1, "medium": 2, "high": 4, "xhigh": 6, "max": 8}
+"""How many sentences a model thinks for an effort."""
 
 
 def _reasoning(body: Mapping[str, Any], info: ModelInfo) -> str | None:
-    """Think aloud, as the models that DigitalOcean hosts itself do; OpenAI's and Anthropic's keep it to themselves."""
-    hosted = not info.id.startswith(("openai-", "anthropic-")) or info.id.startswith("openai-gpt-oss")
-    effort = body.get("reasoning_effort") or (body.get("reasoning") or {}).get("effort")
+    """Think, if the model does, within the budget.
+
+    The models that DigitalOcean hosts think unless they are told not to, OpenAI's too, which keep it to themselves;
+    Anthropic's do when they are asked to, and the newer ones always.
+    """
+    asked = body.get("reasoning") or {}
+    effort = body.get("reasoning_effort") or asked.get("effort")
     thinking = (body.get("chat_template_kwargs") or {}).get("enable_thinking", True)
-    if not info.reasoning or not hosted or effort == "none" or not thinking:
+    unasked = info.thinks_unasked or info.provider != "Anthropic"
+    if not info.reasoning or effort == "none" or not thinking or not (unasked or effort or asked):
         return None
     last = body["messages"][-1]
-    return f"The last message is from the {last['role']}: {_clip(text_of(last), 60)!r}. I answer it."
+    step = f"The last message is from the {last['role']}: {_clip(text_of(last), 60)!r}. I answer it."
+    pieces = tokens(" ".join([step] * STEPS.get(effort or "low", 1)))
+    return "".join(pieces[: _budget(body, effort, info)])
+
+
+BUDGETS = {"low": 0.2, "medium": 0.5, "high": 0.8, "max": 0.95}
+"""Shares of the token limit that Anthropic's models may think with, by effort."""
+
+
+def _budget(body: Mapping[str, Any], effort: str | None, info: ModelInfo) -> int | None:
+    """Return the most tokens of the thoughts; None leaves it to the limit of the whole answer."""
+    budget = (body.get("reasoning") or {}).get("max_tokens")
+    limit = body.get("max_completion_tokens") or body.get("max_tokens")
+    if budget is not None or info.provider != "Anthropic" or effort not in BUDGETS or not limit:
+        return int(budget) if budget is not None else None
+    return int(limit * BUDGETS[effort])
 
 
 def _json(body: Mapping[str, Any]) -> str | None:

@@ -8,44 +8,56 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
-from dataclasses import dataclass, replace
+from collections import deque
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from inference_do.models import ModelInfo, known_models, model_info
 
+from ._agent import Unprocessable, about, as_chat, check_agent, is_guarded
 from ._answers import honest_answer
+from ._cache import PromptCache
+from ._catalogue import catalogue
 from ._completion import complete, from_script, whole
 from ._embeddings import DIMENSIONS, check_embeddings, embeddings
 from ._http import HeaderList, Refusal, Reply, error_body, json_reply, request_id
+from ._knowledge import Bases, retrieved
 from ._profile import check_profile
+from ._router import Router
 from ._stream import assembled, chunks, events, gzipped
 from ._tokens import prompt_tokens
 from ._validation import check_chat
+from .replies import Scripted
 
 if TYPE_CHECKING:
-    from collections import deque
     from collections.abc import Iterator, Mapping
 
     from ._records import Request
     from .quirks import Quirks
-    from .replies import Scripted
 
 LOGGER = logging.getLogger(__name__)
 CHAT, EMBEDDINGS, MODELS = "/v1/chat/completions", "/v1/embeddings", "/v1/models"
-METHODS = {CHAT: "POST", EMBEDDINGS: "POST", MODELS: "GET"}
-ROUTED_MODEL = "llama3.3-70b-instruct"
+AGENT, HEALTH = "/api/v1/chat/completions", "/health"
+CATALOGUE = "/v2/gen-ai/models/catalog"
+RETRIEVE = re.compile(r"/v1/([^/]+)/retrieve")
+METHODS = {CHAT: "POST", EMBEDDINGS: "POST", MODELS: "GET", AGENT: "POST", HEALTH: "GET", CATALOGUE: "GET"}
 LIMITS = (("requests", 120), ("tokens-per-minute", 1_000_000), ("tokens-per-day", 100_000_000))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """Answers requests; holds only what the emulator was made with."""
+    """Answers requests; holds what the emulator was made with, and what caches and routers remember."""
 
     keys: frozenset[str] | None
+    agent_key: str
     models: frozenset[str]
     locked: frozenset[str]
     allow_unknown_fields: bool
+    knowledge: Bases = field(default_factory=dict)
+    cache: PromptCache = field(default_factory=PromptCache)
+    router: Router = field(default_factory=Router)
 
     def answer(self, request: Request, quirks: Quirks, replies: deque[Scripted]) -> Reply:
         """Answer one request; a refusal is an answer too."""
@@ -54,6 +66,8 @@ class Api:
         except Refusal as refusal:
             body = error_body(refusal.status, refusal.message, refusal.type)
             reply = json_reply(body, status=refusal.status, headers=refusal.headers)
+        except Unprocessable as refusal:
+            reply = json_reply(refusal.body, status=422)
         except Exception as error:
             LOGGER.exception("the emulator failed on a request; please report it")
             reply = json_reply(error_body(500, f"the emulator itself failed: {error!r}"), status=500)
@@ -62,30 +76,72 @@ class Api:
             reply = replace(reply, headers=headers, pieces=gzipped(reply.pieces))
         return reply
 
+    def forget(self) -> None:
+        """Empty caches and end routers' sessions."""
+        self.cache.clear()
+        self.router.clear()
+
     def _route(self, request: Request, quirks: Quirks, replies: deque[Scripted]) -> Reply:
         self._authenticate(request)
-        expected = METHODS.get(request.path)
+        base = RETRIEVE.fullmatch(request.path)
+        expected = "POST" if base else METHODS.get(request.path)
         if expected is None:
             raise Refusal(404, f"no such path: {request.path}", "not_found_error")
         if request.method != expected:
             raise Refusal(405, f"{request.path} takes {expected}, not {request.method}", headers=(("allow", expected),))
-        if request.path == MODELS:
-            return json_reply(self._listing(), headers=_limit_headers(0), kind=quirks.json_content_type)
+        if expected == "GET":
+            return self._told(request, quirks)
         body = _parsed(request.body)
+        if base:
+            return self._retrieve(base[1], body)
+        if request.path == AGENT:
+            return self._agent(request, body, quirks, replies)
         info = self._model(body, request.path)
         if request.path == EMBEDDINGS:
-            check_embeddings(body)
-            value = embeddings(body, dimensions=info.dimensions or DIMENSIONS, quirks=quirks)
-            used = _limit_headers(value["usage"]["total_tokens"])
-            return json_reply(value, headers=used, kind=quirks.json_content_type)
-        check_chat(body, allow_unknown=self.allow_unknown_fields, cache_control=info.id.startswith("anthropic-"))
+            return _embedded(body, info, quirks)
+        return self._model_chat(request, body, info, quirks, replies)
+
+    def _told(self, request: Request, quirks: Quirks) -> Reply:
+        if request.path == HEALTH:
+            return json_reply({"status": "ok"})
+        if request.path == CATALOGUE:
+            return json_reply(catalogue(request.query))
+        return json_reply(self._listing(), headers=_limit_headers(0), kind=quirks.json_content_type)
+
+    def _model_chat(
+        self, request: Request, body: Mapping[str, Any], info: ModelInfo, quirks: Quirks, replies: deque[Scripted]
+    ) -> Reply:
+        check_chat(body, allow_unknown=self.allow_unknown_fields, cache_control=bool(info.cache_control))
         check_profile(body, info, quirks)
-        return _chat(body, info, quirks, replies)
+        _check_size(body, info)
+        served: str = info.id
+        headers: HeaderList = ()
+        if info.is_router:
+            served, task = self.router.route(body, request.headers.get("x-model-affinity"))
+            headers = (("x-model-router-selected-route", task),)
+        return _chat(body, info, self.cache.noted(body, info, quirks), replies, served=served, headers=headers)
+
+    def _retrieve(self, base: str, body: Mapping[str, Any]) -> Reply:
+        if base not in self.knowledge:
+            raise Refusal(404, "knowledge base not found", "not_found_error")
+        return json_reply(retrieved(body, self.knowledge[base]))
+
+    def _agent(self, request: Request, body: Mapping[str, Any], quirks: Quirks, replies: deque[Scripted]) -> Reply:
+        documents = [document for base in self.knowledge.values() for document in base]
+        check_agent(body, request.query)
+        chat = as_chat(body, documents)
+        check_chat(chat, allow_unknown=self.allow_unknown_fields, cache_control=False)
+        if is_guarded(body):
+            replies = deque([Scripted(text="I cannot help with that.", finish_reason="content_filter")])
+        return _chat(chat, ModelInfo(id=chat["model"]), quirks, replies, extra=about(body, documents))
 
     def _authenticate(self, request: Request) -> None:
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         key = key.strip()
-        if scheme.lower() != "bearer" or not key or (self.keys is not None and key not in self.keys):
+        keys = frozenset({self.agent_key}) if request.path == AGENT else self.keys
+        if request.path == HEALTH:
+            return
+        if scheme.lower() != "bearer" or not key or (keys is not None and key not in keys):
             raise Refusal(401, "Unable to authenticate you.")
 
     def _model(self, body: Mapping[str, Any], path: str) -> ModelInfo:
@@ -110,11 +166,25 @@ class Api:
         return {"object": "list", "data": listed}
 
 
-def _chat(body: Mapping[str, Any], info: ModelInfo, quirks: Quirks, replies: deque[Scripted]) -> Reply:
-    _check_size(body, info)
+def _embedded(body: Mapping[str, Any], info: ModelInfo, quirks: Quirks) -> Reply:
+    check_embeddings(body)
+    value = embeddings(body, dimensions=info.dimensions or DIMENSIONS, quirks=quirks)
+    used = _limit_headers(value["usage"]["total_tokens"])
+    return json_reply(value, headers=used, kind=quirks.json_content_type)
+
+
+def _chat(
+    body: Mapping[str, Any],
+    info: ModelInfo,
+    quirks: Quirks,
+    replies: deque[Scripted],
+    *,
+    served: str | None = None,
+    headers: HeaderList = (),
+    extra: Mapping[str, Any] | None = None,
+) -> Reply:
     script = replies.popleft() if replies else None
-    served = ROUTED_MODEL if info.is_router else info.id
-    extra: HeaderList = (("x-model-router-selected-route", info.id.removeprefix("router:")),) if info.is_router else ()
+    served = served or info.id
     stream = bool(body.get("stream"))
     spoken: list[Any] | None = None
     if script is not None:
@@ -126,22 +196,22 @@ def _chat(body: Mapping[str, Any], info: ModelInfo, quirks: Quirks, replies: deq
         completion = from_script(body, script, model=served, quirks=quirks)
     else:
         completion = complete(body, honest_answer(body, info), model=served, quirks=quirks)
-    used = (*_limit_headers(completion.usage.get("total_tokens") or 0), *extra)
+    completion = replace(completion, extra={**(extra or {}), **completion.extra})
+    used = (*_limit_headers(completion.usage.get("total_tokens") or 0), *headers)
     if not stream:
         return json_reply(whole(completion, quirks), headers=used, kind=quirks.json_content_type)
     if spoken is None:
         wanted = bool((body.get("stream_options") or {}).get("include_usage"))
         spoken = chunks(completion, quirks, include_usage=wanted)
-    headers = (("content-type", quirks.stream_content_type), ("cache-control", "no-cache"), *used, request_id())
-    return Reply(headers=headers, pieces=events(spoken, quirks), chunked=True)
+    kind = (("content-type", quirks.stream_content_type), ("cache-control", "no-cache"))
+    return Reply(headers=(*kind, *used, request_id()), pieces=events(spoken, quirks), chunked=True)
 
 
 def _check_size(body: Mapping[str, Any], info: ModelInfo) -> None:
     count = prompt_tokens(body)
-    if info.context_window is not None and count > info.context_window:
-        text = (
-            f"the token count: [{count}] exceeds the model: [{info.id}]'s maximum token count: [{info.context_window}]"
-        )
+    limit = info.context_window and info.usable_context
+    if limit is not None and count > limit:
+        text = f"the token count: [{count}] exceeds the model: [{info.id}]'s maximum token count: [{limit}]"
         raise Refusal(400, text)
 
 

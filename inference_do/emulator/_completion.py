@@ -37,6 +37,8 @@ class Answer:
     reasoning: str | None = None
     calls: tuple[Call, ...] = ()
     finish: str = "stop"
+    is_silent: bool = False
+    """Whether the reasoning is counted but not shown."""
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -44,6 +46,11 @@ class Answer:
         """Tokens that are billed, reasoning included."""
         spoken = len(tokens(self.text or "")) + sum(8 + len(tokens(call.arguments)) for call in self.calls)
         return spoken + self.reasoning_tokens
+
+    @property
+    def shown_reasoning(self) -> str | None:
+        """The reasoning, unless the model keeps it to itself."""
+        return None if self.is_silent else self.reasoning
 
     @property
     def reasoning_tokens(self) -> int:
@@ -61,6 +68,8 @@ class Completion:
     answers: tuple[Answer, ...]
     usage: JsonObject
     top_logprobs: int | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """Further fields beside `choices`, as agents have them."""
 
 
 def complete(body: Mapping[str, Any], answer: Answer, *, model: str, quirks: Quirks) -> Completion:
@@ -90,7 +99,7 @@ def from_script(body: Mapping[str, Any], script: Scripted, *, model: str, quirks
         finish=script.finish_reason or ("tool_calls" if calls else "stop"),
         extra={key: value for key, value in message.items() if key not in known},
     )
-    return _completion(body, (answer,), model=model, quirks=quirks, usage=script.usage)
+    return replace(_completion(body, (answer,), model=model, quirks=quirks, usage=script.usage), extra=script.extra)
 
 
 def call_id(body: Mapping[str, Any], index: int, name: str) -> str:
@@ -117,6 +126,7 @@ def whole(completion: Completion, quirks: Quirks) -> JsonObject:
             for index, answer in enumerate(completion.answers)
         ],
         "usage": completion.usage,
+        **completion.extra,
     }
 
 
@@ -141,7 +151,7 @@ def _message(answer: Answer, quirks: Quirks) -> JsonObject:
         "role": "" if quirks.empty_role else "assistant",
         "content": answer.text,
         "refusal": None,
-        quirks.reasoning_field: answer.reasoning,
+        quirks.reasoning_field: answer.shown_reasoning,
         "audio": None,
         **answer.extra,
     }

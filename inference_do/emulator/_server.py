@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import ssl
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Self
 from ._api import Api
 from ._connection import Connection
 from ._delivery import Delivery, Step, apply, steps
+from ._knowledge import bases_of
 from .quirks import Quirks
 from .replies import Scripted, scripted
 
@@ -54,6 +56,9 @@ class Emulator:
         event_delay: Seconds before each event; short for the quirk.
         faults_on_get: Whether GET requests take elements of the script too.
         allow_unknown_fields: Whether chat requests may have fields that no documentation names.
+        knowledge: Knowledge bases by id, each a list of texts, or of dicts with `text_content` and `metadata`. They
+            are retrieved from at `/v1/{id}/retrieve`, and the agent knows all of them.
+        ssl_context: Serve https with it, as a dedicated endpoint with a certificate of its own does.
         keep_requests: How many of the latest requests `requests` remembers.
     """
 
@@ -74,6 +79,8 @@ class Emulator:
         event_delay: float | None = None,
         faults_on_get: bool = False,
         allow_unknown_fields: bool = False,
+        knowledge: Mapping[str, Sequence[Any]] | None = None,
+        ssl_context: ssl.SSLContext | None = None,
         keep_requests: int = 10_000,
     ) -> None:
         self._host = _loopback(host)
@@ -87,13 +94,17 @@ class Emulator:
         self.always = always
         self.faults: deque[Fault | Sequence[Fault] | None] = deque(faults)
         self.replies: deque[Scripted] = deque(map(scripted, replies))
+        self.agent_key = "agent-emulator-key"
         self._faults_on_get = faults_on_get
         self._api = Api(
             keys=None if api_key is None else frozenset({api_key, *api_keys}),
             models=frozenset(models),
             locked=frozenset(locked_models),
             allow_unknown_fields=allow_unknown_fields,
+            agent_key=self.agent_key,
+            knowledge=bases_of(knowledge or {}),
         )
+        self._tls = ssl_context
         self._requests: deque[Request] = deque(maxlen=keep_requests)
         self._disconnects: list[Disconnect] = []
         self._served = 0
@@ -109,8 +120,22 @@ class Emulator:
     @property
     def base_url(self) -> str:
         """Where it listens, with `/v1`."""
+        return f"{self._origin}/v1"
+
+    @property
+    def agent_url(self) -> str:
+        """The base of the agent's API, which takes `agent_key`, and `agent=true` as its query."""
+        return f"{self._origin}/api/v1"
+
+    @property
+    def control_plane_url(self) -> str:
+        """The base of what there is of the control plane: its catalogue of models."""
+        return f"{self._origin}/v2"
+
+    @property
+    def _origin(self) -> str:
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._port}/v1"
+        return f"http{'' if self._tls is None else 's'}://{host}:{self._port}"
 
     @property
     def requests(self) -> list[Request]:
@@ -153,6 +178,7 @@ class Emulator:
         chunks: Sequence[dict[str, Any]] = (),
         finish_reason: str | None = None,
         usage: dict[str, Any] | None = None,
+        extra: dict[str, Any] | None = None,
     ) -> None:
         """Append a scripted answer, to be given instead of the honest one.
 
@@ -164,9 +190,10 @@ class Emulator:
             chunks: Raw chunks of a stream, sent as they are; for a request without streaming they are put together.
             finish_reason: Instead of the one that follows from the answer.
             usage: Instead of the counted one.
+            extra: Further fields beside `choices`; in a stream they are on the chunk with the finish reason.
         """
         if text is not None and not isinstance(text, str):
-            self.replies.append(replace(scripted(text), finish_reason=finish_reason, usage=usage))
+            self.replies.append(replace(scripted(text), finish_reason=finish_reason, usage=usage, extra=extra or {}))
             return
         self.replies.append(
             Scripted(
@@ -177,11 +204,13 @@ class Emulator:
                 chunks=tuple(chunks),
                 finish_reason=finish_reason,
                 usage=usage,
+                extra=extra or {},
             )
         )
 
     def reset(self) -> None:
-        """Forget script, scripted answers, records and counters; connections stay open."""
+        """Forget script, scripted answers, records, counters, caches and sessions; connections stay open."""
+        self._api.forget()
         self.faults.clear()
         self.replies.clear()
         self.always = None
@@ -235,7 +264,9 @@ class Emulator:
     async def _listen(self, ready: _Ready) -> None:
         loop = asyncio.get_running_loop()
         try:
-            server = await loop.create_server(partial(Connection, self), self._host, self._port, backlog=BACKLOG)
+            server = await loop.create_server(
+                partial(Connection, self), self._host, self._port, backlog=BACKLOG, ssl=self._tls
+            )
         except OSError as error:
             ready.error = error
             ready.event.set()

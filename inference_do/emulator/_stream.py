@@ -33,6 +33,8 @@ def chunks(completion: Completion, quirks: Quirks, *, include_usage: bool) -> li
                 "logprobs": logprobs(pieces, completion.top_logprobs) if pieces else None,
             }
             spoken.append(_chunk(completion, quirks, [choice]))
+    if spoken:
+        spoken[-1].update(completion.extra)
     if include_usage and not quirks.ignore_include_usage:
         _add_usage(spoken, completion, quirks)
     return spoken
@@ -74,7 +76,7 @@ def _deltas(answer: Answer, quirks: Quirks) -> Iterator[tuple[JsonObject, Sequen
     repeated = {"role": role} if quirks.role_on_every_delta else {}
     opening = None if answer.text is None else ""
     yield {"role": role, "content": opening, quirks.reasoning_field: None, "refusal": None, **answer.extra}, (), None
-    for batch in _batches(tokens(answer.reasoning or ""), quirks.tokens_per_event):
+    for batch in _batches(tokens(answer.shown_reasoning or ""), quirks.tokens_per_event):
         yield {**repeated, quirks.reasoning_field: "".join(batch)}, (), None
     for batch in _batches(tokens(answer.text or ""), quirks.tokens_per_event):
         yield {**repeated, "content": "".join(batch)}, batch, None

@@ -37,12 +37,12 @@ class Quirks:
     """Every chunk carries the running total."""
     usage_three_fields: bool = False
     """Only prompt_tokens, completion_tokens and total_tokens, as in 2025."""
-    usage_excludes_cached: bool = False
-    """Anthropic accounting: cached and created tokens are beside `prompt_tokens`, not in it."""
+    usage_excludes_cached: bool | None = None
+    """Anthropic accounting: cached and created tokens are beside `prompt_tokens`, not in it. None: by family."""
     cached_tokens: int = 0
-    """How many prompt tokens are reported as read from the cache."""
+    """How many prompt tokens are reported as read from the cache, whatever has been asked before."""
     created_tokens: int = 0
-    """How many prompt tokens are reported as written to the cache."""
+    """How many prompt tokens are reported as written to the cache, likewise."""
     ignore_include_usage: bool = False
     """No usage in streams, even when asked for."""
     usage_choices_null: bool = False

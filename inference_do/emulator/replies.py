@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 __all__ = ["Scripted", "scripted"]
@@ -20,6 +20,7 @@ class Scripted:
     chunks: tuple[Mapping[str, Any], ...] = ()
     finish_reason: str | None = None
     usage: Mapping[str, Any] | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 def scripted(value: object) -> Scripted:

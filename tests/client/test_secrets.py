@@ -82,7 +82,7 @@ def locals_of(error: BaseException) -> str:
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: str(fault)[:60])
 def test_no_reply_error_or_log_has_it(emu, fault, caplog):
     caplog.set_level(logging.DEBUG)
-    logging.getLogger("inference_do.emulator").setLevel(logging.CRITICAL)
+    caplog.set_level(logging.CRITICAL, logger="inference_do.emulator")
     for result in calls(emu, fault):
         shown = everything_of(result) if isinstance(result, InferenceError) else f"{result!r} {result.response_info}"
         assert KEY not in shown

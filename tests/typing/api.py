@@ -19,19 +19,40 @@ from inference_do import (
     AsyncClient,
     ChatCompletion,
     Client,
+    Cost,
     EmbeddingResponse,
     InferenceError,
+    KnowledgeBase,
+    Ledger,
     Model,
     ModelInfo,
+    RetrievedDocument,
     StreamError,
     Timeout,
     Usage,
+    estimate_cost,
     model_info,
+    register_model,
 )
 from inference_do.emulator import Emulator
 from inference_do.emulator.faults import Status
-from langchain_do import ChatDigitalOcean, DigitalOceanEmbeddings, register
-from llamaindex_do import DigitalOcean, DigitalOceanEmbedding, StructuredQuestionGenerator
+from inference_do.types import Reply
+from langchain_do import (
+    ChatDigitalOcean,
+    DigitalOceanEmbeddings,
+    DigitalOceanKnowledgeBaseRetriever,
+    UsageCallback,
+    register,
+    retrieved_documents,
+)
+from llamaindex_do import (
+    DigitalOcean,
+    DigitalOceanEmbedding,
+    StructuredQuestionGenerator,
+    UsageHandler,
+    source_nodes,
+)
+from llamaindex_do import DigitalOceanKnowledgeBaseRetriever as NodeRetriever
 from llamaindex_do.testing import EmbeddingConformance, LLMConformance
 
 MESSAGES = [{"role": "user", "content": "Hello!"}]
@@ -80,6 +101,33 @@ def errors() -> None:
         print(error.partial.text if error.partial else "")
     except InferenceError as error:
         print(error.retryable, error.request_id)
+
+
+def beyond_chat() -> None:
+    """Models' facts, costs, knowledge bases, other endpoints."""
+    mine: ModelInfo = register_model("mine", context_window=4096, tools=False)
+    takes: bool | None = mine.accepts("temperature", 0.5)
+    with Client("key", ca="ca.pem") as one:
+        ranked: Reply = one.request("/rerank", {"model": "m"}, timeout=5)
+        answer = one.chat(model="m", messages=MESSAGES, default_params={"temperature": 0})
+    ledger = Ledger()
+    if answer.usage:
+        cost: Cost = ledger.add(answer.model, answer.usage)
+        total: float | None = estimate_cost(answer.model, answer.usage).total
+        print(cost.date, total, ledger.total.cost)
+    with KnowledgeBase("id", api_key="key") as base:
+        found: list[RetrievedDocument] = base.retrieve("query", num_results=3)
+    print(takes, ranked, found[0].text, found[0].metadata)
+
+
+def frameworks() -> None:
+    """Retrievers and the adding up of costs."""
+    chat = ChatDigitalOcean(model="m", callbacks=[spending := UsageCallback()])
+    documents = DigitalOceanKnowledgeBaseRetriever(knowledge_base_id="id", k=3).invoke("query")
+    with UsageHandler() as handler:
+        nodes = NodeRetriever("id", similarity_top_k=3).retrieve("query")
+        print(source_nodes(DigitalOcean(model="m").chat([])), nodes[0].text, handler.ledger.by_model)
+    print(documents[0].page_content, retrieved_documents(chat.invoke("Hello!")), spending.ledger.total.calls)
 
 
 def emulator() -> None:

@@ -361,11 +361,12 @@ def test_the_key_is_masked_wherever_a_server_repeats_it():
         assert "sk-secret" not in f"{error!r} {error} {vars(error)}"
 
 
-def test_a_missing_model_is_told_what_there_is():
-    hint = "closest: gemma"
-    missing = ask(new_call(hint=lambda: hint), *status(404))
+def test_what_is_known_of_the_model_explains_a_status():
+    hints = {404: "closest: gemma", 400: "leave it out"}
+    missing, refused, failed = (ask(new_call(hint=hints.get), *status(number)) for number in (404, 400, 422))
     assert missing.outcome == "NotFoundError: 404 Not Found: no; closest: gemma"
-    assert hint not in ask(new_call(hint=lambda: hint), *status(400)).outcome
+    assert refused.outcome == "BadRequestError: 400 Bad Request: no; leave it out"
+    assert failed.outcome.startswith("BadRequestError: 422 Unprocessable ")
 
 
 def test_a_status_decides_the_class_and_its_words_refine_it():

@@ -1,14 +1,26 @@
-"""What is known of models."""
+"""What is known of models, and how users put it right."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from inference_do.models import ModelInfo, closest_models, known_models, model_info
+from inference_do import ConfigError
+from inference_do import models as module
+from inference_do.models import ModelInfo, PriceTier, closest_models, known_models, model_info, register_model
 
-KINDS = {"chat", "embedding", "router", "rerank", "image", "tts", "video", "audio", "stt"}
+KINDS = {"chat", "embedding", "router", "rerank", "image", "tts", "video", "guardrail", "systemone"}
+KINDS |= {"async-audio", "async-image"}
+
+
+@pytest.fixture
+def _undone():
+    """Forget what a test registered."""
+    yield
+    module._REGISTERED.clear()
+    known_models.cache_clear()
 
 
 def test_an_unknown_model_has_only_unknowns():
@@ -20,8 +32,8 @@ def test_a_known_model():
     info = model_info("llama3.3-70b-instruct")
     assert info.is_known
     assert (info.kind, info.id, info.is_router) == ("chat", "llama3.3-70b-instruct", False)
-    assert info.context_window is not None
-    assert info.context_window >= 8192
+    assert (info.context_window, info.max_output_tokens) == (128_000, 128_000)
+    assert (info.input_price, info.date_of("input_price")) == (0.65, "2026-07-02")
 
 
 def test_ids_are_case_sensitive():
@@ -29,19 +41,38 @@ def test_ids_are_case_sensitive():
 
 
 def test_routers_are_known_by_their_prefix():
-    assert model_info("router:mine").is_router
+    mine = model_info("router:mine")
+    assert (mine.is_router, mine.is_known, mine.kind, mine.context_window) == (True, True, "router", None)
+
+
+def test_what_is_known_of_a_family_holds_for_ids_that_are_not_listed():
+    info = model_info("anthropic-claude-of-tomorrow")
+    assert (info.is_known, info.cache_control, info.images_on_chat, info.vision) == (False, True, False, None)
+    assert model_info("openai-gpt-7").cache_retention is True
+    assert model_info("openai-gpt-oss-500b").cache_retention is False
 
 
 @pytest.mark.parametrize("info", known_models().values(), ids=known_models())
 def test_every_entry_makes_sense(info):
     assert info.id in known_models()
-    assert info.kind in KINDS or "router" in str(info.kind) or info.kind
+    assert info.kind in KINDS
     counts: list[Any] = [info.context_window, info.max_output_tokens, info.catalog_max_output_tokens, info.dimensions]
     assert all(isinstance(count, int | None) and (count is None or count > 0) for count in counts)
     prices = [info.input_price, info.output_price, info.cache_read_price, info.cache_write_price]
     assert all(price is None or 0 <= price < 1000 for price in prices)
     assert all(isinstance(flag, bool | None) for flag in (info.tools, info.vision, info.reasoning, info.temperature))
+    assert all(tier.above > 0 and tier.input_price >= info.input_price for tier in info.price_tiers)
+    assert info.endpoints
+    assert info.date_of("context_window")
+    assert info.input_price is None or info.date_of("input_price")
+    assert not info.listed or info.date_of("listed") == "2026-08-21"
     hash(info)
+
+
+def test_there_are_as_many_as_were_recorded():
+    kinds = [info.kind for info in known_models().values()]
+    assert (len(kinds), kinds.count("chat"), kinds.count("embedding"), kinds.count("router")) == (108, 84, 6, 5)
+    assert sum(info.listed for info in known_models().values()) == 72
 
 
 def test_the_table_is_read_once_and_cannot_be_changed():
@@ -52,7 +83,14 @@ def test_the_table_is_read_once_and_cannot_be_changed():
 
 @pytest.mark.parametrize(
     ("wrong", "right"),
-    [("llama3-70b-instruct", "llama3.3-70b-instruct"), ("gemma-4-31b-it", "gemma-4-31B-it"), ("bge-m", "bge-m3")],
+    [
+        ("llama3-70b-instruct", "llama3.3-70b-instruct"),
+        ("gemma-4-31b-it", "gemma-4-31B-it"),
+        ("bge-m", "bge-m3"),
+        ("anthropic-claude-sonnet-4.6", "anthropic-claude-4.6-sonnet"),
+        ("claude_opus_4.6", "anthropic-claude-opus-4.6"),
+        ("GPT-4O-MINI", "openai-gpt-4o-mini"),
+    ],
 )
 def test_the_closest_models(wrong, right):
     assert right in closest_models(wrong)
@@ -61,3 +99,126 @@ def test_the_closest_models(wrong, right):
 def test_nothing_is_close_to_nonsense():
     assert closest_models("qqqqqqqqqqqqqqqq") == []
     assert len(closest_models("openai-gpt", limit=2)) <= 2
+
+
+# --- what a model accepts ---
+
+
+@pytest.mark.parametrize(
+    ("model", "parameter", "value", "accepted"),
+    [
+        ("kimi-k3", "top_p", None, False),
+        ("kimi-k3", "top_p", 1.0, False),
+        ("kimi-k3", "temperature", 2.0, False),
+        ("kimi-k3", "temperature", 1.0, None),
+        ("openai-o1", "temperature", 0.5, False),
+        ("gemma-4-31B-it", "temperature", 0.5, True),
+        ("minimax-m2.5", "top_p", 0, False),
+        ("minimax-m2.5", "top_p", 0.5, None),
+        ("openai-gpt-oss-120b", "reasoning_effort", "none", False),
+        ("openai-gpt-oss-120b", "reasoning_effort", "low", True),
+        ("openai-gpt-4.1", "prompt_cache_retention", "24h", True),
+        ("nobody/knows:it", "top_p", 0.5, None),
+    ],
+)
+def test_what_a_model_accepts(model, parameter, value, accepted):
+    assert model_info(model).accepts(parameter, value) is accepted
+
+
+@pytest.mark.parametrize(
+    ("model", "usable"),
+    [
+        ("gemma-4-31B-it", 256_000),
+        ("nvidia-nemotron-3-super-120b", 263_000),
+        ("kimi-k3", 158_411),
+        ("nobody/knows:it", None),
+    ],
+)
+def test_the_context_to_plan_with_is_the_documented_one_or_what_was_measured(model, usable):
+    assert model_info(model).usable_context == usable
+
+
+# --- users' own ---
+
+
+@pytest.mark.usefixtures("_undone")
+def test_a_model_can_be_added():
+    added = register_model("mine/small", context_window=4096, tools=False, reasoning_efforts=["low", "high"])
+    assert model_info("mine/small") == added == known_models()["mine/small"]
+    assert (added.kind, added.context_window, added.reasoning_efforts) == ("chat", 4096, ("low", "high"))
+    assert closest_models("mine/smal") == ["mine/small"]
+
+
+@pytest.mark.usefixtures("_undone")
+def test_facts_can_be_put_right_one_by_one():
+    before = model_info("openai-gpt-5.5")
+    tiers = [{"above": 10, "input_price": 1.0, "output_price": 2.0}]
+    after = register_model("openai-gpt-5.5", endpoints=["/v1/chat/completions"], price_tiers=tiers, temperature=None)
+    assert after.endpoints == ("/v1/chat/completions",)
+    assert after.price_tiers == (PriceTier(above=10, input_price=1.0, output_price=2.0),)
+    assert (after.temperature, after.context_window) == (None, before.context_window)
+    register_model("openai-gpt-5.5", input_price=1)
+    assert model_info("openai-gpt-5.5").endpoints == ("/v1/chat/completions",)
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"context_windw": 1}, "no fact 'context_windw': did you mean 'context_window'"),
+        ({"id": "x"}, "no fact 'id'"),
+        ({"context_window": "big"}, "context_window must be int | None, not 'big'"),
+        ({"context_window": True}, "context_window must be int | None, not True"),
+        ({"tools": 1}, "tools must be bool | None, not 1"),
+        ({"listed": None}, "listed must be bool, not None"),
+        ({"endpoints": "/v1/x"}, "endpoints must be tuple, not '/v1/x'"),
+        ({"price_tiers": [{"above": 1}]}, "price_tiers cannot be read"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
+)
+def test_facts_that_are_none_are_refused(facts, words):
+    with pytest.raises(ConfigError, match=words.replace("|", r"\|")):
+        register_model("mine/small", **facts)
+    assert not model_info("mine/small").is_known
+
+
+@pytest.fixture
+def models_file(tmp_path, monkeypatch):
+    """Name a file of models in the environment, to be read anew."""
+    path = tmp_path / "models.json"
+    monkeypatch.setenv(module.MODELS_VARIABLE, str(path))
+    caches = (module._users_file, module._found, module.known_models)
+    for cached in caches:
+        cached.cache_clear()
+    yield path
+    for cached in caches:
+        cached.cache_clear()
+
+
+def test_a_file_that_the_environment_names_adds_and_overrides(models_file):
+    facts = {"gemma-4-31B-it": {"context_window": 1000}, "mine": {"tools": True, "dates": {"facts": "2027-01-02"}}}
+    models_file.write_text(json.dumps({"models": facts}))
+    gemma, mine = model_info("gemma-4-31B-it"), model_info("mine")
+    assert (gemma.context_window, gemma.vision) == (1000, True)
+    assert (mine.tools, mine.kind, mine.date_of("tools")) == (True, "chat", "2027-01-02")
+    assert len(known_models()) == 109
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"models": []}', '{"models": {"a": 1}}', '{"models": {"a": {"x": 1}}}']
+)
+def test_a_file_that_is_none_is_named(models_file, text):
+    models_file.write_text(text)
+    with pytest.raises(ConfigError, match=r"INFERENCE_DO_MODELS|there is no fact"):
+        model_info("x")
+
+
+def test_a_file_that_is_not_there_is_named(models_file):
+    with pytest.raises(
+        ConfigError, match=r"INFERENCE_DO_MODELS: '.*models\.json' is no file of models: .*No such file"
+    ):
+        model_info("x")
+
+
+@pytest.mark.parametrize("model", [None, 5, ["x"]], ids=str)
+def test_what_is_no_id_is_not_known(model):
+    assert not model_info(model).is_known

@@ -193,9 +193,12 @@ def test_advice(status, advice):
     assert advice in str(from_status(status, "{}", attempts=1))
 
 
-def test_a_hint_is_for_missing_models_only():
+def test_a_hint_stands_in_for_advice_unless_the_reason_is_plain():
     assert str(from_status(404, "", attempts=1, hint="try x")) == "404 Not Found; try x"
-    assert str(from_status(400, "", attempts=1, hint="try x")) == "400 Bad Request"
+    assert str(from_status(400, "", attempts=1, hint="try x")) == "400 Bad Request; try x"
+    assert str(from_status(403, "", attempts=1, hint="try x")) == "403 Forbidden; try x"
+    said = str(from_status(400, '{"message": "the prompt is too long"}', attempts=1, hint="try x"))
+    assert said == "400 Bad Request: the prompt is too long"
 
 
 def test_lengths():

@@ -1,0 +1,183 @@
+"""What both clients are: settings, and the preparation of calls. Nothing here waits, so nothing here exists twice."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from ._bodies import chat_body, checked_model, encode, given, read_embeddings
+from ._call import Call
+from ._http import Request
+from ._retry import Budget, Policy
+from .accumulate import Accumulator
+from .config import Config, Key, Timeout, check_headers, check_mapping, check_retries, hidden
+from .errors import ConfigError
+from .models import EMBEDDINGS_PATH, model_info
+from .rules import check_endpoint, explained, shaped, shaped_for_agent, warn_mute
+from .types import EmbeddingResponse, Reply
+
+R = TypeVar("R", bound=Reply)
+Reading = Callable[[bytes], R]
+CALL_OPTIONS = frozenset({"extra_headers", "extra_query", "extra_body", "timeout", "max_retries"})
+
+
+class Core:
+    """A client without its calls."""
+
+    def __init__(
+        self,
+        api_key: Key | None = None,
+        *,
+        base_url: str | None = None,
+        timeout: float | Timeout | None = None,
+        max_retries: int = 2,
+        default_headers: Mapping[str, str] | None = None,
+        default_query: Mapping[str, Any] | None = None,
+        http_client: Any = None,
+        retry_ambiguous: bool = True,
+        allow_http: bool = False,
+        ca: str | os.PathLike[str] | None = None,
+    ) -> None:
+        """Check the settings; nothing is sent and no connection is made.
+
+        Args:
+            api_key: A model access key or a personal access token, or a function that is asked for one before each
+                request; by default the first of `inference_do.config.KEY_VARIABLES` that is set.
+            base_url: By default `DIGITALOCEAN_INFERENCE_BASE_URL`, else DigitalOcean's. https, or http to this machine.
+            timeout: Seconds for each phase of a call, or a `Timeout`.
+            max_retries: Requests sent again after the first, at most.
+            default_headers: Headers of every request.
+            default_query: Query parameters of every request.
+            http_client: An `httpx.Client` (for `AsyncClient` an `httpx.AsyncClient`) to use as it is; it is never
+                closed here. Of an `httpx.Client` the wait for each read of a reply is fixed when the first one is made,
+                to what `first_token` leaves for it; `idle` and `total` are then looked at only between reads.
+            retry_ambiguous: Whether to send again when the request was written and no answer came: the API may be
+                generating one, which is then billed twice.
+            allow_http: Accept a plain http base URL of any host, for a private network.
+            ca: A PEM file, or PEM text, of authorities to trust besides the system's, as a dedicated endpoint's private
+                address needs. It is not for a client given as `http_client`, which has its own.
+
+        Raises:
+            ConfigError: A setting cannot be right.
+        """
+        api_key = hidden(api_key)
+        self._config = Config.build(
+            api_key,
+            base_url=base_url,
+            timeout=timeout,
+            max_retries=max_retries,
+            retry_ambiguous=retry_ambiguous,
+            default_headers=default_headers,
+            default_query=default_query,
+            allow_http=allow_http,
+            ca=ca,
+        )
+        self._budget = Budget()
+        self._open(http_client)
+
+    def _open(self, http_client: Any) -> None:
+        """Make the HTTP side; nothing is connected yet."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        config = getattr(self, "_config", None)  # a traceback may show a client whose settings were refused
+        return f"{type(self).__name__}(base_url={config.base_url!r})" if config else type(self).__name__
+
+    @property
+    def base_url(self) -> str:
+        """Where requests go."""
+        return self._config.base_url
+
+    def _call(self, body: Mapping[str, Any], timeout: float | Timeout | None, max_retries: int | None) -> Call:
+        config = self._config
+        retries = config.max_retries if max_retries is None else check_retries(max_retries)
+        return Call(
+            timeout=config.timeout if timeout is None else Timeout.of(timeout),
+            policy=Policy(max_retries=retries, retry_ambiguous=config.retry_ambiguous),
+            budget=self._budget,
+            scrub=config.secret.scrub,
+            hint=lambda status: None if config.is_agent else explained(status, body),
+            when_mute=lambda spent: warn_mute(body, spent),
+        )
+
+    def _request(
+        self,
+        path: str,
+        body: Mapping[str, Any] | None,
+        *,
+        accept: str = "application/json",
+        extra_headers: Mapping[str, str] | None = None,
+        extra_query: Mapping[str, Any] | None = None,
+    ) -> Request:
+        config = self._config
+        headers = {"accept": accept, "user-agent": config.user_agent}
+        headers["accept-encoding"] = "gzip, deflate" if accept == "application/json" else "identity"
+        if body is not None:
+            headers["content-type"] = "application/json"
+        headers.update(config.headers)
+        headers.update(check_headers(extra_headers, name="extra_headers"))
+        return Request(
+            method="GET" if body is None else "POST",
+            url=config.base_url + path,
+            headers=headers,
+            query={**config.query, **check_mapping(extra_query, name="extra_query")},
+            content=None if body is None else encode(body),
+        )
+
+    def _prepare(self, path: str, body: dict[str, Any], **options: Any) -> tuple[Call, Request]:
+        """Part a call's own options from the request's fields."""
+        timeout, max_retries = body.pop("timeout", None), body.pop("max_retries", None)
+        headers, query = body.pop("extra_headers", None), body.pop("extra_query", None)
+        body.update(check_mapping(body.pop("extra_body", None), name="extra_body"))
+        request = self._request(path, body, extra_headers=headers, extra_query=query, **options)
+        return self._call(body, timeout, max_retries), request
+
+    def _chat(self, model: str, messages: Iterable[Any], params: dict[str, Any]) -> tuple[Call, Request]:
+        if params.get("stream") or check_mapping(params.get("extra_body"), name="extra_body").get("stream"):
+            message = "chat() waits for the whole answer: use stream()"
+            raise ConfigError(message)
+        return self._prepare("/chat/completions", self._chat_body(model, messages, params))
+
+    def _chat_body(self, model: str, messages: Iterable[Any], params: dict[str, Any]) -> dict[str, Any]:
+        defaults = check_mapping(params.pop("default_params", None), name="default_params")
+        body = chat_body(model, messages, params)
+        return shaped_for_agent({**given(defaults), **body}) if self._config.is_agent else shaped(body, defaults)
+
+    def _streamed(
+        self, model: str, messages: Iterable[Any], params: dict[str, Any]
+    ) -> tuple[Call, Accumulator, Request]:
+        body = self._chat_body(model, messages, params)
+        if not check_mapping(body.get("extra_body"), name="extra_body").get("stream", True):
+            message = "stream() hands the answer over as it is made: use chat()"
+            raise ConfigError(message)
+        body["stream"] = True
+        body.setdefault("stream_options", {"include_usage": True})
+        call, request = self._prepare("/chat/completions", body, accept="text/event-stream")
+        answers = body.get("n")
+        return call, Accumulator(answers if isinstance(answers, int) else 1), request
+
+    def _other(self, path: str, body: Mapping[str, Any] | None, options: dict[str, Any]) -> tuple[Call, Request]:
+        if not path.startswith("/"):
+            message = f"path must begin with a slash, as in '/rerank', not {path!r}"
+            raise ConfigError(message)
+        if unknown := options.keys() - CALL_OPTIONS:
+            message = f"request() takes no {min(unknown)!r}: fields of the request belong into body"
+            raise ConfigError(message)
+        if body is not None:
+            return self._prepare(path, {**body, **options})
+        query, headers = options.pop("extra_query", None), options.pop("extra_headers", None)
+        call = self._call({}, options.get("timeout"), options.get("max_retries"))
+        return call, self._request(path, None, extra_headers=headers, extra_query=query)
+
+    def _embed(
+        self, model: str, texts: str | Sequence[str], params: dict[str, Any]
+    ) -> tuple[Call, Request, Reading[EmbeddingResponse]]:
+        inputs = [texts] if isinstance(texts, str) else list(texts) if isinstance(texts, Sequence) else []
+        if not inputs or not all(isinstance(text, str) for text in inputs):
+            message = "input must be a string or a list of at least one string"
+            raise ConfigError(message)
+        check_endpoint(model_info(checked_model(model)), EMBEDDINGS_PATH)
+        body = {"model": model, "input": texts if isinstance(texts, str) else inputs, **given(params)}
+        call, request = self._prepare("/embeddings", body)
+        return call, request, lambda data: read_embeddings(data, len(inputs))

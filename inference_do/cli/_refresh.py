@@ -1,0 +1,46 @@
+"""`inference-do refresh`: what the API says of its models today, in a file that the library reads."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from inference_do import Client, ConfigError
+from inference_do.catalogue import CONTROL_PLANE, as_text, fetch
+from inference_do.models import MODELS_VARIABLE
+
+from ._screen import screen, tell
+
+__all__ = ["refresh"]
+
+TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
+
+
+def refresh(path: Path, *, catalogue: bool, base_url: str | None, control_plane: str | None) -> int:
+    """Write the file.
+
+    Args:
+        path: Where to.
+        catalogue: Whether to ask the control plane as well.
+        base_url: Where the inference API is.
+        control_plane: Where the control plane is; by default DigitalOcean's.
+
+    Raises:
+        ConfigError: There is no token for the control plane, or the file cannot be written.
+    """
+    plane = None
+    if catalogue:
+        token = next((value for name in TOKEN_VARIABLES if (value := os.environ.get(name))), None)
+        if token is None:
+            message = f"the control plane needs a personal access token: set {TOKEN_VARIABLES[0]}"
+            raise ConfigError(message)
+        plane = Client(token, base_url=control_plane or CONTROL_PLANE)
+    with Client(base_url=base_url) as client:
+        found = fetch(client, plane)
+    try:
+        path.write_text(as_text(found), encoding="utf-8")
+    except OSError as error:
+        message = f"{str(path)!r} cannot be written: {error.strerror}"
+        raise ConfigError(message) from None
+    tell(screen(), f"{len(found)} models written. To use them: export {MODELS_VARIABLE}={path}")
+    return 0

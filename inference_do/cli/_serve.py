@@ -1,0 +1,53 @@
+"""`inference-do serve`: the emulator, until Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+from inference_do import ConfigError
+from inference_do.emulator import Emulator
+
+from ._screen import screen, tell
+
+__all__ = ["serve"]
+
+
+def serve(*, host: str, port: int, event_delay: float, knowledge: Path | None) -> int:
+    """Serve until interrupted or terminated.
+
+    Args:
+        host: A loopback address.
+        port: 0 takes a free one.
+        event_delay: Seconds before each event of a stream.
+        knowledge: A text file whose lines are the knowledge base `kb`.
+
+    Raises:
+        ConfigError: It cannot listen there.
+    """
+    lines = [] if knowledge is None else [line for line in knowledge.read_text(encoding="utf-8").splitlines() if line]
+    try:
+        emulator = Emulator(host=host, port=port, event_delay=event_delay, knowledge={"kb": lines} if lines else None)
+        emulator.start()
+    except (OSError, ValueError) as error:
+        reason = str(error)
+    else:
+        return _served(emulator)
+    message = f"the emulator cannot listen on {host!r}, port {port}: {reason}"
+    raise ConfigError(message)
+
+
+def _served(emulator: Emulator) -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what stops a container stops this as Ctrl-C does
+    console = screen()
+    tell(console, "An offline DigitalOcean inference server; it has no model and answers plainly from the prompt.\n")
+    tell(console, f"  export DIGITALOCEAN_INFERENCE_BASE_URL={emulator.base_url}")
+    tell(console, f"  export DIGITALOCEAN_INFERENCE_KEY={emulator.api_key}")
+    tell(console, f"\n  its agent: {emulator.agent_url}, key {emulator.agent_key}", "dim")
+    tell(console, "\nCtrl-C stops it.")
+    with suppress(KeyboardInterrupt):
+        threading.Event().wait()
+    emulator.stop()
+    return 0

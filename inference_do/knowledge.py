@@ -1,0 +1,190 @@
+"""Retrieving from a knowledge base of DigitalOcean's: `POST https://kbaas.do-ai.run/v1/{id}/retrieve`.
+
+Both frameworks' retrievers stand on this, and it may be used by itself:
+
+    with KnowledgeBase("11f0-...") as base:
+        for document in base.retrieve("What is a droplet?", num_results=3):
+            print(document.text, document.metadata)
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, Self
+from urllib.parse import quote
+
+from pydantic import Field
+
+from .config import Config, Key, Timeout, check_base_url, check_mapping, hidden
+from .connection import Clients
+from .errors import ConfigError
+from .types import Count, Items, Reply, Text, Wire
+
+__all__ = ["KNOWLEDGE_URL", "KnowledgeBase", "RetrievedDocument"]
+
+KNOWLEDGE_URL = "https://kbaas.do-ai.run/v1"
+
+FILTERS = frozenset({"must", "should", "must_not"})
+OPERATORS = frozenset({"eq", "ne", "gt", "gte", "lt", "lte", "in", "not_in", "contains"})
+
+
+class RetrievedDocument(Wire):
+    """A piece of a document, and what is known of it."""
+
+    text: Text = Field(default="", alias="text_content")
+    metadata: dict[str, Any] = Field(default_factory=dict)
+
+
+class _Retrieval(Reply):
+    results: Items[RetrievedDocument] = Field(default_factory=list)
+    total_results: Count = 0
+
+
+class KnowledgeBase:
+    """One knowledge base, for threads and for event loops.
+
+    Args:
+        id: Its id, as the control panel shows it.
+        api_key: A personal access token or model access key; by default as for `Client`.
+        base_url: Where knowledge bases are; by default DigitalOcean's `KNOWLEDGE_URL`.
+        timeout: Seconds for each phase of a call, or a `Timeout`.
+        max_retries: Requests sent again after the first, at most.
+        default_headers: Headers of every request.
+        http_client: An `httpx.Client` to use as it is.
+        http_async_client: An `httpx.AsyncClient` to use as it is.
+        allow_http: Accept a plain http base URL of any host.
+        ca: Authorities to trust besides the system's; see `Client`.
+        clients: Clients to call with, of somebody else's settings; then the arguments above do not count.
+
+    Raises:
+        ConfigError: An argument cannot be right.
+    """
+
+    def __init__(
+        self,
+        id: str,  # noqa: A002  the API's own name
+        *,
+        api_key: Key | None = None,
+        base_url: str | None = None,
+        timeout: float | Timeout | None = None,
+        max_retries: int = 2,
+        default_headers: Mapping[str, str] | None = None,
+        http_client: Any = None,
+        http_async_client: Any = None,
+        allow_http: bool = False,
+        ca: str | os.PathLike[str] | None = None,
+        clients: Clients | None = None,
+    ) -> None:
+        api_key = hidden(api_key)
+        if not isinstance(id, str) or not id.strip():
+            message = f"id must be a knowledge base's id, not {id!r}"
+            raise ConfigError(message)
+        self.id = id.strip()
+        if clients is None:
+            settings: dict[str, Any] = {
+                "api_key": api_key,
+                "base_url": check_base_url(base_url or KNOWLEDGE_URL, allow_http=allow_http),
+                "timeout": timeout,
+                "max_retries": max_retries,
+                "default_headers": default_headers,
+                "allow_http": allow_http,
+                "ca": ca,
+            }
+            Config.build(**settings)
+            clients = Clients(settings, http_client=http_client, http_async_client=http_async_client)
+        self._clients = clients
+
+    def __repr__(self) -> str:
+        return f"KnowledgeBase({self.id!r})"
+
+    def retrieve(self, query: str, **options: Any) -> list[RetrievedDocument]:
+        """Return the pieces that fit a query, best first.
+
+        Args:
+            query: What to look for.
+            **options: `num_results`, how many pieces at most, 10 by default; `alpha`, 0 to 1, the share of likeness in
+                meaning against words; `filters`, conditions on metadata under `must`, `should` and `must_not`, each
+                `{"field": ..., "operator": "eq" | "in" | ..., "value": ...}`; `timeout`, `max_retries`.
+
+        Raises:
+            InferenceError: One of its subclasses; see `inference_do.errors`.
+        """
+        path, body, others = self._asked(query, options)
+        return self._clients.sync.request_as(_Retrieval, path, body, **others).results
+
+    async def aretrieve(self, query: str, **options: Any) -> list[RetrievedDocument]:
+        """Return the pieces that fit a query, best first; see `retrieve`."""
+        path, body, others = self._asked(query, options)
+        return (await self._clients.asynchronous.request_as(_Retrieval, path, body, **others)).results
+
+    def _asked(self, query: str, options: dict[str, Any]) -> tuple[str, dict[str, Any], dict[str, Any]]:
+        if not isinstance(query, str) or not query.strip():
+            message = f"query must be text, not {query!r}"
+            raise ConfigError(message)
+        body: dict[str, Any] = {"query": query, "num_results": checked_count(options.pop("num_results", None))}
+        if (alpha := options.pop("alpha", None)) is not None:
+            body["alpha"] = alpha
+        if filters := checked_filters(options.pop("filters", None)):
+            body["filters"] = filters
+        return f"/{quote(self.id, safe='')}/retrieve", body, options
+
+    def close(self) -> None:
+        """Close the connections that threads opened."""
+        self._clients.close()
+
+    async def aclose(self) -> None:
+        """Close those connections and the running event loop's."""
+        await self._clients.aclose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+
+RESULTS = 10
+
+
+def checked_count(value: object) -> int:
+    """Return how many pieces are wanted, `RESULTS` for None.
+
+    Raises:
+        ConfigError: It is not a whole number above 0.
+    """
+    if value is None:
+        return RESULTS
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        message = f"num_results must be a whole number above 0, not {value!r}"
+        raise ConfigError(message)
+    return value
+
+
+def checked_filters(filters: object) -> dict[str, list[dict[str, Any]]]:
+    """Return conditions on metadata.
+
+    Raises:
+        ConfigError: They are not of the form that the API has.
+    """
+    checked: dict[str, list[dict[str, Any]]] = {}
+    for name, conditions in check_mapping(filters, name="filters").items():
+        if name not in FILTERS or not isinstance(conditions, list | tuple):
+            message = f"filters takes lists under must, should and must_not, not {name!r}"
+            raise ConfigError(message)
+        for condition in conditions:
+            if not isinstance(condition, Mapping) or "field" not in condition:
+                message = f"filters: a condition needs a field, an operator and a value, not {condition!r}"
+                raise ConfigError(message)
+            if condition.get("operator") not in OPERATORS:
+                known = ", ".join(sorted(OPERATORS))
+                message = f"filters: operator must be one of {known}, not {condition.get('operator')!r}"
+                raise ConfigError(message)
+        checked[name] = [dict(condition) for condition in conditions]
+    return checked

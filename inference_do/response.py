@@ -1,0 +1,49 @@
+"""The HTTP side of a reply: how an answer came, and what its headers tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+__all__ = ["RateLimit", "ResponseInfo"]
+
+
+class RateLimit(NamedTuple):
+    """One of the account's limits, as it stood when a reply was made."""
+
+    limit: int
+    remaining: int
+    reset: int | None
+    """Unix seconds when there will be room again; 0 if there is now."""
+
+
+class ResponseInfo(NamedTuple):
+    """How an answer came: the HTTP side of a reply."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Reply headers by their lower-case names."""
+    attempts: int
+    """Requests sent for this call, 1 if the first was answered."""
+
+    @property
+    def request_id(self) -> str | None:
+        """The API's `x-request-id`."""
+        return self.headers.get("x-request-id")
+
+    @property
+    def route(self) -> str | None:
+        """The task that a router matched; the model that it chose is the answer's `model`."""
+        return self.headers.get("x-model-router-selected-route")
+
+    @property
+    def limits(self) -> dict[str, RateLimit]:
+        """The account's rate limits, by `requests`, `tokens-per-minute`, `tokens-per-day`; empty if none were told."""
+        found: dict[str, RateLimit] = {}
+        for name in ("requests", "tokens-per-minute", "tokens-per-day"):
+            limit, remaining, reset = (
+                self.headers.get(f"x-ratelimit-{part}-{name}", "") for part in ("limit", "remaining", "reset")
+            )
+            if limit.isdecimal() and remaining.isdecimal():
+                found[name] = RateLimit(int(limit), int(remaining), int(reset) if reset.isdecimal() else None)
+        return found

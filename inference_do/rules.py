@@ -1,0 +1,245 @@
+"""What particular models refuse, applied to requests in one place for every caller.
+
+1. A model that is not on the endpoint, or an image where its model takes none, is refused before the request, with
+   what to do about it (`check_endpoint`, `shaped`).
+2. Parameters that somebody asked for are sent, whatever is known: the API is the authority. Only defaults of ours
+   are left out where the model is known to refuse them, and controls of prompt caching where it has none (`shaped`).
+3. When the API refuses a request after all, what is known of the model explains it (`explained`).
+
+Nothing here knows a model by its name: the facts stand in `_models.json`, and `register_model` puts them right.
+"""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from .errors import ConfigError
+from .models import CHAT_PATH, EMBEDDINGS_PATH, ModelInfo, closest_models, known_models, model_info
+
+__all__ = ["EmptyAnswerWarning", "check_endpoint", "explained", "shaped", "shaped_for_agent", "warn_mute"]
+
+logger = logging.getLogger("inference_do")
+
+Body = dict[str, Any]
+
+
+class EmptyAnswerWarning(UserWarning):
+    """An answer is delivered that has no text: the model spent all tokens that it was allowed on thinking."""
+
+
+METHODS: Mapping[str, str] = {CHAT_PATH: "chat() or stream()", EMBEDDINGS_PATH: "embed()"}
+"""What this client has for an endpoint."""
+
+
+def check_endpoint(info: ModelInfo, path: str) -> None:
+    """Refuse a request to an endpoint that the model is known not to be on.
+
+    Raises:
+        ConfigError: It is on others only; the message names them, and models that are on this one.
+    """
+    if not info.endpoints or path in info.endpoints:
+        return
+    places = ", ".join(info.endpoints)
+    others = [METHODS[place] for place in info.endpoints if place in METHODS]
+    if others:
+        mending = f"use {' or '.join(others)}"
+    else:
+        near = _alternatives(info, lambda other: path in other.endpoints)
+        mending = f"request() reaches {places}" + (f"; on {path} there are {', '.join(near)}" if near else "")
+    message = (
+        f"model {info.id!r} is not on {path}, only on {places} (as of {info.date_of('endpoints')}): {mending}; "
+        f"if that has changed, register_model({info.id!r}, endpoints=[{path!r}])"
+    )
+    raise ConfigError(message)
+
+
+def shaped_for_agent(body: Body) -> Body:
+    """Return a chat request as an agent takes it: its model is its own affair, and messages are plain text.
+
+    Raises:
+        ConfigError: A message holds something else than text.
+    """
+    messages = []
+    for position, message in enumerate(body["messages"]):
+        content = message.get("content")
+        if isinstance(content, list):
+            others = [part for part in _parts([message]) if part.get("type") != "text"]
+            if others:
+                reason = f"messages[{position}]: an agent takes text only, no {others[0].get('type')}"
+                raise ConfigError(reason)
+            texts = (part if isinstance(part, str) else str(part.get("text") or "") for part in content)
+            message = {**message, "content": "\n".join(texts)}  # noqa: PLW2901  the same message, in plainer form
+        messages.append(message)
+    return {**body, "messages": messages}
+
+
+def shaped(body: Body, defaults: Mapping[str, Any] | None = None) -> Body:
+    """Return a chat request as its model takes it.
+
+    Args:
+        body: The request; it stays as it is.
+        defaults: Parameters that nobody asked for, sent where the request has none and the model is not known to
+            refuse them.
+
+    Raises:
+        ConfigError: The model is not on chat completions, or takes no images there.
+    """
+    info = model_info(body["model"])
+    check_endpoint(info, CHAT_PATH)
+    body = dict(body)
+    for name, value in (defaults or {}).items():
+        if name not in body and value is not None:
+            if info.accepts(name, value) is False:
+                logger.debug("%s=%r is left out: model %r does not take it", name, value, info.id)
+            else:
+                body[name] = value
+    if "prompt_cache_retention" in body and info.is_known and not info.cache_retention:
+        logger.debug("prompt_cache_retention is left out: model %r has no such control", info.id)
+        del body["prompt_cache_retention"]
+    if info.limit_field != "max_completion_tokens" and "max_completion_tokens" in body:
+        body[info.limit_field] = body.pop("max_completion_tokens")
+    if info.images_on_chat is False and any(part.get("type") == "image_url" for part in _parts(body["messages"])):
+        raise ConfigError(_no_images(info))
+    if info.is_known and not info.cache_control:
+        _take_off_marks(body, info)
+    return body
+
+
+def _take_off_marks(body: Body, info: ModelInfo) -> None:
+    """Leave `cache_control` out of messages and tools."""
+    tools = [tool for tool in body.get("tools") or () if isinstance(tool, Mapping)]
+    if not any("cache_control" in part for part in (*_parts(body["messages"]), *tools)):
+        return
+    logger.debug("cache_control is left out: model %r has no such control", info.id)
+    body["messages"] = [_unmarked(message) for message in body["messages"]]
+    if tools:
+        body["tools"] = [_without_mark(tool) for tool in body["tools"]]
+
+
+def _parts(messages: list[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Yield the parts of messages whose content is not plain text."""
+    for message in messages:
+        content = message.get("content")
+        if isinstance(content, list):
+            yield from (part for part in content if isinstance(part, Mapping))
+
+
+def _unmarked(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    content = message.get("content")
+    if not isinstance(content, list):
+        return message
+    return {**message, "content": [_without_mark(part) for part in content]}
+
+
+def _without_mark(part: Any) -> Any:
+    return {k: v for k, v in part.items() if k != "cache_control"} if isinstance(part, Mapping) else part
+
+
+def _no_images(info: ModelInfo) -> str:
+    near = _alternatives(info, lambda other: bool(other.vision) and other.images_on_chat is not False)
+    return (
+        f"model {info.id!r} takes images on /v1/messages only, not on {CHAT_PATH} "
+        f"(as of {info.date_of('images_on_chat')}): put what the image shows into words, or use a model that takes "
+        f"images here, such as {', '.join(near)}; if that has changed, register_model({info.id!r}, images_on_chat=True)"
+    )
+
+
+def _alternatives(info: ModelInfo, is_fit: Callable[[ModelInfo], bool]) -> list[str]:
+    """Return up to three active models that are fit, those of the same provider first, then the most alike."""
+    fit = [
+        other
+        for other in known_models().values()
+        if other.kind == info.kind and other.listed and other.status == "active" and is_fit(other)
+        if CHAT_PATH in other.endpoints
+    ]
+
+    def rank(other: ModelInfo) -> tuple[bool, float, str]:
+        return other.provider != info.provider, -difflib.SequenceMatcher(None, other.id, info.id).ratio(), other.id
+
+    return [other.id for other in sorted(fit, key=rank)[:3]]
+
+
+# --- explaining refusals ---
+
+
+def explained(status: int, body: Mapping[str, Any]) -> str | None:
+    """Say what is known of the model that may be why the API refused a request.
+
+    Args:
+        status: The reply's HTTP status.
+        body: The request.
+    """
+    model = body.get("model")
+    if not isinstance(model, str):
+        return None
+    info = model_info(model)
+    match status:
+        case 404:
+            return _unknown_model(model)
+        case 400 | 422:
+            return "; ".join(_refused(info, body)) or None
+        case 403 if info.provider in COMMERCIAL:
+            return (
+                f"{info.provider}'s models are locked on the lowest tier of accounts, also where /v1/models lists them"
+            )
+        case 500:
+            return "; ".join(_failing(info, body)) or None
+        case _:
+            return None
+
+
+def warn_mute(body: Mapping[str, Any], spent: int) -> None:
+    """Warn that an answer has no text because its tokens were spent on thinking; not of models that do not think.
+
+    Args:
+        body: The request.
+        spent: Tokens of the answer, 0 if they were not told.
+    """
+    if model_info(str(body.get("model"))).reasoning is False:
+        return
+    limits = ("max_completion_tokens", "max_tokens")
+    name = next((name for name in limits if body.get(name) is not None), limits[0])
+    limit = body.get(name)
+    allowed = f"{name}={limit}" if limit is not None else "the limit of the API, as no max_completion_tokens was given"
+    message = (
+        f"model {body.get('model')!r} used all tokens that it was allowed ({allowed}"
+        f"{f'; {spent} were spent' if spent else ''}) before it said anything: it was thinking. Raise {name}, or ask "
+        "for less thinking with reasoning_effort or reasoning={'max_tokens': ...}"
+    )
+    warnings.warn(message, EmptyAnswerWarning, stacklevel=2)
+
+
+COMMERCIAL = frozenset({"Anthropic", "OpenAI"})
+
+
+def _unknown_model(model: str) -> str | None:
+    close = closest_models(model)
+    return f"there is no model {model!r} for this key; closest: {', '.join(close)}" if close else None
+
+
+def _refused(info: ModelInfo, body: Mapping[str, Any]) -> Iterator[str]:
+    seen = f"(as of {info.date_of('refused_parameters')})"
+    for name, value in body.items():
+        if info.accepts(name, value) is not False:
+            continue
+        if info.accepts(name) is False:
+            yield f"model {info.id!r} is known to refuse {name} {seen}: leave it out"
+        elif name in {"reasoning", "reasoning_effort"} and info.reasoning_efforts:
+            yield f"model {info.id!r} takes reasoning_effort of {', '.join(info.reasoning_efforts)}"
+        else:
+            yield f"model {info.id!r} was seen to refuse {name}={value!r} {seen}"
+    if info.vision is False and any(part.get("type") == "image_url" for part in _parts(body.get("messages") or [])):
+        yield f"model {info.id!r} takes no images (as of {info.date_of('vision')})"
+
+
+def _failing(info: ModelInfo, body: Mapping[str, Any]) -> Iterator[str]:
+    for name in info.failing:
+        if name in body:
+            yield (
+                f"model {info.id!r} was seen to answer 500 to every request with {name} "
+                f"(as of {info.date_of('failing')}): leave them out or use another model"
+            )

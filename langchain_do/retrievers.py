@@ -1,0 +1,102 @@
+"""A knowledge base of DigitalOcean's as LangChain's retriever, and the documents that an agent's answer stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun
+from langchain_core.documents import Document
+from langchain_core.messages import BaseMessage
+from langchain_core.retrievers import BaseRetriever
+from pydantic import Field
+
+from inference_do.knowledge import KNOWLEDGE_URL, KnowledgeBase, RetrievedDocument
+
+from ._connection import Connection
+from ._errors import translate
+
+__all__ = ["DigitalOceanKnowledgeBaseRetriever", "retrieved_documents"]
+
+
+class DigitalOceanKnowledgeBaseRetriever(Connection, BaseRetriever):
+    """Retrieves from a knowledge base. A call may have its own `k`, `alpha` and `filters`.
+
+    retriever = DigitalOceanKnowledgeBaseRetriever(knowledge_base_id="11f0-...", k=4)
+    """
+
+    knowledge_base_id: str
+    """The id that the control panel shows."""
+    k: int = Field(default=4, ge=1)
+    """How many documents at most."""
+    alpha: float | None = None
+    """0 to 1: the share of likeness in meaning against words; None leaves it to the API."""
+    filters: Mapping[str, Any] | None = None
+    """Conditions on metadata under `must`, `should` and `must_not`; see `inference_do.KnowledgeBase.retrieve`."""
+    base_url: str | None = KNOWLEDGE_URL
+
+    ALIASES: ClassVar[Mapping[str, str]] = {
+        "num_results": "k",
+        "request_timeout": "timeout",
+    }
+
+    def _get_relevant_documents(
+        self,
+        query: str,
+        *,
+        run_manager: CallbackManagerForRetrieverRun,  # noqa: ARG002  core tells callbacks of the documents
+        **kwargs: Any,
+    ) -> list[Document]:
+        with translate():
+            return _documents(self._base.retrieve(query, **self._options(kwargs)))
+
+    async def _aget_relevant_documents(
+        self,
+        query: str,
+        *,
+        run_manager: AsyncCallbackManagerForRetrieverRun,  # noqa: ARG002  as above
+        **kwargs: Any,
+    ) -> list[Document]:
+        with translate():
+            return _documents(await self._base.aretrieve(query, **self._options(kwargs)))
+
+    @property
+    def _base(self) -> KnowledgeBase:
+        return KnowledgeBase(self.knowledge_base_id, clients=self._connected)
+
+    def _options(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        options = {"k": self.k, "alpha": self.alpha, "filters": self.filters, **given}
+        options["num_results"] = options.pop("k")
+        if self.model_kwargs:
+            options["extra_body"] = dict(self.model_kwargs)
+        return options
+
+
+def _documents(found: Sequence[RetrievedDocument]) -> list[Document]:
+    return [Document(page_content=item.text, metadata=dict(item.metadata)) for item in found]
+
+
+def retrieved_documents(message: BaseMessage) -> list[Document]:
+    """Return the documents that an agent retrieved for an answer, best first.
+
+    The agent tells them if it was asked to: `extra_body={"include_retrieval_info": True}`.
+
+    Args:
+        message: The agent's answer, whole or put together from a stream.
+    """
+    told = message.response_metadata.get("retrieval")
+    data = told.get("retrieved_data") if isinstance(told, Mapping) else None
+    return [_agents_document(item) for item in data or () if isinstance(item, Mapping)]
+
+
+TEXTS = ("page_content", "text_content", "content", "text")
+"""Where the text of a retrieved document may be; agents are documented to tell only its id, index and score."""
+
+
+def _agents_document(item: Mapping[str, Any]) -> Document:
+    text = next((item[name] for name in TEXTS if isinstance(item.get(name), str)), "")
+    own = item.get("metadata")
+    rest = {name: value for name, value in item.items() if name not in {*TEXTS, "metadata"}}
+    id_ = item.get("id")
+    metadata = {**(own if isinstance(own, Mapping) else {}), **rest}
+    return Document(id=None if id_ is None else str(id_), page_content=text, metadata=metadata)

@@ -1,0 +1,25 @@
+"""The Python of the documentation runs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_blocks_of_the_platforms_page_run():
+    done = subprocess.run(
+        [sys.executable, "tools/run_readme.py", "docs/platform.md"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "docs/platform.md: 4 blocks ran" in done.stdout
+    assert "length '' 5" in done.stdout
+    assert "qwen3-coder-flash code-generation" in done.stdout
