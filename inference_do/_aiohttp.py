@@ -14,38 +14,53 @@ import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
+from ._call import Send
+from .errors import Phase
+
 T = TypeVar("T")
 
 
 class Patience:
-    """How long a request may take to get a connection, and from there to get the head of its reply.
+    """How long a request may take to get a connection, to write each piece of its body, to get the head of its reply.
 
-    aiohttp itself bounds neither the resolution of the host's name nor the wait for the head alone.
+    aiohttp itself bounds neither the resolution of the host's name, nor a write, nor the wait for the head alone.
     """
 
-    def __init__(self, connect: float | None, head: float | None) -> None:
-        self._head = head
-        self._timer = asyncio.timeout(connect)
-        self.is_connected = False
+    def __init__(self, command: Send) -> None:
+        self._limits = {"write": command.write, "first_token": command.read}
+        self._timer = asyncio.timeout(command.connect)
+        self._transport: asyncio.Transport | None = None
+        self.phase: Phase = "connect"
 
     async def during(self, request: Awaitable[T]) -> T:
         """Wait for a request.
 
         Raises:
-            TimeoutError: It took too long; `is_connected` tells for what.
+            TimeoutError: It took too long; `phase` tells for what.
         """
         token = _PATIENCE.set(self)
         try:
             async with self._timer:
                 return await request
+        except (TimeoutError, asyncio.CancelledError):
+            if self._transport is not None:
+                self._transport.abort()  # what has not been written need not be
+            raise
         finally:
             _PATIENCE.reset(token)
 
-    def connected(self) -> None:
-        """Note that the request has its connection."""
-        self.is_connected = True
-        now = asyncio.get_running_loop().time()
-        self._timer.reschedule(None if self._head is None else now + self._head)
+    @staticmethod
+    def begin(phase: Phase, transport: asyncio.Transport | None = None) -> None:
+        """Note that the request that is being made, if it is one of ours, has come so far."""
+        if (patience := _PATIENCE.get()) is not None:
+            patience._transport = transport or patience._transport  # noqa: SLF001  it is one of us
+            patience._enter(phase)  # noqa: SLF001
+
+    def _enter(self, phase: Phase) -> None:
+        self.phase = phase
+        limit = self._limits[phase]
+        with suppress(RuntimeError):  # the time is over already
+            self._timer.reschedule(None if limit is None else asyncio.get_running_loop().time() + limit)
 
 
 _PATIENCE: ContextVar[Patience | None] = ContextVar("inference_do_patience", default=None)
@@ -95,6 +110,9 @@ class LoopClient(httpx.AsyncClient):
 
 def _with_password_in_headers(proxy: httpx.Proxy) -> httpx.Proxy:
     """Return a proxy whose password is in the form that aiohttp does not deprecate; it sends it to the proxy alone."""
+    if proxy.url.scheme not in {"http", "https"}:
+        message = f"in event loops proxies of {proxy.url.scheme}:// are not supported"
+        raise ValueError(message)
     if proxy.auth is None:
         return proxy
     token = b64encode(":".join(proxy.auth).encode()).decode()
@@ -110,8 +128,7 @@ class _Connector(aiohttp.TCPConnector):
     async def connect(self, *args: Any, **options: Any) -> Any:
         connection = await super().connect(*args, **options)
         self.in_use.add(connection)
-        if (patience := _PATIENCE.get()) is not None:
-            patience.connected()
+        Patience.begin("first_token", connection.transport)
         return connection
 
 

@@ -106,6 +106,7 @@ def _open(call: Call) -> Step[Head]:
         reported = marker
     else:
         call.info = call.told_by(head)
+        head = Head(head.status, call.info.headers)  # without the key, should the server have repeated it
         if HTTPStatus.OK <= head.status < HTTPStatus.MULTIPLE_CHOICES:
             return head
         raise (yield from _refusal(call, head))
@@ -121,8 +122,10 @@ def _refusal(call: Call, head: Head) -> Step[InferenceError]:
 
 
 def _redirected(call: Call, head: Head) -> ProtocolError:
+    if not (location := head.headers.get("location")):
+        return ProtocolError(f"the API answered {head.status}, which is neither an answer nor an error", **call.details)
     try:
-        target = urlsplit(head.headers.get("location", "")).hostname or "another path"
+        target = urlsplit(location).hostname or "another path"
     except ValueError:
         target = "something that is no URL"
     message = (
@@ -257,7 +260,8 @@ class _Stream:
         self._parser = Parser()
         head = yield from _open(call)
         started = call.clock()
-        data = yield from self._peek(started, says_so="event-stream" in head.headers.get("content-type", ""))
+        start = yield from self._peek(started, says_so="event-stream" in head.headers.get("content-type", ""))
+        data = start
         while data is not None:
             if events := self._feed(data):
                 self._check_first(events[0])
@@ -265,6 +269,8 @@ class _Stream:
             data = (yield from self._read_first(started)) or None
         if events := self._parser.finish():
             return events
+        if start and is_event_stream(start, says_so=False) is False:
+            raise self._not_a_stream(start)
         call.ambiguous = True
         message = "the stream ended before its first event"
         raise APIConnectionError(message, retryable=True, **call.details)
@@ -308,7 +314,7 @@ class _Stream:
         silent_since = 0.0
         while True:
             for event in events:
-                if event.data.startswith(b"[DONE]"):  # no JSON begins so, whatever stands behind it
+                if event.data.lstrip().startswith(b"[DONE]"):  # no JSON begins so, whatever stands behind it
                     return True
                 for raw in _one_part_each(self._parsed(event)):
                     yield ChatCompletionChunk(raw, self._accumulator.add(raw))

@@ -39,15 +39,34 @@ class Request:
     query: Mapping[str, Any]
     content: bytes | None
 
-    def build(self, client: Any, config: Config, timeouts: dict[str, float | None], *, owned: bool) -> Any:
-        """Make the HTTP library's request; a caller's own client makes it, so that its library need not be ours."""
+    def build(
+        self,
+        client: Any,
+        config: Config,
+        timeouts: dict[str, float | None],
+        *,
+        owned: bool,
+        pieces: AsyncIterator[bytes] | None = None,
+    ) -> Any:
+        """Make the HTTP library's request; a caller's own client makes it, so that its library need not be ours.
+
+        Args:
+            client: The HTTP library's client.
+            config: Settings, for the key.
+            timeouts: Seconds by phase, as httpx names them.
+            owned: Whether the client was made here.
+            pieces: The content again, to be sent in pieces.
+        """
         make = httpx.Request if owned else client.build_request
+        headers = {**self.headers, "Authorization": f"Bearer {config.secret.reveal()}"}
+        if pieces is not None:
+            headers["Content-Length"] = str(len(self.content or b""))
         try:
             return make(
                 self.method,
                 httpx.URL(self.url, params=dict(self.query)) if self.query else self.url,
-                headers=httpx.Headers({**self.headers, "Authorization": f"Bearer {config.secret.reveal()}"}),
-                content=self.content,
+                headers=httpx.Headers(headers),
+                content=self.content if pieces is None else pieces,
                 extensions={"timeout": timeouts},
             )
         except (httpx.InvalidURL, UnicodeError) as error:
@@ -101,9 +120,13 @@ def built(kind: Callable[..., C], config: Config) -> C:
     limits = httpx.Limits(
         max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS, keepalive_expiry=IDLE_SECONDS
     )
+    # The environment's proxy is for other machines: over plain http it would see the key.
+    trusts = not config.is_of_this_machine
     try:
-        return kind(verify=_verify(config), limits=limits, timeout=None)
-    except (ValueError, OSError, ImportError, httpx.InvalidURL) as error:
+        return kind(verify=_verify(config), limits=limits, timeout=None, trust_env=trusts)
+    except httpx.InvalidURL:
+        reason = "a proxy's URL cannot be read"  # its own words may hold a part of the password
+    except (ValueError, OSError, ImportError) as error:
         reason = str(error)
     where = "ca or the environment" if config.ca else "the environment"
     message = f"the proxy or certificates that {where} names cannot be used: {reason[:300]}"

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ._aiohttp import LoopClient
 
 RETIRE_SECONDS = 0.5
+PIECE = 64 * 1024
+"""Bytes of a request that are written at once."""
 
 
 class AsyncHTTP:
@@ -70,16 +72,25 @@ class AsyncHTTP:
 
 
 async def _patiently_sent(sending: Awaitable[Any], command: Send) -> Any:
-    """Wait for a reply's head: so long for the connection, so long after it."""
+    """Wait for a reply's head: so long for the connection, so long for each piece of the body, so long after it."""
     from ._aiohttp import Patience  # noqa: PLC0415  as below
 
-    patience = Patience(command.connect, command.read)
+    patience = Patience(command)
     try:
         return await patience.during(sending)
     except TimeoutError:
-        if patience.is_connected:
-            raise
-    raise TimedOut(phase="connect")
+        phase = patience.phase
+    raise TimedOut(phase)
+
+
+async def _in_pieces(content: bytes) -> AsyncGenerator[bytes, None]:
+    """Hand out a large body, whose writing takes its time, so that the time for each piece is known."""
+    from ._aiohttp import Patience  # noqa: PLC0415  as below
+
+    for start in range(0, len(content), PIECE):
+        Patience.begin("write")
+        yield content[start : start + PIECE]
+    Patience.begin("first_token")
 
 
 def _retire(lives: dict[asyncio.AbstractEventLoop, AsyncGenerator[LoopClient, None]]) -> None:
@@ -136,7 +147,9 @@ class LoopExchange:
         if given is None:
             await self._take_place(client.places, command.pool)
             limits = dict.fromkeys(limits)  # time is kept here
-        request = self._request.build(client, self._config, limits, owned=given is None)
+        content = self._request.content
+        pieces = _in_pieces(content) if given is None and content is not None and len(content) > PIECE else None
+        request = self._request.build(client, self._config, limits, owned=given is None, pieces=pieces)
         sending = client.send(request, stream=True, follow_redirects=False)
         handled = sys.exception()
         try:

@@ -126,7 +126,7 @@ def wait_hint(headers: Mapping[str, str], *, now: float) -> float | None:
 
 
 def _reset_of_empty_bucket(headers: Mapping[str, str], now: float) -> float | None:
-    """Read DigitalOcean's way: the Unix second at which an exhausted bucket has room again.
+    """Read DigitalOcean's way: the Unix second at which a bucket that is not known to have room has it again.
 
     0, or a second just past, says nothing about the wait, and our own pause applies.
     """
@@ -134,7 +134,7 @@ def _reset_of_empty_bucket(headers: Mapping[str, str], now: float) -> float | No
         reset
         for bucket in BUCKETS
         if (reset := _number(headers.get(f"x-ratelimit-reset-{bucket}"))) is not None
-        and _number(headers.get(f"x-ratelimit-remaining-{bucket}")) == 0
+        and not _number(headers.get(f"x-ratelimit-remaining-{bucket}"))  # 0, or not told
     ]
     wait = max(resets, default=0.0) - now
     return wait if wait > 0 else None

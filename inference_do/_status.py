@@ -51,13 +51,14 @@ ADVICE = {
 }
 
 OUT_OF_CONTEXT = re.compile(
-    r"context[ _](length|window|size)|context_length_exceeded|exceed_context_size"
+    r"context[ _](length|window|size|limit)|context_length_exceeded|exceed_context_size"
     r"|token count.*exceeds|maximum (token count|number of tokens)|(prompt|input) is too long|reduce the length",
     re.IGNORECASE | re.DOTALL,
 )
 OUT_OF_QUOTA = re.compile(
     r"insufficient[ _](quota|balance|funds|credits?)|billing[ _](hard[ _])?limit|exceeded your current quota"
-    r"|payment required|balance (is )?(too low|exhausted|depleted|empty)|out of credits?",
+    r"|payment required|balance (is )?(too low|exhausted|depleted|empty|used up)|out of credits?"
+    r"|billing_not_active|check your billing",
     re.IGNORECASE,
 )
 
@@ -225,7 +226,7 @@ def _words_of(body: str) -> Words | None:
 def _kind(status: int, words: Words) -> type[APIStatusError]:
     if status in {400, 413, 422} and OUT_OF_CONTEXT.search(words.text):
         return ContextLengthError
-    if status in {402, 403, 429} and OUT_OF_QUOTA.search(words.text):
+    if status in {400, 402, 403, 429} and OUT_OF_QUOTA.search(words.text):
         return QuotaExceededError
     return BY_STATUS.get(status) or (ServerError if status >= HTTPStatus.INTERNAL_SERVER_ERROR else APIStatusError)
 

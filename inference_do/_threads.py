@@ -7,9 +7,11 @@ backend), to look at the wait before each read.
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import sys
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import suppress
@@ -106,7 +108,7 @@ class SyncExchange:
         if self._chunks is None:
             return b""  # the connection is in the pool again, or another's
         if self._patient is not None:
-            self._patient.patience = timeout
+            self._patient.wait(timeout)
         else:
             self._timeouts["read"] = timeout  # another library's stream looks at it once, before its first read
         handled = sys.exception()
@@ -168,9 +170,10 @@ class _PatientBackend(httpcore.NetworkBackend):
 
 
 class _PatientStream(httpcore.NetworkStream):
-    """A connection whose next read waits as long as its user says now, not as long as was said with the request."""
+    """A connection that waits as long as its user says now, not as long as was said with the request.
 
-    UNSET = -1.0
+    One thing that is waited for, a head for instance, may take many reads: what counts is when the wait began.
+    """
 
     def __init__(self, inner: httpcore.NetworkStream, streams: weakref.WeakSet[_PatientStream]) -> None:
         self._inner = inner
@@ -179,19 +182,31 @@ class _PatientStream(httpcore.NetworkStream):
         self._process = os.getpid()
         self._is_read = False
         self._is_closed = False
-        self.patience: float | None = self.UNSET
+        self._ends: float | None = None  # when the wait ends; None until it begins
+
+    def wait(self, seconds: float | None) -> None:
+        """Begin to wait for something."""
+        self._ends = time.monotonic() + (math.inf if seconds is None else seconds)
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         self._is_read = True
         try:
-            return self._inner.read(max_bytes, timeout if self.patience == self.UNSET else self.patience)
+            return self._inner.read(max_bytes, self._left(timeout))
         finally:
             self._is_read = False
             if self._is_closed:
                 self._inner.close()
 
+    def _left(self, timeout: float | None) -> float | None:
+        if self._ends is None:  # the head of a new reply
+            self.wait(timeout)
+        left = (self._ends or 0.0) - time.monotonic()
+        if left <= 0:
+            raise httpcore.ReadTimeout
+        return None if left == math.inf else left
+
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self.patience = self.UNSET  # a new request
+        self._ends = None  # a new request
         self._inner.write(buffer, timeout)
 
     def close(self) -> None:

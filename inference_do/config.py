@@ -432,6 +432,12 @@ class Config:
         return "agent" in self.query
 
     @cached_property
+    def is_of_this_machine(self) -> bool:
+        """Whether requests go to this machine, in the clear."""
+        parts = urlsplit(self.base_url)
+        return parts.scheme == "http" and _is_loopback(parts.hostname or "")
+
+    @cached_property
     def user_agent(self) -> str:
         """What this client calls itself."""
         from . import __version__  # noqa: PLC0415  read once, from the installed package's metadata

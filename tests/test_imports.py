@@ -78,7 +78,7 @@ ALLOWED = {
     "_http": {"_call", "config", "errors"},
     "_threads": {"_call", "_http", "config"},
     "_loops": {"_aiohttp", "_call", "_http", "config"},
-    "_aiohttp": set(),
+    "_aiohttp": {"_call", "errors"},
     "connection": {"client", "config"},
     "knowledge": {"config", "connection", "errors", "types"},
     "pricing": {"models", "types"},

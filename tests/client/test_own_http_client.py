@@ -133,8 +133,8 @@ def test_a_read_after_the_end_touches_no_connection(emu):
     while exchange.read(5.0):
         pass
     patient = exchange._patient
-    before = patient.patience
+    before = patient._ends
     assert exchange.read(0.001) == b""
-    assert patient.patience == before
+    assert patient._ends == before
     exchange.release()
     client.close()

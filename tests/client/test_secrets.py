@@ -32,6 +32,7 @@ FAULTS = [
     Status(400),
     Status(401, {"error": {"message": ECHO, "code": KEY, "type": KEY}}),
     Status(500, ECHO),
+    Status(401, headers={"www-authenticate": ECHO, "x-request-id": KEY}),
     Redirect(302, f"https://elsewhere.example/?key={KEY}"),
     RawBody(ECHO.encode()),
     RawBody(f'{{"error": {{"message": "{ECHO}"}}}}'.encode()),

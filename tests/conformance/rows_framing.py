@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import zlib
 
-from rows import DONE, NEVER, STREAM, UNICODE, Row, data, delta, hello, served
+from rows import DONE, STREAM, UNICODE, Row, data, delta, hello, served
 
 from inference_do.emulator import Quirks
 
@@ -64,11 +64,12 @@ ROWS = [
     Row(name="17b Latin-1 first", modes=STREAM, script=[served(b'data: {"choices":[{"delta":{"content":"w\xf6rld"}}]}\n\n')], error="ProtocolError", message="an event of the stream is not a chunk of an answer", partial=""),
     Row(name="18 no line end behind [DONE]", modes=STREAM, script=[served(hello(end=data(delta(finish="stop")) + b"data: [DONE]"))], text="Hello"),
     Row(name="18b no blank line behind the last chunk", modes=STREAM, script=[served(hello(end=data(delta("!", finish="stop"))[:-1]))], error="StreamInterrupted", message="the stream ended without a finish reason", partial="Hello"),
-    Row(name="18c a space behind [DONE]", modes=STREAM, script=[served(hello(end=b"data: [DONE] \n\n"))], text="Hello", finish=None),
+    Row(name="18c a space behind [DONE]", modes=STREAM, script=[served(hello(end=b"data:   [DONE] \n\n"))], text="Hello", finish=None),
     Row(name="18d a line of data before an unended [DONE]", modes=STREAM, script=[served(data(delta("Hel")) + data(delta("lo"))[:-1] + b"data: [DONE]")], error="StreamInterrupted", message="the stream ended without a finish reason", partial="Hel"),
     Row(name="19 the content type is missing", modes=STREAM, script=[served(hello(), content_type=None)], text="Hello"),
     Row(name="19b the content type is plain text", modes=STREAM, script=[served(hello(), content_type="text/plain")], text="Hello"),
     Row(name="20 events behind [DONE]", modes=STREAM, script=[served(hello(), data(delta("more")), b"garbage\n\n")], text="Hello"),
     Row(name="20b an error behind [DONE]", modes=STREAM, script=[served(hello(), data({"error": {"message": "no"}}))], text="Hello"),
-    Row(name="20c a head that names no chunk", modes=STREAM, script=[served(b"garbage\n\n" * 3)], settings=NEVER, error="APIConnectionError", message="the stream ended before its first event"),
+    Row(name="20c a head that names no chunk", modes=STREAM, script=[served(b"garbage\n\n" * 3)], error="ProtocolError", message="the reply is not JSON: garbage"),
+    Row(name="20d plain words that call themselves a stream", modes=STREAM, script=[served(b"upstream connect error or disconnect")], error="ProtocolError", message="the reply is not JSON: upstream connect error"),
 ]  # fmt: skip
