@@ -137,6 +137,11 @@ def timeouts(command: Send) -> dict[str, float | None]:
     return {"connect": command.connect, "pool": command.pool, "write": command.write, "read": command.read}
 
 
+def interrupted() -> Disconnected:
+    """Say that a stream was closed by another thread or task than the one that reads it."""
+    return Disconnected("it was closed while it was read", sent=True, hopeless=True)
+
+
 PHASES: dict[str, Phase | None] = {
     "ConnectTimeout": "connect",
     "ConnectionTimeoutError": "connect",  # aiohttp's

@@ -18,7 +18,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ._call import Head, Send, TimedOut
-from ._http import Request, Sliced, built, fault, timeouts
+from ._http import Request, Sliced, built, fault, interrupted, timeouts
 from .config import Config, check_http_client
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class AsyncHTTP:
         loop = asyncio.get_running_loop()
         if (client := self._clients.get(loop)) is None:
             _abandon_closed(self._clients)
-            for other in [other for other in self._lives if other.is_closed()]:
+            for other in [other for other in list(self._lives) if other.is_closed()]:
                 self._forget(other)
             life = _life(weakref.ref(self), self._config)
             self._lives[loop] = life
@@ -131,16 +131,27 @@ async def _life(owner: weakref.ref[AsyncHTTP], config: Config) -> AsyncGenerator
 class LoopExchange:
     """One call's requests in an event loop."""
 
-    __slots__ = ("_chunks", "_config", "_http", "_place", "_request", "_response")
+    __slots__ = ("_chunks", "_config", "_http", "_is_interrupted", "_place", "_request", "_response", "_timer")
 
     def __init__(self, http: AsyncHTTP, request: Request, config: Config) -> None:
         self._http, self._request, self._config = http, request, config
         self._response: Any = None
         self._chunks: AsyncIterator[bytes] | None = None
         self._place: asyncio.Semaphore | None = None  # among the connections of the loop
+        self._timer: asyncio.Timeout | None = None  # of the read that is under way
+        self._is_interrupted = False
+
+    def interrupt(self) -> None:
+        """End the wait of the task that waits for the reply, from another one."""
+        self._is_interrupted = True
+        if self._timer is not None:
+            with suppress(RuntimeError):  # it is over already
+                self._timer.reschedule(0)
 
     async def send(self, command: Send) -> Head:
         """Send the request and return the reply's head."""
+        if self._is_interrupted:
+            raise interrupted()
         limits = timeouts(command)
         given = self._http.given
         client = await self._http.client() if given is None else given
@@ -184,14 +195,17 @@ class LoopExchange:
         """Return more of the reply's body, nothing at its end."""
         if self._chunks is None:
             return b""
+        if self._is_interrupted:
+            raise interrupted()
         handled = sys.exception()
+        self._timer = asyncio.timeout(timeout)
         try:
-            async with asyncio.timeout(timeout):
+            async with self._timer:
                 async for chunk in self._chunks:
                     if chunk:
                         return chunk
         except Exception as error:  # noqa: BLE001  nothing foreign may pass
-            failure = fault(error, handled)
+            failure = interrupted() if self._is_interrupted else fault(error, handled)
         else:
             self._chunks = None
             return b""

@@ -21,7 +21,7 @@ import httpcore
 import httpx
 
 from ._call import Head, Send
-from ._http import Request, Sliced, built, fault, timeouts
+from ._http import Request, Sliced, built, fault, interrupted, timeouts
 from .config import Config, check_http_client
 
 
@@ -69,7 +69,17 @@ def _close_client(clients: dict[int, _Client]) -> _Client | None:
 class SyncExchange:
     """One call's requests in a thread."""
 
-    __slots__ = ("_chunks", "_config", "_http", "_owned", "_patient", "_request", "_response", "_timeouts")
+    __slots__ = (
+        "_chunks",
+        "_config",
+        "_http",
+        "_is_interrupted",
+        "_owned",
+        "_patient",
+        "_request",
+        "_response",
+        "_timeouts",
+    )
 
     def __init__(self, http: SyncHTTP, request: Request, config: Config, *, owned: bool) -> None:
         self._http, self._request, self._config, self._owned = http, request, config, owned
@@ -77,9 +87,18 @@ class SyncExchange:
         self._chunks: Iterator[bytes] | None = None
         self._timeouts: dict[str, float | None] = {}
         self._patient: _PatientStream | None = None
+        self._is_interrupted = False
+
+    def interrupt(self) -> None:
+        """End the wait of the thread that waits for the reply, from another one."""
+        self._is_interrupted = True
+        if (patient := self._patient) is not None:
+            patient.wake()
 
     def send(self, command: Send) -> Head:
         """Send the request and return the reply's head."""
+        if self._is_interrupted:
+            raise interrupted()
         self._timeouts = timeouts(command)
         client = self._http.client()
         request = self._request.build(client, self._config, self._timeouts, owned=self._owned)
@@ -107,6 +126,8 @@ class SyncExchange:
         """Return more of the reply's body, nothing at its end."""
         if self._chunks is None:
             return b""  # the connection is in the pool again, or another's
+        if self._is_interrupted:
+            raise interrupted()
         if self._patient is not None:
             self._patient.wait(timeout)
         else:
@@ -117,7 +138,7 @@ class SyncExchange:
                 if chunk:
                     return chunk
         except Exception as error:  # noqa: BLE001  nothing foreign may pass
-            failure = fault(error, handled)
+            failure = interrupted() if self._is_interrupted else fault(error, handled)
         else:
             self._chunks = None
             return b""

@@ -6,7 +6,7 @@ exists twice only in what Python makes different: `await`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
 from ._bodies import read_completion, read_models, read_object
@@ -58,7 +58,8 @@ class Client(Core):
         Takes what `chat` takes. Usage is asked for unless `stream_options` says otherwise.
         """
         call, accumulator, request = self._streamed(model, messages, params)
-        return Stream(call, accumulator, drive(stream_flow(call, accumulator), self._http.exchange(request)))
+        exchange = self._http.exchange(request)
+        return Stream(call, accumulator, drive(stream_flow(call, accumulator), exchange), exchange.interrupt)
 
     def embed(self, *, model: str, input: str | Sequence[str], **params: Any) -> EmbeddingResponse:  # noqa: A002
         """Return a vector for each input, in the order of the inputs."""
@@ -118,7 +119,8 @@ class AsyncClient(Core):
     def stream(self, *, model: str, messages: Iterable[Any], **params: Any) -> AsyncStream:
         """Return the model's answer as it is made; see `Client.stream`. There is nothing to await until it is read."""
         call, accumulator, request = self._streamed(model, messages, params)
-        return AsyncStream(call, accumulator, adrive(stream_flow(call, accumulator), self._http.exchange(request)))
+        exchange = self._http.exchange(request)
+        return AsyncStream(call, accumulator, adrive(stream_flow(call, accumulator), exchange), exchange.interrupt)
 
     async def embed(self, *, model: str, input: str | Sequence[str], **params: Any) -> EmbeddingResponse:  # noqa: A002
         """Return a vector for each input, in the order of the inputs."""
@@ -194,10 +196,15 @@ class Stream(_Streaming):
     """An answer as it is made: iterate over it, and close it (or leave its `with` block) to stop the API early."""
 
     def __init__(
-        self, call: Call, accumulator: Accumulator, chunks: Generator[ChatCompletionChunk, None, None]
+        self,
+        call: Call,
+        accumulator: Accumulator,
+        chunks: Generator[ChatCompletionChunk, None, None],
+        interrupt: Callable[[], None],
     ) -> None:
         super().__init__(call, accumulator)
         self._chunks = chunks
+        self._interrupt = interrupt
 
     def __iter__(self) -> Iterator[ChatCompletionChunk]:
         return self._chunks
@@ -212,8 +219,14 @@ class Stream(_Streaming):
         return self._whole()
 
     def close(self) -> None:
-        """Stop: the connection is closed, and the API sees it."""
-        self._chunks.close()
+        """Stop: the connection is closed, and the API sees it.
+
+        A thread that is reading the stream at this moment gets a `StreamInterrupted`.
+        """
+        try:
+            self._chunks.close()
+        except ValueError:  # Python's word for a generator that is running
+            self._interrupt()
 
     def __enter__(self) -> Self:
         return self
@@ -225,9 +238,16 @@ class Stream(_Streaming):
 class AsyncStream(_Streaming):
     """An answer as it is made, for an event loop."""
 
-    def __init__(self, call: Call, accumulator: Accumulator, chunks: AsyncGenerator[ChatCompletionChunk, None]) -> None:
+    def __init__(
+        self,
+        call: Call,
+        accumulator: Accumulator,
+        chunks: AsyncGenerator[ChatCompletionChunk, None],
+        interrupt: Callable[[], None],
+    ) -> None:
         super().__init__(call, accumulator)
         self._chunks = chunks
+        self._interrupt = interrupt
 
     def __aiter__(self) -> AsyncIterator[ChatCompletionChunk]:
         return self._chunks
@@ -242,8 +262,14 @@ class AsyncStream(_Streaming):
         return self._whole()
 
     async def aclose(self) -> None:
-        """Stop: the connection is closed, and the API sees it."""
-        await self._chunks.aclose()
+        """Stop: the connection is closed, and the API sees it.
+
+        A task that is reading the stream at this moment gets a `StreamInterrupted`.
+        """
+        if getattr(self._chunks, "ag_running", False):
+            self._interrupt()
+        else:
+            await self._chunks.aclose()
 
     async def __aenter__(self) -> Self:
         return self

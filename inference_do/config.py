@@ -48,6 +48,9 @@ SHORTEST_SECRET = 6
 """Characters; what is shorter is a word like "none" for a server without keys, and is not looked for in replies."""
 
 ESCAPED = re.compile(r"\\u00([0-9A-Fa-f]{2})")
+MADE_HERE = frozenset(
+    {"connection", "content-length", "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
+)
 HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
 URL_OF_HOST = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[A-Za-z0-9._/-]*")
 HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?")
@@ -327,6 +330,9 @@ def check_headers(headers: Mapping[str, str] | None, *, name: str) -> dict[str, 
             raise ConfigError(message)
         if key.lower() == "authorization":
             message = f"{name}: Authorization is made from api_key, which is where the key belongs"
+            raise ConfigError(message)
+        if key.lower() in MADE_HERE:
+            message = f"{name}: {key!r} is made with each request, from its body and its connection"
             raise ConfigError(message)
         if not isinstance(value, str) or not HEADER_VALUE.fullmatch(value):
             message = f"{name}: the value of {key!r} must be a string of ASCII without control characters"

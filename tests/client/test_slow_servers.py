@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import pytest
-from client_kit import ASK, CHAT, run_alone
+from client_kit import ASK, CHAT, asoon, make, make_async, run_alone, soon
 
-from inference_do import APITimeoutError, AsyncClient, Client, Timeout
+from inference_do import APIConnectionError, APITimeoutError, AsyncClient, Client, StreamInterrupted, Timeout
+from inference_do.emulator import Stall, Status
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 STALLED = 0.3
@@ -105,6 +106,55 @@ def test_a_trickle_is_no_sign_of_life(ask, behave, timeout, phase):
             ask(url, timeout)
         assert time.monotonic() - started < STALLED + 1.5
     assert raised.value.phase == phase
+
+
+def test_a_stream_is_stopped_from_another_thread(emu):
+    emu.script(Stall(after_events=2))
+    with make(emu) as client:
+        stream = client.stream(**ASK)
+        threading.Timer(0.2, stream.close).start()
+        started = time.monotonic()
+        with pytest.raises(StreamInterrupted, match="closed while it was read") as raised:
+            stream.completion()
+    assert time.monotonic() - started < 2
+    assert raised.value.partial.text == "You said"
+    assert soon(lambda: emu.disconnects)
+
+
+async def test_a_stream_is_stopped_from_another_task(emu):
+    emu.script(Stall(after_events=2))
+    async with make_async(emu) as client:
+        stream = client.stream(**ASK)
+        reading = asyncio.create_task(stream.completion())
+        await asyncio.sleep(0.2)
+        await stream.aclose()
+        with pytest.raises(StreamInterrupted, match="closed while it was read") as raised:
+            await reading
+    assert raised.value.partial.text == "You said"
+    assert await asoon(lambda: emu.disconnects)
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_stream_that_is_stopped_before_its_head_is_not_asked_for_again(emu, is_async):
+    emu.script(Status(503, headers={"retry-after": "0.4"}), None)
+    if is_async:
+
+        async def stop() -> None:
+            stream = make_async(emu).stream(**ASK)
+            reading = asyncio.create_task(stream.completion())
+            await asyncio.sleep(0.2)
+            await stream.aclose()
+            await reading
+
+        with pytest.raises(APIConnectionError, match="closed while it was read"):
+            asyncio.run(stop())
+    else:
+        with make(emu) as client:
+            stream = client.stream(**ASK)
+            threading.Timer(0.2, stream.close).start()
+            with pytest.raises(APIConnectionError, match="closed while it was read"):
+                stream.completion()
+    assert emu.posts == 1
 
 
 LARGE = [{"role": "user", "content": "x" * 30_000_000}]

@@ -59,6 +59,7 @@ def check_answer(row: Row, seen: Seen) -> None:
 
 
 def check_error(row: Row, mode: str, seen: Seen) -> None:
+    assert row.message
     assert seen.message.startswith(row.message)
     assert seen.attempts == row.posts
     for name in OF_ERRORS:
