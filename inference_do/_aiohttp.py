@@ -43,27 +43,32 @@ class Patience:
             async with self._timer:
                 return await request
         except (TimeoutError, asyncio.CancelledError):
-            if self._transport is not None:
-                self._transport.abort()  # what has not been written need not be
+            self.abort()  # what has not been written need not be
             raise
         finally:
             _PATIENCE.reset(token)
 
-    @staticmethod
-    def begin(phase: Phase, transport: asyncio.Transport | None = None) -> None:
-        """Note that the request that is being made, if it is one of ours, has come so far."""
-        if (patience := _PATIENCE.get()) is not None:
-            patience._transport = transport or patience._transport  # noqa: SLF001  it is one of us
-            patience._enter(phase)  # noqa: SLF001
+    def abort(self) -> None:
+        """End the connection at once."""
+        if self._transport is not None:
+            self._transport.abort()
 
-    def _enter(self, phase: Phase) -> None:
+    def enter(self, phase: Phase, transport: asyncio.Transport | None = None) -> None:
+        """Begin to wait for something else; `transport` is the connection, once there is one."""
         self.phase = phase
+        self._transport = transport or self._transport
         limit = self._limits[phase]
         with suppress(RuntimeError):  # the time is over already
             self._timer.reschedule(None if limit is None else asyncio.get_running_loop().time() + limit)
 
 
 _PATIENCE: ContextVar[Patience | None] = ContextVar("inference_do_patience", default=None)
+
+
+def entered(phase: Phase, transport: asyncio.Transport | None = None) -> None:
+    """Note that the request that is being made, if it is one of ours, has come so far."""
+    if (patience := _PATIENCE.get()) is not None:
+        patience.enter(phase, transport)
 
 
 class LoopClient(httpx.AsyncClient):
@@ -128,7 +133,7 @@ class _Connector(aiohttp.TCPConnector):
     async def connect(self, *args: Any, **options: Any) -> Any:
         connection = await super().connect(*args, **options)
         self.in_use.add(connection)
-        Patience.begin("first_token", connection.transport)
+        entered("first_token", connection.transport)
         return connection
 
 

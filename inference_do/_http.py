@@ -137,6 +137,11 @@ def timeouts(command: Send) -> dict[str, float | None]:
     return {"connect": command.connect, "pool": command.pool, "write": command.write, "read": command.read}
 
 
+def closed() -> Disconnected:
+    """Say that the client was closed while the call was under way: it ends then, and opens no new connection."""
+    return Disconnected("the client was closed", sent=False, hopeless=True)
+
+
 def interrupted() -> Disconnected:
     """Say that a stream was closed by another thread or task than the one that reads it."""
     return Disconnected("it was closed while it was read", sent=True, hopeless=True)

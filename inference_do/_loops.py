@@ -13,12 +13,12 @@ from __future__ import annotations
 import asyncio
 import sys
 import weakref
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ._call import Head, Send, TimedOut
-from ._http import Request, Sliced, built, fault, interrupted, timeouts
+from ._http import Request, Sliced, built, closed, fault, interrupted, timeouts
 from .config import Config, check_http_client
 
 if TYPE_CHECKING:
@@ -57,6 +57,10 @@ class AsyncHTTP:
             client = self._clients[loop] = await anext(life)
         return client
 
+    def is_open(self, client: Any) -> bool:
+        """Tell whether a client that was used is still the one to use."""
+        return client is self._given or client is self._clients.get(asyncio.get_running_loop())
+
     def _forget(self, loop: asyncio.AbstractEventLoop) -> None:
         self._lives.pop(loop, None)
         self._clients.pop(loop, None)
@@ -71,26 +75,32 @@ class AsyncHTTP:
             await life.aclose()
 
 
-async def _patiently_sent(sending: Awaitable[Any], command: Send) -> Any:
-    """Wait for a reply's head: so long for the connection, so long for each piece of the body, so long after it."""
+async def _patiently_sent(sending: Awaitable[Any], command: Send) -> tuple[Any, Callable[[], None] | None]:
+    """Wait for a reply's head: so long for the connection, so long for each piece of the body, so long after it.
+
+    Returns:
+        The response; and, if it came before the request was written whole, what ends the connection.
+    """
     from ._aiohttp import Patience  # noqa: PLC0415  as below
 
     patience = Patience(command)
     try:
-        return await patience.during(sending)
+        response = await patience.during(sending)
     except TimeoutError:
         phase = patience.phase
+    else:
+        return response, patience.abort if patience.phase == "write" else None
     raise TimedOut(phase)
 
 
 async def _in_pieces(content: bytes) -> AsyncGenerator[bytes, None]:
     """Hand out a large body, whose writing takes its time, so that the time for each piece is known."""
-    from ._aiohttp import Patience  # noqa: PLC0415  as below
+    from ._aiohttp import entered  # noqa: PLC0415  as below
 
     for start in range(0, len(content), PIECE):
-        Patience.begin("write")
+        entered("write")
         yield content[start : start + PIECE]
-    Patience.begin("first_token")
+    entered("first_token")
 
 
 def _retire(lives: dict[asyncio.AbstractEventLoop, AsyncGenerator[LoopClient, None]]) -> None:
@@ -131,7 +141,18 @@ async def _life(owner: weakref.ref[AsyncHTTP], config: Config) -> AsyncGenerator
 class LoopExchange:
     """One call's requests in an event loop."""
 
-    __slots__ = ("_chunks", "_config", "_http", "_is_interrupted", "_place", "_request", "_response", "_timer")
+    __slots__ = (
+        "_chunks",
+        "_client",
+        "_config",
+        "_give_up",
+        "_http",
+        "_is_interrupted",
+        "_place",
+        "_request",
+        "_response",
+        "_timer",
+    )
 
     def __init__(self, http: AsyncHTTP, request: Request, config: Config) -> None:
         self._http, self._request, self._config = http, request, config
@@ -140,6 +161,8 @@ class LoopExchange:
         self._place: asyncio.Semaphore | None = None  # among the connections of the loop
         self._timer: asyncio.Timeout | None = None  # of the read that is under way
         self._is_interrupted = False
+        self._client: Any = None
+        self._give_up: Callable[[], None] | None = None  # ends a connection to which not all was written
 
     def interrupt(self) -> None:
         """End the wait of the task that waits for the reply, from another one."""
@@ -154,7 +177,9 @@ class LoopExchange:
             raise interrupted()
         limits = timeouts(command)
         given = self._http.given
-        client = await self._http.client() if given is None else given
+        if self._client is not None and not self._http.is_open(self._client):
+            raise closed()
+        client = self._client = await self._http.client() if given is None else given
         if given is None:
             await self._take_place(client.places, command.pool)
             limits = dict.fromkeys(limits)  # time is kept here
@@ -164,7 +189,10 @@ class LoopExchange:
         sending = client.send(request, stream=True, follow_redirects=False)
         handled = sys.exception()
         try:
-            response = await (sending if given is not None else _patiently_sent(sending, command))
+            if given is None:
+                response, self._give_up = await _patiently_sent(sending, command)
+            else:
+                response = await sending
         except TimedOut:
             raise
         except Exception as error:  # noqa: BLE001  nothing foreign may pass
@@ -221,3 +249,5 @@ class LoopExchange:
             self._chunks = None
             with suppress(Exception):  # it is closed either way
                 await response.aclose()
+        if self._give_up is not None:
+            self._give_up()  # it would wait for ever for a server that reads no more

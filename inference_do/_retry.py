@@ -2,7 +2,7 @@
 
 The policy is a frozen value without I/O; clock and chance are given to it, so that tests can hold them still.
 
-What is sent again: anything that fails before a connection stands; 408, 409, 429 and 5xx; an answer that broke off
+What is sent again: anything that fails before a connection stands; `RETRIED_STATUSES`; an answer that broke off
 before its first event. What is not: other statuses, quota and balance errors, whatever a stream has begun to deliver.
 Where the request was written and no answer came, the API may be generating one that will be billed: such a request is
 sent again too, as every SDK does, unless `retry_ambiguous` is off; after a timeout only once.
@@ -122,10 +122,10 @@ def wait_hint(headers: Mapping[str, str], *, now: float) -> float | None:
         return seconds
     if value and (date := _date(value)) is not None:
         return max(0.0, date - now)
-    return _reset_of_empty_bucket(headers, now)
+    return _reset_of_bucket(headers, now)
 
 
-def _reset_of_empty_bucket(headers: Mapping[str, str], now: float) -> float | None:
+def _reset_of_bucket(headers: Mapping[str, str], now: float) -> float | None:
     """Read DigitalOcean's way: the Unix second at which a bucket that is not known to have room has it again.
 
     0, or a second just past, says nothing about the wait, and our own pause applies.

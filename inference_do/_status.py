@@ -226,7 +226,9 @@ def _words_of(body: str) -> Words | None:
 def _kind(status: int, words: Words) -> type[APIStatusError]:
     if status in {400, 413, 422} and OUT_OF_CONTEXT.search(words.text):
         return ContextLengthError
-    if status in {400, 402, 403, 429} and OUT_OF_QUOTA.search(words.text):
+    if status == HTTPStatus.BAD_REQUEST and "credit balance is too low" in words.message:
+        return QuotaExceededError
+    if status in {402, 403, 429} and OUT_OF_QUOTA.search(words.text):
         return QuotaExceededError
     return BY_STATUS.get(status) or (ServerError if status >= HTTPStatus.INTERNAL_SERVER_ERROR else APIStatusError)
 

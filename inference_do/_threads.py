@@ -21,7 +21,7 @@ import httpcore
 import httpx
 
 from ._call import Head, Send
-from ._http import Request, Sliced, built, fault, interrupted, timeouts
+from ._http import Request, Sliced, built, closed, fault, interrupted, timeouts
 from .config import Config, check_http_client
 
 
@@ -45,6 +45,10 @@ class SyncHTTP:
             if client is not made:
                 made.close()
         return client
+
+    def is_open(self, client: Any) -> bool:
+        """Tell whether a client that was used is still the one to use."""
+        return client is self._given or client is self._clients.get(os.getpid())
 
     def exchange(self, request: Request) -> SyncExchange:
         """Begin a call."""
@@ -71,6 +75,7 @@ class SyncExchange:
 
     __slots__ = (
         "_chunks",
+        "_client",
         "_config",
         "_http",
         "_is_interrupted",
@@ -88,6 +93,7 @@ class SyncExchange:
         self._timeouts: dict[str, float | None] = {}
         self._patient: _PatientStream | None = None
         self._is_interrupted = False
+        self._client: Any = None
 
     def interrupt(self) -> None:
         """End the wait of the thread that waits for the reply, from another one."""
@@ -100,7 +106,9 @@ class SyncExchange:
         if self._is_interrupted:
             raise interrupted()
         self._timeouts = timeouts(command)
-        client = self._http.client()
+        if self._client is not None and not self._http.is_open(self._client):
+            raise closed()
+        client = self._client = self._http.client()
         request = self._request.build(client, self._config, self._timeouts, owned=self._owned)
         handled = sys.exception()
         try:

@@ -14,19 +14,16 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from ipaddress import ip_address
 from typing import Any, TypeVar
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import quote
 
 from pydantic import SecretStr
 
+from ._urls import BASE_URL, BASE_URL_VARIABLE, check_base_url, is_of_this_machine, of_agent
 from .errors import ConfigError, Phase
 
-__all__ = ["BASE_URL", "KEY_VARIABLES", "Config", "Key", "Secret", "Timeout"]
+__all__ = ["BASE_URL", "BASE_URL_VARIABLE", "KEY_VARIABLES", "Config", "Key", "Secret", "Timeout"]
 
-BASE_URL = "https://inference.do-ai.run/v1"
-AGENT_HOSTS = ".agents.do-ai.run"
-BASE_URL_VARIABLE = "DIGITALOCEAN_INFERENCE_BASE_URL"
 KEY_VARIABLES = (
     "DIGITALOCEAN_INFERENCE_KEY",
     "MODEL_ACCESS_KEY",
@@ -52,9 +49,6 @@ MADE_HERE = frozenset(
     {"connection", "content-length", "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
 )
 HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
-URL_OF_HOST = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[A-Za-z0-9._/-]*")
-HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?")
-LONGEST_URL = 2000
 LONGEST_WAIT = 1_000_000.0
 """Seconds; sockets cannot wait much longer."""
 
@@ -229,94 +223,6 @@ def check_retries(value: object) -> int:
     return value
 
 
-def check_base_url(url: object, *, allow_http: bool = False) -> str:
-    """Return the base URL without a trailing slash, after checking that a key may be sent there.
-
-    Args:
-        url: The URL, or None for the environment's or DigitalOcean's.
-        allow_http: Accept plain http to any host, for a private network.
-
-    Raises:
-        ConfigError: It is not an http(s) URL of a host, has user info, a query or a fragment, or is plain http to a
-            host that is not this machine.
-    """
-    url = url or os.environ.get(BASE_URL_VARIABLE) or BASE_URL
-    if not isinstance(url, str):
-        message = f"base_url must be a string, not {type(url).__name__}"
-        raise ConfigError(message)
-    if "@" in url:
-        message = "base_url must not hold a user name or password: the key is sent as a Bearer token"
-        raise ConfigError(message)
-    if "?" in url or "#" in url:
-        message = "base_url must not have a query or a fragment: use default_query="
-        raise ConfigError(message)
-    parts, host = _parts_of(url.strip())
-    if parts.scheme == "http" and not allow_http and not _is_loopback(host):
-        message = f"base_url must be https, or http to this machine only: {url!r} would send the key in the clear"
-        raise ConfigError(message)
-    if not all("!" <= character <= "~" for character in parts.path):
-        message = f"base_url must not hold spaces or characters outside ASCII in its path: {url!r}"
-        raise ConfigError(message)
-    return parts.geturl().rstrip("/")
-
-
-def _parts_of(url: str) -> tuple[SplitResult, str]:
-    """Return a URL's parts and its host, after checking that both can be."""
-    if len(url) > LONGEST_URL:
-        message = f"base_url is longer than {LONGEST_URL:,} characters"
-        raise ConfigError(message)
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        parts = None
-    if parts is None:
-        message = "base_url is not a URL: its host or port cannot be read"
-        raise ConfigError(message)
-    if parts.scheme not in {"https", "http"} or not host:
-        shown = f", not {url!r}" if URL_OF_HOST.fullmatch(url) else ""  # a key that was given in its place is not shown
-        message = f"base_url must start with https:// and name a host{shown}"
-        raise ConfigError(message)
-    if not HOST.fullmatch(_ascii(host)):
-        message = f"base_url names no possible host: {host!r}"
-        raise ConfigError(message)
-    return parts, host
-
-
-def of_agent(url: str) -> tuple[str, dict[str, str]]:
-    """Return an agent's endpoint as the base of its API, with the query that it needs; other URLs as they are.
-
-    DigitalOcean's control panel shows `https://ID.agents.do-ai.run`; the API is at `/api/v1` there.
-    """
-    parts = urlsplit(url)
-    if not (parts.hostname or "").endswith(AGENT_HOSTS):
-        return url, {}
-    return (url if parts.path else f"{url}/api/v1"), {"agent": "true"}
-
-
-def _ascii(host: str) -> str:
-    """Return a host's name as it stands in DNS, or nothing if it has no such form."""
-    if host.isascii() and "xn--" not in host:
-        return host
-    import idna  # noqa: PLC0415  rarely needed; the rules that httpx goes by are this library's
-
-    try:
-        name = idna.encode(host.lower()).decode("ascii")
-        idna.decode(name)
-    except UnicodeError:
-        return ""
-    return name
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def check_headers(headers: Mapping[str, str] | None, *, name: str) -> dict[str, str]:
     """Return a copy of extra headers, checked, by their lower-case names.
 
@@ -440,8 +346,7 @@ class Config:
     @cached_property
     def is_of_this_machine(self) -> bool:
         """Whether requests go to this machine, in the clear."""
-        parts = urlsplit(self.base_url)
-        return parts.scheme == "http" and _is_loopback(parts.hostname or "")
+        return is_of_this_machine(self.base_url)
 
     @cached_property
     def user_agent(self) -> str:

@@ -68,7 +68,7 @@ class InferenceError(Exception):
     request_id: str | None
     """The API's `x-request-id`, to quote to DigitalOcean's support."""
     partial: ChatCompletion | None
-    """What a stream had delivered before it failed."""
+    """What a stream had delivered before it failed; or a whole reply that came where a stream was asked for."""
 
     def __init__(
         self,

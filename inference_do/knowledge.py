@@ -16,7 +16,8 @@ from urllib.parse import quote
 
 from pydantic import Field
 
-from .config import Config, Key, Timeout, check_base_url, check_mapping, hidden
+from ._urls import check_base_url
+from .config import Config, Key, Timeout, check_mapping, hidden
 from .connection import Clients
 from .errors import ConfigError
 from .types import Count, Items, Reply, Text, Wire
