@@ -140,6 +140,7 @@ def test_the_table_has_no_circle_when_the_program_runs():
         "types",
         "models",
         "rules",
+        "_urls",
         "config",
         "_json",
         "_sse",
