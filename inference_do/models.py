@@ -16,6 +16,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, fields, replace
 from functools import cache, lru_cache
 from importlib import resources
@@ -203,8 +204,11 @@ def register_model(model: str, **facts: Any) -> ModelInfo:
         What is known of it now.
 
     Raises:
-        ConfigError: There is no such field, or its value is of another type.
+        ConfigError: It is no id, there is no such field, or its value is of another type.
     """
+    if not isinstance(model, str) or not model.strip():
+        message = f"model must be a model's id, not {model!r}"
+        raise ConfigError(message)
     registered = _with_facts(model_info(model), _checked(model, facts))
     _REGISTERED[model] = registered
     known_models.cache_clear()
@@ -231,17 +235,22 @@ def _found(model: str) -> ModelInfo:
 
 
 def _with_facts(info: ModelInfo, facts: Mapping[str, Any]) -> ModelInfo:
-    return replace(info, **{"kind": info.kind or "chat", **facts})
+    """Lay facts over an entry; dates, group by group: a new date of the listing says nothing of the prices."""
+    dates = {**dict(info.dates), **dict(facts.get("dates", ()))}
+    return replace(info, **{"kind": info.kind or "chat", **facts, "dates": tuple(dates.items())})
 
 
 def closest_models(model: str, *, limit: int = 3) -> list[str]:
     """Return the known chat and embedding ids that look most like `model`, best first.
 
-    Case, separators and the order of an id's words do not count: the API's own ids differ in all three.
+    Case, separators, the order of an id's words and the provider before them do not count: the API's own ids differ in
+    all four.
     """
     kinds = {"chat", "embedding", "router"}
-    wanted = _words(model)
-    scores = ((_likeness(wanted, _words(info.id)), info.id) for info in known_models().values() if info.kind in kinds)
+    known = known_models().values()
+    providers = {info.provider.lower() for info in known if info.provider}
+    wanted = _words(model, providers)
+    scores = ((_likeness(wanted, _words(info.id, providers)), info.id) for info in known if info.kind in kinds)
     best = sorted((-score, id_) for score, id_ in scores if score >= ALIKE)
     return [id_ for _, id_ in best[:limit]]
 
@@ -250,10 +259,11 @@ ALIKE = 0.6
 """How much of two ids must agree, from 0 to 1."""
 
 
-def _words(model: str) -> tuple[str, str]:
-    """Return an id in lower case, as it is and with its words in order."""
-    lower = model.lower()
-    return lower, " ".join(sorted(re.findall(r"[a-z]+|\d+(?:\.\d+)*", lower)))
+def _words(model: str, providers: AbstractSet[str]) -> tuple[str, str]:
+    """Return an id in lower case without its provider, as it is and with its words in order."""
+    provider, separator, name = model.lower().replace("/", "-", 1).partition("-")
+    bare = name if separator and provider in providers else model.lower()
+    return bare, " ".join(sorted(re.findall(r"[a-z]+|\d+(?:\.\d+)*", bare)))
 
 
 def _likeness(left: tuple[str, str], right: tuple[str, str]) -> float:
@@ -338,7 +348,7 @@ def _checked(model: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     checked: dict[str, Any] = {}
     for name, value in facts.items():
         if name == "id" or name not in TYPES:
-            close = difflib.get_close_matches(name, TYPES, n=1)
+            close = difflib.get_close_matches(name, TYPES.keys() - {"id"}, n=1)
             message = f"{model!r}: there is no fact {name!r}" + (f": did you mean {close[0]!r}?" if close else "")
             raise ConfigError(message)
         kind = TYPES[name].partition(" ")[0]

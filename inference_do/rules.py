@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from .errors import ConfigError
-from .models import CHAT_PATH, EMBEDDINGS_PATH, ModelInfo, closest_models, known_models, model_info
+from .models import CHAT_PATH, EMBEDDINGS_PATH, FLAGS, ModelInfo, closest_models, known_models, model_info
 
 __all__ = ["EmptyAnswerWarning", "check_endpoint", "explained", "shaped", "shaped_for_agent", "warn_mute"]
 
@@ -51,7 +51,7 @@ def check_endpoint(info: ModelInfo, path: str) -> None:
         near = _alternatives(info, lambda other: path in other.endpoints)
         mending = f"request() reaches {places}" + (f"; on {path} there are {', '.join(near)}" if near else "")
     message = (
-        f"model {info.id!r} is not on {path}, only on {places} (as of {info.date_of('endpoints')}): {mending}; "
+        f"model {info.id!r} is not on {path}, only on {places}{_as_of(info, 'endpoints')}: {mending}; "
         f"if that has changed, register_model({info.id!r}, endpoints=[{path!r}])"
     )
     raise ConfigError(message)
@@ -102,11 +102,15 @@ def shaped(body: Body, defaults: Mapping[str, Any] | None = None) -> Body:
         del body["prompt_cache_retention"]
     if info.limit_field != "max_completion_tokens" and "max_completion_tokens" in body:
         body[info.limit_field] = body.pop("max_completion_tokens")
-    if info.images_on_chat is False and any(part.get("type") == "image_url" for part in _parts(body["messages"])):
+    if info.is_known and info.images_on_chat is False and _has_images(body):
         raise ConfigError(_no_images(info))
     if info.is_known and not info.cache_control:
         _take_off_marks(body, info)
     return body
+
+
+def _has_images(body: Mapping[str, Any]) -> bool:
+    return any(part.get("type") == "image_url" for part in _parts(body.get("messages") or []))
 
 
 def _take_off_marks(body: Body, info: ModelInfo) -> None:
@@ -142,8 +146,8 @@ def _without_mark(part: Any) -> Any:
 def _no_images(info: ModelInfo) -> str:
     near = _alternatives(info, lambda other: bool(other.vision) and other.images_on_chat is not False)
     return (
-        f"model {info.id!r} takes images on /v1/messages only, not on {CHAT_PATH} "
-        f"(as of {info.date_of('images_on_chat')}): put what the image shows into words, or use a model that takes "
+        f"model {info.id!r} takes images on /v1/messages only, not on {CHAT_PATH}"
+        f"{_as_of(info, 'images_on_chat')}: put what the image shows into words, or use a model that takes "
         f"images here, such as {', '.join(near)}; if that has changed, register_model({info.id!r}, images_on_chat=True)"
     )
 
@@ -222,24 +226,33 @@ def _unknown_model(model: str) -> str | None:
 
 
 def _refused(info: ModelInfo, body: Mapping[str, Any]) -> Iterator[str]:
-    seen = f"(as of {info.date_of('refused_parameters')})"
     for name, value in body.items():
         if info.accepts(name, value) is not False:
             continue
         if info.accepts(name) is False:
-            yield f"model {info.id!r} is known to refuse {name} {seen}: leave it out"
+            fact = "refused_parameters" if name in info.refused_parameters else FLAGS.get(name, "refused_parameters")
+            yield f"model {info.id!r} is known to refuse {name}{_as_of(info, fact)}: leave it out"
         elif name in {"reasoning", "reasoning_effort"} and info.reasoning_efforts:
             yield f"model {info.id!r} takes reasoning_effort of {', '.join(info.reasoning_efforts)}"
         else:
-            yield f"model {info.id!r} was seen to refuse {name}={value!r} {seen}"
-    if info.vision is False and any(part.get("type") == "image_url" for part in _parts(body.get("messages") or [])):
-        yield f"model {info.id!r} takes no images (as of {info.date_of('vision')})"
+            yield f"model {info.id!r} was seen to refuse {name}={value!r}{_as_of(info, 'refused_values')}"
+    if _has_images(body):
+        if info.images_on_chat is False:
+            yield _no_images(info)
+        elif info.vision is False:
+            yield f"model {info.id!r} takes no images{_as_of(info, 'vision')}"
+
+
+def _as_of(info: ModelInfo, fact: str) -> str:
+    """Say when a fact was seen, if that is known: what users register may have no date."""
+    date = info.date_of(fact)
+    return f" (as of {date})" if date else ""
 
 
 def _failing(info: ModelInfo, body: Mapping[str, Any]) -> Iterator[str]:
     for name in info.failing:
         if name in body:
             yield (
-                f"model {info.id!r} was seen to answer 500 to every request with {name} "
-                f"(as of {info.date_of('failing')}): leave them out or use another model"
+                f"model {info.id!r} was seen to answer 500 to every request with {name}"
+                f"{_as_of(info, 'failing')}: leave them out or use another model"
             )

@@ -20,6 +20,7 @@ from inference_do import (
 from inference_do import models as module
 from inference_do.emulator import Emulator, Quirks
 from inference_do.models import known_models, model_info, register_model
+from inference_do.rules import explained
 
 PNG = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}}
 MARKED = {"type": "text", "text": "rules", "cache_control": {"type": "ephemeral"}}
@@ -103,16 +104,24 @@ def test_a_user_who_knows_better_says_so(emu):
 
 
 @every_way
-@pytest.mark.parametrize("model", ["anthropic-claude-opus-4.6", "anthropic-claude-of-tomorrow"])
+@pytest.mark.parametrize("model", ["anthropic-claude-opus-4.6", "anthropic-claude-3-opus"])
 def test_images_for_claude_are_refused_with_models_that_take_them(emu, ask, model):
     error = ask(emu, model=model, messages=user("What is this?", PNG))
     assert type(error) is ConfigError
     assert emu.posts == 0
     assert f"model '{model}' takes images on /v1/messages only" in str(error)
-    if model_info(model).is_known:
-        near = str(error).partition("such as ")[2].partition(";")[0].split(", ")
-        assert len(near) == 3
-        assert all(model_info(other).vision and not other.startswith("anthropic-") for other in near)
+    near = str(error).partition("such as ")[2].partition(";")[0].split(", ")
+    assert len(near) == 3
+    assert all(model_info(other).vision and not other.startswith("anthropic-") for other in near)
+
+
+@every_way
+def test_an_id_that_is_not_known_is_left_to_the_api_and_its_refusal_explained(emu, ask):
+    model, messages = "anthropic-claude-of-tomorrow", user("What is this?", PNG)
+    assert type(ask(emu, model=model, messages=messages)) is NotFoundError
+    assert emu.posts == 1
+    hint = explained(400, {"model": model, "messages": messages})
+    assert "takes images on /v1/messages only, not on /v1/chat/completions (as of 2026-10)" in str(hint)
 
 
 @pytest.mark.usefixtures("_undone")
@@ -210,6 +219,17 @@ def test_a_key_that_may_not_call_a_commercial_model_is_told_why():
             error = chat(emu, model=model)
             assert type(error) is PermissionDeniedError
             assert words in str(error)
+
+
+@pytest.mark.usefixtures("_undone")
+def test_an_explanation_has_the_date_of_its_own_fact_or_none():
+    hot = {"model": "openai-gpt-5", "messages": HELLO, "temperature": 0.5}
+    assert explained(400, hot) == "model 'openai-gpt-5' is known to refuse temperature (as of 2026-07-02): leave it out"
+    register_model("mine/small", tools=False, refused_values={"top_p": 0.0})
+    mine = {"model": "mine/small", "messages": HELLO, "tools": [ADD], "top_p": 0.0}
+    assert explained(400, mine) == (
+        "model 'mine/small' is known to refuse tools: leave it out; model 'mine/small' was seen to refuse top_p=0.0"
+    )
 
 
 @every_way

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from inference_do import ConfigError
+from inference_do import ConfigError, Tokens, estimate_cost
 from inference_do import models as module
+from inference_do.catalogue import as_text, from_listing
 from inference_do.models import ModelInfo, PriceTier, closest_models, known_models, model_info, register_model
 
 KINDS = {"chat", "embedding", "router", "rerank", "image", "tts", "video", "guardrail", "systemone"}
@@ -96,6 +97,20 @@ def test_the_closest_models(wrong, right):
     assert right in closest_models(wrong)
 
 
+@pytest.mark.parametrize(
+    ("bare", "whole"),
+    [
+        ("gpt-4o", "openai-gpt-4o"),
+        ("GPT-5", "openai-gpt-5"),
+        ("o3", "openai-o3"),
+        ("openai/gpt-4.1", "openai-gpt-4.1"),
+        ("anthropic/claude-opus-5", "anthropic-claude-opus-5"),
+    ],
+)
+def test_an_id_without_its_provider_is_closest_to_the_same_with_it(bare, whole):
+    assert closest_models(bare)[0] == whole
+
+
 def test_nothing_is_close_to_nonsense():
     assert closest_models("qqqqqqqqqqqqqqqq") == []
     assert len(closest_models("openai-gpt", limit=2)) <= 2
@@ -161,6 +176,20 @@ def test_facts_can_be_put_right_one_by_one():
     assert model_info("openai-gpt-5.5").endpoints == ("/v1/chat/completions",)
 
 
+@pytest.mark.usefixtures("_undone")
+def test_a_new_date_leaves_those_of_other_groups():
+    before = model_info("glm-5.2")
+    after = register_model("glm-5.2", listed=True, dates={"listing": "2027-01-02"})
+    assert after.date_of("listed") == "2027-01-02"
+    assert after.date_of("input_price") == before.date_of("input_price") == "2026-08-21"
+
+
+@pytest.mark.parametrize("model", ["", " ", None, 5], ids=repr)
+def test_what_is_no_id_cannot_be_registered(model):
+    with pytest.raises(ConfigError, match="model must be a model's id, not"):
+        register_model(model, tools=True)
+
+
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
@@ -201,6 +230,14 @@ def test_a_file_that_the_environment_names_adds_and_overrides(models_file):
     assert (gemma.context_window, gemma.vision) == (1000, True)
     assert (mine.tools, mine.kind, mine.date_of("tools")) == (True, "chat", "2027-01-02")
     assert len(known_models()) == 109
+
+
+def test_what_the_api_lists_today_leaves_the_dates_of_the_prices(models_file):
+    entries = [{"id": "glm-5.2", "created": 1, "owned_by": "digitalocean"}]
+    models_file.write_text(as_text(from_listing(entries, date="2027-01-02")))
+    info = model_info("glm-5.2")
+    assert (info.date_of("listed"), info.date_of("input_price")) == ("2027-01-02", "2026-08-21")
+    assert estimate_cost("glm-5.2", Tokens(input=1)).date == "2026-08-21"
 
 
 @pytest.mark.parametrize(
