@@ -67,7 +67,7 @@ def plan(schema: Any, method: str, strict: bool | None) -> tuple[dict[str, Any],
             raise ConfigError(message)
     bound["ls_structured_output_format"] = {
         "kwargs": {"method": method, **({} if strict is None else {"strict": strict})},
-        "schema": _for_tracing(schema),
+        "schema": _for_tracing(schema, method),
     }
     return bound, parser
 
@@ -110,10 +110,16 @@ def parsed(model: Runnable[Any, Any], parser: Runnable[Any, Any], *, include_raw
     return RunnableMap(raw=model) | good.with_fallbacks([bad], exception_key="parsing_error")
 
 
-def _for_tracing(schema: Any) -> Any:
-    if isinstance(schema, Mapping) and "schema" in schema and "name" in schema:
-        return dict(schema["schema"])
-    return convert_to_openai_tool(schema) if schema is not None else None
+def _for_tracing(schema: Any, method: str) -> Any:
+    match schema:
+        case {"name": _, "schema": Mapping() as inner}:
+            return dict(inner)
+        case Mapping() if method == "json_mode":  # nobody names it, so it needs no title
+            return dict(schema)
+        case None:
+            return None
+        case _:
+            return convert_to_openai_tool(schema)
 
 
 def _is_class(schema: Any) -> bool:

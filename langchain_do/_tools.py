@@ -28,7 +28,7 @@ def wire_tool(tool: Any, *, strict: bool | None = None) -> dict[str, Any]:
     mark = _cache_mark(tool)
     if isinstance(tool, Mapping) and "name" in tool:
         tool = {key: value for key, value in tool.items() if key != "type"}  # the flat form of OpenAI's responses API
-    function = dict(convert_to_openai_tool(tool, strict=None)["function"])
+    function = _function(tool)
     if strict is not None:
         function["strict"] = strict
     if "parameters" not in function:
@@ -36,6 +36,20 @@ def wire_tool(tool: Any, *, strict: bool | None = None) -> dict[str, Any]:
     if function.get("strict"):
         function["parameters"] = closed(function["parameters"])
     return {"type": "function", "function": function, **mark}
+
+
+def _function(tool: Any) -> dict[str, Any]:
+    """Return a tool or schema as core converts it.
+
+    Raises:
+        ConfigError: Core has no form for it; a JSON Schema, for one, is named by its `title`.
+    """
+    try:
+        return dict(convert_to_openai_tool(tool, strict=None)["function"])
+    except (TypeError, ValueError) as error:
+        reason = error
+    message = f"{tool!r} is no tool or schema; a JSON Schema needs a title, and classes and functions a name: {reason}"
+    raise ConfigError(message)
 
 
 def _cache_mark(tool: Any) -> dict[str, Any]:
@@ -118,7 +132,7 @@ def json_schema_format(schema: Any, *, strict: bool | None = None) -> dict[str, 
         form = {"name": spec["name"], "schema": dict(spec["schema"])}
         strict = spec.get("strict") if strict is None else strict
     else:
-        function = convert_to_openai_tool(schema, strict=None)["function"]
+        function = _function(schema)
         form = {"name": function["name"], "schema": function.get("parameters") or {"type": "object", "properties": {}}}
         spec = function
     if description := spec.get("description"):

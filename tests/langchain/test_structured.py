@@ -143,11 +143,19 @@ def test_default_method_follows_the_profile(emu: Emulator, make: Make) -> None:
         ({"schema": None}, "needs a schema"),
         ({"schema": City, "method": "yaml"}, "'yaml'"),
         ({"schema": City, "method": "json_mode", "strict": True}, "strict"),
+        ({"schema": {"type": "object", "properties": {}}, "method": "json_schema"}, "needs a title"),
+        ({"schema": {"type": "object", "properties": {}}, "method": "function_calling"}, "needs a title"),
     ],
 )
 def test_wrong_arguments(model: ChatDigitalOcean, arguments: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         model.with_structured_output(**arguments)
+
+
+def test_json_mode_takes_a_schema_without_a_title(emu: Emulator, model: ChatDigitalOcean) -> None:
+    emu.reply('{"name": "Rome"}')
+    schema = {"type": "object", "properties": {"name": {"type": "string"}}}
+    assert model.with_structured_output(schema, method="json_mode").invoke("JSON, please") == {"name": "Rome"}
 
 
 @pytest.mark.parametrize("method", METHODS)

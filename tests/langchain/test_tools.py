@@ -97,6 +97,12 @@ def test_wrong_choice_is_refused(model: ChatDigitalOcean, choice: Any) -> None:
         model.bind_tools([get_weather], tool_choice=choice)
 
 
+@pytest.mark.parametrize("tool", [7, {"type": "object", "properties": {}}, "add"], ids=["number", "untitled", "name"])
+def test_what_is_no_tool_is_refused(model: ChatDigitalOcean, tool: Any) -> None:
+    with pytest.raises(ConfigError, match="is no tool or schema"):
+        model.bind_tools([tool])
+
+
 def test_strict_and_parallel(emu: Emulator, model: ChatDigitalOcean) -> None:
     model.bind_tools([add], strict=True, parallel_tool_calls=False).invoke("add 1 and 2")
     function = sent(emu)["tools"][0]["function"]
