@@ -65,7 +65,7 @@ def calls_to_make(body: Mapping[str, Any]) -> list[tuple[str, Any]]:
         return [(tools[0]["name"], arguments(tools[0], text))]  # how structured output is asked for
     wishes = _remaining(_wishes(tools, text, since), since)
     if not wishes and choice == "required":
-        tool = max(tools, key=lambda tool: _score(tool, text))
+        tool = max(_uncalled(tools, since) or tools, key=lambda tool: _score(tool, text))
         wishes = [Wish(tool["name"], arguments(tool, text), 0)]
     now = [(wish.tool, wish.arguments) for wish in wishes if wish.step == wishes[0].step]
     return now[:1] if body.get("parallel_tool_calls") is False else now
@@ -167,6 +167,12 @@ def _each(tool: Mapping[str, Any], clause: str, around: str) -> list[Any]:
     if len(items) > 1 and only.get("type") == "string" and "enum" not in only:
         return [{single[0]: item} for item in items]
     return [arguments(tool, f"{clause}\n{around}")]
+
+
+def _uncalled(tools: Sequence[Mapping[str, Any]], since: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the tools that were not called yet: an agent whose every turn must call one ends by one of them."""
+    called = {call["function"]["name"] for message in since for call in message.get("tool_calls") or ()}
+    return [tool for tool in tools if tool["name"] not in called]
 
 
 def _remaining(wishes: list[Wish], since: Sequence[Mapping[str, Any]]) -> list[Wish]:

@@ -80,6 +80,22 @@ def test_agent_with_structured_answer(emu: Emulator, make: Make, tools: list[Any
         assert ("tools" in sent) is bool(tools)
 
 
+class Report(BaseModel):
+    """What was found."""
+
+    city: str
+    degrees: int
+
+
+def test_an_agent_that_must_always_call_ends_with_its_answer(emu: Emulator, model: ChatDigitalOcean) -> None:
+    agent = create_agent(model, [get_weather], response_format=ToolStrategy(Report))
+    question = {"messages": [HumanMessage("What is the weather in Paris? Use the tool.")]}
+    state = agent.invoke(question, {"recursion_limit": 10})
+    assert state["structured_response"].city == "Paris"
+    assert [message.type for message in state["messages"]] == ["human", "ai", "tool", "ai", "tool"]
+    assert emu.posts == 2
+
+
 async def test_streamed_messages_of_a_graph(emu: Emulator, model: ChatDigitalOcean) -> None:
     agent = create_agent(model, [get_weather])
     question = {"messages": [HumanMessage("What is the weather in Paris?")]}
