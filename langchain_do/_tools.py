@@ -47,9 +47,8 @@ def _function(tool: Any) -> dict[str, Any]:
     try:
         return dict(convert_to_openai_tool(tool, strict=None)["function"])
     except (TypeError, ValueError) as error:
-        reason = error
-    message = f"{tool!r} is no tool or schema; a JSON Schema needs a title, and classes and functions a name: {reason}"
-    raise ConfigError(message)
+        message = f"{tool!r} is no tool or schema that LangChain can convert; a dict of JSON Schema needs a title"
+        raise ConfigError(message) from error
 
 
 def _cache_mark(tool: Any) -> dict[str, Any]:
