@@ -112,6 +112,11 @@ class LoopClient(httpx.AsyncClient):
         for connector in self._connectors():
             _abandon(connector)
 
+    def __del__(self) -> None:
+        """Do so, if its owner was gone before the loop was closed."""
+        if hasattr(self, "_mounts"):  # it is not, where httpx refused its options
+            self.abandon()
+
 
 def _with_password_in_headers(proxy: httpx.Proxy) -> httpx.Proxy:
     """Return a proxy whose password is in the form that aiohttp does not deprecate; it sends it to the proxy alone."""

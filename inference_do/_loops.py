@@ -121,7 +121,12 @@ def _abandon_closed(clients: dict[asyncio.AbstractEventLoop, LoopClient]) -> Non
 
 
 def _close_life(loop: asyncio.AbstractEventLoop, life: AsyncGenerator[LoopClient, None]) -> None:
-    loop.create_task(life.aclose())
+    loop.create_task(_ended(life))
+
+
+async def _ended(life: AsyncGenerator[LoopClient, None]) -> None:
+    with suppress(RuntimeError):  # the loop is ending, and is at this very generator
+        await life.aclose()
 
 
 async def _life(owner: weakref.ref[AsyncHTTP], config: Config) -> AsyncGenerator[LoopClient, None]:
@@ -135,7 +140,10 @@ async def _life(owner: weakref.ref[AsyncHTTP], config: Config) -> AsyncGenerator
     finally:
         if (http := owner()) is not None:
             http._forget(loop)  # noqa: SLF001
-        await client.end()
+        try:
+            await client.end()
+        finally:
+            client.abandon()  # what a cancellation left
 
 
 class LoopExchange:

@@ -6,13 +6,14 @@ import asyncio
 import gc
 import threading
 import time
+import warnings
 from typing import Any
 
 import pytest
 from client_kit import ANSWER, ASK, asoon, make, make_async, soon
 
 from inference_do import AsyncClient
-from inference_do._loops import _retire
+from inference_do._loops import RETIRE_SECONDS, _retire
 from inference_do.emulator import CloseAfter, DelayEvents, DelayHead, Emulator, Stall, Status
 
 
@@ -303,3 +304,33 @@ def test_loops_that_died_are_forgotten(emu):
     asyncio.run(client.chat(**ASK))
     assert closed not in life
     _retire({closed: nothing()})  # as when the client is dropped: nothing can be asked of a closed loop
+
+
+def test_what_is_dropped_before_its_loop_is_closed_leaves_nothing_open(emu):
+    """LlamaIndex's `asyncio_run`, called within a running loop, closes its own without `shutdown_asyncgens`."""
+    loop = asyncio.new_event_loop()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        loop.run_until_complete(make_async(emu).chat(**ASK))
+        gc.collect()  # the client
+        loop.close()
+        gc.collect()
+    assert not [str(warning.message) for warning in told if warning.category is ResourceWarning]
+
+
+@pytest.mark.parametrize("ahead", [-1e-3, 0, 1e-3])
+def test_a_loop_may_end_while_it_closes_what_was_dropped(emu, ahead):
+    """Neither is an error: to be cancelled in the middle, and to find the client being closed already."""
+    told: list[Any] = []
+
+    async def work() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+        await asyncio.gather(*(make_async(emu).chat(**ASK) for _ in range(20)))
+        gc.collect()
+        await asyncio.sleep(RETIRE_SECONDS - ahead)
+
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        asyncio.run(work())
+        gc.collect()
+    assert not [*told, *(str(warning.message) for warning in warned if warning.category is ResourceWarning)]
