@@ -31,6 +31,7 @@ ROLES: Mapping[MessageRole, str] = {
     MessageRole.FUNCTION: "tool",
 }
 MEDIA_ROLES = frozenset({"user", "tool"})
+BESIDE_CONTENT = (ThinkingBlock, ToolCallBlock)
 NO_RESULT = "No result was recorded for this call."
 
 logger = logging.getLogger("llamaindex_do")
@@ -73,8 +74,7 @@ class _Conversation:
         if role == "assistant":
             self._add_answer(message, position, where)
             return
-        parts = parts_of(message.blocks, where, caching=self._caching)
-        _check_media(role, parts, where)
+        parts = parts_of(message.blocks, where, caching=self._caching, media=role in MEDIA_ROLES)
         self._wire.append({"role": role, "content": content_of(parts), **_name(message)})
 
     def finished(self) -> list[Wire]:
@@ -83,9 +83,7 @@ class _Conversation:
         return self._wire
 
     def _add_answer(self, message: ChatMessage, position: int, where: str) -> None:
-        content = [block for block in message.blocks if not isinstance(block, ThinkingBlock | ToolCallBlock)]
-        parts = parts_of(content, where, caching=self._caching)
-        _check_media("assistant", parts, where)
+        parts = parts_of(message.blocks, where, caching=self._caching, media=False, elsewhere=BESIDE_CONTENT)
         calls = list(_calls(message, position))
         wire: Wire = {"role": "assistant", "content": content_of(parts) or (None if calls else ""), **_name(message)}
         if thoughts := [b.content for b in message.blocks if isinstance(b, ThinkingBlock) and b.content]:
@@ -162,12 +160,3 @@ def _call(call_id: str, name: str, arguments: dict[str, Any] | str) -> Wire:
 def _name(message: ChatMessage) -> Wire:
     name = message.additional_kwargs.get("name")
     return {"name": name} if isinstance(name, str) and name and name == wire_name(name) else {}
-
-
-def _check_media(role: str, parts: Iterable[Part], where: str) -> None:
-    if role in MEDIA_ROLES:
-        return
-    for part in parts:
-        if part["type"] != "text":
-            message = f"{where}: a {role} message cannot carry {part['type']}: send it as the user"
-            raise ConfigError(message)

@@ -37,13 +37,17 @@ UNTITLED = "input_document"
 logger = logging.getLogger("llamaindex_do")
 
 
-def parts_of(blocks: Iterable[Any], where: str, *, caching: bool) -> list[Part]:
+def parts_of(
+    blocks: Iterable[Any], where: str, *, caching: bool, media: bool = True, elsewhere: tuple[type, ...] = ()
+) -> list[Part]:
     """Return content parts for a message's blocks.
 
     Args:
-        blocks: Blocks of content; tool calls and thoughts are no content.
+        blocks: The blocks.
         where: The message, as errors name it.
         caching: Whether the model takes `cache_control` on text, as Anthropic's do.
+        media: Whether the message may carry anything but text.
+        elsewhere: Kinds of blocks that have a place of their own in the message.
 
     Raises:
         ConfigError: A block cannot be expressed.
@@ -52,8 +56,12 @@ def parts_of(blocks: Iterable[Any], where: str, *, caching: bool) -> list[Part]:
     for position, block in enumerate(blocks):
         if isinstance(block, CachePoint):
             _mark(parts, block, caching=caching)
-        else:
-            parts += _parts(block, f"{where}: block {position} ({type(block).__name__})")
+        elif not isinstance(block, elsewhere):
+            place = f"{where}: block {position} ({type(block).__name__})"
+            own = _parts(block, place)
+            if not media and any(part["type"] != "text" for part in own):
+                raise _refusal(place, "only a message of the user can carry it")
+            parts += own
     return parts
 
 

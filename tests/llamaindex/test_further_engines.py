@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from llama_index.core import (
     Document,
+    DocumentSummaryIndex,
     KeywordTableIndex,
     SummaryIndex,
     TreeIndex,
     VectorStoreIndex,
+    get_response_synthesizer,
 )
 from llama_index.core.agent.workflow import AgentStream, FunctionAgent
 from llama_index.core.base.llms.types import ChatMessage
@@ -127,6 +129,20 @@ async def test_tokens_of_an_agents_run_are_the_servers(make: Make, emu: Emulator
 )
 def test_indices(llm: DigitalOcean, embedding: DigitalOceanEmbedding, make_index: Any) -> None:
     assert ANSWER in str(make_index(llm, embedding).as_query_engine(llm=llm).query(QUESTION))
+
+
+@pytest.mark.parametrize("use_async", [False, True])
+def test_an_index_of_summaries(llm: DigitalOcean, embedding: DigitalOceanEmbedding, use_async: bool) -> None:
+    """LlamaIndex puts documents' ids into the prompts of their summaries: random ones would change the answers."""
+    synthesizer = get_response_synthesizer(llm=llm, response_mode="tree_summarize", use_async=use_async)
+    index = DocumentSummaryIndex.from_documents(
+        [Document(text=text, id_=f"fact-{number}") for number, text in enumerate(FACTS)],
+        llm=llm,
+        embed_model=embedding,
+        response_synthesizer=synthesizer,
+    )
+    assert index.get_document_summary("fact-0")
+    assert ANSWER in str(index.as_query_engine(llm=llm, similarity_top_k=len(FACTS)).query(QUESTION))
 
 
 @pytest.mark.parametrize("streaming", [False, True])

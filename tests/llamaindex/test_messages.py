@@ -133,8 +133,14 @@ def test_blocks_from_files(llm: DigitalOcean, emu: Emulator, tmp_path: Path) -> 
         (ChatMessage(blocks=[VideoBlock(video=b"no video at all")]), r"\(VideoBlock\): .*video_mimetype="),
         (ChatMessage(blocks=[DocumentBlock(url="https://example.com/a.pdf")]), r"\(DocumentBlock\): .* no URL here"),
         (ChatMessage(blocks=[DocumentBlock(data=b"\xff\x00\xfe")]), r"\(DocumentBlock\): .*document_mimetype="),
-        (ChatMessage(role="system", blocks=[ImageBlock(image=PNG)]), r"messages\[1\] \(system\): .* image_url"),
-        (ChatMessage(role="assistant", blocks=[ImageBlock(image=PNG)]), r"\(assistant\): .* image_url"),
+        (
+            ChatMessage(role="system", blocks=[ImageBlock(image=PNG)]),
+            r"messages\[1\] \(system\): block 0 \(ImageBlock\)",
+        ),
+        (
+            ChatMessage(role="assistant", blocks=[ThinkingBlock(content="hm"), ImageBlock(image=PNG)]),
+            r"messages\[1\] \(assistant\): block 1 \(ImageBlock\): only a message of the user",
+        ),
         (ChatMessage(role="tool", content="5"), r"messages\[1\] \(tool\): .*tool_call_id"),
     ],
 )
