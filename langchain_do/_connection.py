@@ -182,6 +182,9 @@ class Connection(BaseModel):
         if self._clients:
             await self._clients.aclose()
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, hidden(value) if name == "api_key" else value)
+
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         memo = {} if memo is None else memo
         for shared in (self._clients, self.http_client, self.http_async_client, self.api_key):
