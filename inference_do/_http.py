@@ -1,8 +1,8 @@
 """What both HTTP sides share: the request, how clients are built, and what their failures are called.
 
-Only this module and the two beside it (`_threads.py`, `_loops.py`, with `_aiohttp.py`) know an HTTP library. Whatever a
-library raises is put into two words here, `Disconnected` and `TimedOut`, and no exception of theirs goes further,
-because theirs hold the request and with it the key.
+Only this module and the two beside it (`_threads.py` with `_pool.py`, `_loops.py` with `_aiohttp.py`) know an HTTP
+library. Whatever a library raises is put into two words here, `Disconnected` and `TimedOut`, and no exception of theirs
+goes further, because theirs hold the request and with it the key.
 """
 
 from __future__ import annotations
@@ -116,10 +116,7 @@ def built(kind: Callable[..., C], config: Config) -> C:
     Raises:
         ConfigError: The environment names a proxy or certificates that cannot be used.
     """
-    # As many may be idle: httpcore closes one too many even if a thread is about to use it, which is then sent again.
-    limits = httpx.Limits(
-        max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS, keepalive_expiry=IDLE_SECONDS
-    )
+    limits = httpx.Limits(max_connections=MAX_CONNECTIONS, keepalive_expiry=IDLE_SECONDS)
     # The environment's proxy is for other machines: over plain http it would see the key.
     trusts = not config.is_of_this_machine
     try:
@@ -159,7 +156,10 @@ PHASES: dict[str, Phase | None] = {
 """What timed out, by the exception's name: httpx, httpx2 and aiohttp say the same things in their own classes."""
 
 UNSENT = frozenset({"ConnectError", "ClientConnectorError", "ProxyError", "ClientHttpProxyError"})
-PASSING = frozenset({"TransportError", "ClientError", "OSError", "EndOfStream", "ClosedResourceError"})
+PASSING = frozenset(
+    {"TransportError", "NetworkError", "ProtocolError", "ProxyError"}  # httpx's, and httpcore's
+    | {"ClientError", "OSError", "EndOfStream", "ClosedResourceError"}
+)
 HOPELESS = frozenset({"SSLCertVerificationError", "LocalProtocolError", "UnsupportedProtocol", "InvalidURL"})
 
 

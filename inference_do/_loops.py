@@ -194,7 +194,7 @@ class LoopExchange:
         content = self._request.content
         pieces = _in_pieces(content) if given is None and content is not None and len(content) > PIECE else None
         request = self._request.build(client, self._config, limits, owned=given is None, pieces=pieces)
-        sending = client.send(request, stream=True, follow_redirects=False)
+        sending = client.send(request, stream=True, auth=None, follow_redirects=False)
         handled = sys.exception()
         try:
             if given is None:

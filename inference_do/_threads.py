@@ -1,17 +1,9 @@
-"""The HTTP side of a client for threads: one `httpx.Client` a process, shared by its threads.
-
-httpx fixes the wait for a read when a body begins; a stream here needs another one for its first event, for the silence
-between two, and for what is left of a deadline. So its connections are wrapped, by httpcore's own means (a network
-backend), to look at the wait before each read.
-"""
+"""The HTTP side of a client for threads: one `httpx.Client` a process, shared by its threads."""
 
 from __future__ import annotations
 
-import math
 import os
-import socket
 import sys
-import time
 import weakref
 from collections.abc import Iterator
 from contextlib import suppress
@@ -22,6 +14,7 @@ import httpx
 
 from ._call import Head, Send
 from ._http import Request, Sliced, built, closed, fault, interrupted, timeouts
+from ._pool import PatientStream, Pool
 from .config import Config, check_http_client
 
 
@@ -91,7 +84,7 @@ class SyncExchange:
         self._response: Any = None
         self._chunks: Iterator[bytes] | None = None
         self._timeouts: dict[str, float | None] = {}
-        self._patient: _PatientStream | None = None
+        self._patient: PatientStream | None = None
         self._is_interrupted = False
         self._client: Any = None
 
@@ -112,9 +105,10 @@ class SyncExchange:
         request = self._request.build(client, self._config, self._timeouts, owned=self._owned)
         handled = sys.exception()
         try:
-            response = client.send(request, stream=True, follow_redirects=False)
+            response = client.send(request, stream=True, auth=None, follow_redirects=False)
         except Exception as error:  # noqa: BLE001  nothing foreign may pass
-            failure = fault(error, handled)
+            was_closed = isinstance(error, RuntimeError) and not self._http.is_open(client)  # a moment ago
+            failure = closed() if was_closed else fault(error, handled)
         else:
             return self._begin(response)
         raise failure
@@ -122,7 +116,7 @@ class SyncExchange:
     def _begin(self, response: Any) -> Head:
         self._response = response
         stream = response.extensions.get("network_stream")
-        self._patient = stream if isinstance(stream, _PatientStream) else None
+        self._patient = stream if isinstance(stream, PatientStream) else None
         if "content-encoding" in response.headers:
             response.stream = Sliced(response.stream)
             self._chunks = response.iter_bytes()
@@ -162,99 +156,31 @@ class SyncExchange:
 
 
 class _Client(httpx.Client):
-    """httpx's client whose reads can be given another timeout while a body comes in."""
+    """httpx's client, with its rules for proxies, over connections that are kept here."""
 
-    def _init_transport(self, *args: Any, **options: Any) -> httpx.BaseTransport:
-        return _patiently(super()._init_transport(*args, **options))
+    def __init__(self, **options: Any) -> None:
+        self._pools: list[Pool] = []
+        super().__init__(**options)
 
-    def _init_proxy_transport(self, *args: Any, **options: Any) -> httpx.BaseTransport:
-        return _patiently(super()._init_proxy_transport(*args, **options))
+    def _init_transport(self, *_: Any, verify: Any = True, limits: Any = None, **__: Any) -> httpx.BaseTransport:
+        return self._pool(verify, limits)
 
-    def wake(self) -> None:
-        """End the reads of other threads."""
-        for transport in (self._transport, *self._mounts.values()):
-            if transport is not None:
-                for stream in list(_pool(transport)._network_backend.streams):  # noqa: SLF001
-                    stream.wake()
+    def _init_proxy_transport(
+        self, proxy: httpx.Proxy, *_: Any, verify: Any = True, limits: Any = None, **__: Any
+    ) -> httpx.BaseTransport:
+        httpx.HTTPTransport(verify=verify, proxy=proxy).close()  # it says what is not installed for a proxy
+        address = httpcore.URL(
+            scheme=proxy.url.raw_scheme, host=proxy.url.raw_host, port=proxy.url.port, target=proxy.url.raw_path
+        )
+        known = httpcore.Proxy(address, auth=proxy.raw_auth, headers=proxy.headers.raw, ssl_context=proxy.ssl_context)
+        return self._pool(verify, limits, known)
 
-
-def _patiently(transport: httpx.BaseTransport) -> httpx.BaseTransport:
-    pool = _pool(transport)
-    pool._network_backend = _PatientBackend(pool._network_backend)  # noqa: SLF001
-    return transport
-
-
-def _pool(transport: httpx.BaseTransport) -> Any:
-    # httpx has no public way to give its pool a network backend; httpcore's backends themselves are public.
-    return transport._pool  # type: ignore[attr-defined]  # noqa: SLF001
-
-
-class _PatientBackend(httpcore.NetworkBackend):
-    def __init__(self, inner: httpcore.NetworkBackend) -> None:
-        self._inner = inner
-        self.streams: weakref.WeakSet[_PatientStream] = weakref.WeakSet()
-
-    def connect_tcp(self, *args: Any, **options: Any) -> httpcore.NetworkStream:
-        return _PatientStream(self._inner.connect_tcp(*args, **options), self.streams)
-
-
-class _PatientStream(httpcore.NetworkStream):
-    """A connection that waits as long as its user says now, not as long as was said with the request.
-
-    One thing that is waited for, a head for instance, may take many reads: what counts is when the wait began.
-    """
-
-    def __init__(self, inner: httpcore.NetworkStream, streams: weakref.WeakSet[_PatientStream]) -> None:
-        self._inner = inner
-        self._streams = streams
-        streams.add(self)
-        self._process = os.getpid()
-        self._is_read = False
-        self._is_closed = False
-        self._ends: float | None = None  # when the wait ends; None until it begins
-
-    def wait(self, seconds: float | None) -> None:
-        """Begin to wait for something."""
-        self._ends = time.monotonic() + (math.inf if seconds is None else seconds)
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        self._is_read = True
-        try:
-            return self._inner.read(max_bytes, self._left(timeout))
-        finally:
-            self._is_read = False
-            if self._is_closed:
-                self._inner.close()
-
-    def _left(self, timeout: float | None) -> float | None:
-        if self._ends is None:  # the head of a new reply
-            self.wait(timeout)
-        left = (self._ends or 0.0) - time.monotonic()
-        if left <= 0:
-            raise httpcore.ReadTimeout
-        return None if left == math.inf else left
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._ends = None  # a new request
-        self._inner.write(buffer, timeout)
-
-    def close(self) -> None:
-        """Close the connection; if another thread reads it, that one closes it when its read has ended.
-
-        Closing a descriptor does not end a wait for it, and its number may be another connection's a moment later.
-        """
-        self._is_closed = True
-        if not self._is_read:
-            self._inner.close()
+    def _pool(self, verify: Any, limits: httpx.Limits, proxy: httpcore.Proxy | None = None) -> Pool:
+        pool = Pool(limits, verify or None, proxy)
+        self._pools.append(pool)
+        return pool
 
     def wake(self) -> None:
-        """End the read of another thread; after a fork, the connection is still the parent's and is left alone."""
-        if self._is_read and self._process == os.getpid():
-            with suppress(OSError):
-                self._inner.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
-
-    def start_tls(self, *args: Any, **options: Any) -> httpcore.NetworkStream:
-        return _PatientStream(self._inner.start_tls(*args, **options), self._streams)
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._inner.get_extra_info(info)
+        """End the waits of other threads."""
+        for pool in self._pools:
+            pool.wake()

@@ -77,7 +77,8 @@ ALLOWED = {
     "_flow": {"_call", "_json", "_retry", "_sse", "_status", "accumulate", "errors", "types"},
     "_drive": {"_call"},
     "_http": {"_call", "config", "errors"},
-    "_threads": {"_call", "_http", "config"},
+    "_pool": set(),
+    "_threads": {"_call", "_http", "_pool", "config"},
     "_loops": {"_aiohttp", "_call", "_http", "config"},
     "_aiohttp": {"_call", "errors"},
     "connection": {"client", "config"},
@@ -101,7 +102,7 @@ ALLOWED = {
     },
 }
 HTTP = {"httpx", "httpcore", "aiohttp", "httpx_aiohttp", "urllib3", "requests"}
-MAY_KNOW_HTTP = {"_http", "_threads", "_loops", "_aiohttp"}
+MAY_KNOW_HTTP = {"_http", "_pool", "_threads", "_loops", "_aiohttp"}
 
 
 def imports_of(path: Path) -> set[str]:
@@ -155,6 +156,7 @@ def test_the_table_has_no_circle_when_the_program_runs():
         "_drive",
         "_aiohttp",
         "_http",
+        "_pool",
         "_threads",
         "_loops",
         "_core",
