@@ -1,0 +1,175 @@
+"""What the project wants to reach, and whether it does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .series import Results, Series, difference, middle, ratio
+
+M, K = 1e6, 1e3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """A figure of a subject and its limit. The figure may be divided by another's, or be what it is above another's."""
+
+    what: str
+    part: str
+    subject: str
+    metric: str
+    most: float | None = None
+    least: float | None = None
+    per: str | None = None
+    """A subject; `=METRIC` for another metric of the same subject."""
+    above: str | None = None
+    beside: tuple[str, ...] = ()
+    """Subjects to compare with."""
+    unit: str = ""
+
+    def series(self, results: Results, subject: str | None = None) -> Series:
+        """Return the figure by round, of this subject or of another in its place."""
+        name = subject or self.subject
+        own = results.series(self.part, name, self.metric)
+        if self.per is not None and self.per.startswith("="):
+            return ratio(own, results.series(self.part, name, self.per[1:]))
+        if self.per is not None:
+            return ratio(own, results.series(self.part, self.per, self.metric))
+        if self.above is not None:
+            return difference(own, results.series(self.part, self.above, self.metric))
+        return own
+
+    def is_met(self, results: Results) -> bool | None:
+        """Tell whether the median keeps the limit; None if it was not measured."""
+        value = middle(self.series(results))
+        if value is None:
+            return None
+        return (self.most is None or value <= self.most) and (self.least is None or value >= self.least)
+
+
+def _instructions(what: str, subject: str, beside: tuple[str, ...], limits: dict[str, float]) -> Iterator[Bar]:
+    for metric, most in limits.items():
+        unit = "M" if most >= M else "k"
+        yield Bar(
+            what=f"{what}: {NAMES[metric]}",
+            part="instructions",
+            subject=subject,
+            metric=metric,
+            most=most,
+            beside=beside,
+            unit=unit,
+        )
+
+
+NAMES = {
+    "call": "call",
+    "acall": "async call",
+    "delta": "per delta",
+    "adelta": "per delta, async",
+    "fragment": "per tool-call fragment",
+}
+LANGCHAIN = ("ChatOpenAI", "ChatGradient", "LangChain itself")
+LLAMAINDEX = ("OpenAILike", "GradientAI", "LlamaIndex itself")
+CLIENT = ("openai SDK", "httpx by hand")
+
+
+def _each_framework() -> Iterator[Bar]:
+    for ours, floor, peer in (
+        ("ChatDigitalOcean", "LangChain itself", "ChatOpenAI"),
+        ("DigitalOcean", "LlamaIndex itself", "OpenAILike"),
+    ):
+        beside = (peer,)
+        yield Bar(
+            what=f"{ours}: cold start / {floor}",
+            part="cold",
+            subject=ours,
+            metric="cpu_ms",
+            most=1.10,
+            per=floor,
+            beside=beside,
+            unit="x",
+        )
+        yield Bar(
+            what=f"{ours}: cold start above {floor}",
+            part="cold",
+            subject=ours,
+            metric="mib",
+            most=5,
+            above=floor,
+            beside=beside,
+            unit="MiB",
+        )
+        yield Bar(what=f"{ours}: import alone", part="import", subject=ours, metric="wall_ms", most=5, unit="ms")
+        yield Bar(
+            what=f"{ours}: construction after the first",
+            part="build",
+            subject=ours,
+            metric="next_cpu_ms",
+            most=0.05,
+            beside=beside,
+            unit="ms",
+        )
+        yield Bar(
+            what=f"{ours}: TLS contexts of 5 objects",
+            part="build",
+            subject=ours,
+            metric="tls_contexts_of_5",
+            most=1,
+            beside=beside,
+        )
+        for metric in ("calls", "streams", "async_calls", "async_streams"):
+            yield Bar(
+                what=f"{ours}: connections of 100 {metric.replace('_', ' ')}",
+                part="connections",
+                subject=ours,
+                metric=metric,
+                most=1,
+                beside=beside,
+            )
+        for prefix, name in (("", "call"), ("async_", "async call")):
+            yield Bar(
+                what=f"{ours}: {name} with 300 idle connections / with one",
+                part="idle",
+                subject=ours,
+                metric=f"{prefix}many_us",
+                most=1.5,
+                per=f"={prefix}one_us",
+                beside=beside,
+                unit="x",
+            )
+        paced = {"part": "paced-1000", "subject": ours, "beside": beside}
+        yield Bar(what=f"{ours}: 1,000 streams, finished", metric="finished", least=1000, **paced)
+        yield Bar(what=f"{ours}: 1,000 streams, time / ideal", metric="x_ideal", most=1.3, unit="x", **paced)
+        yield Bar(what=f"{ours}: 1,000 streams, memory", metric="mib", most=200, unit="MiB", **paced)
+        yield Bar(what=f"{ours}: 1,000 streams, CPU / {peer}'s", metric="cpu_s", most=0.4, per=peer, unit="x", **paced)
+        yield Bar(
+            what=f"{ours}: 64 threads, calls a second / {peer}'s",
+            part="threads",
+            subject=ours,
+            metric="calls_per_s",
+            least=2.5,
+            per=peer,
+            unit="x",
+        )
+
+
+BARS = (
+    *_instructions(
+        "LangChain",
+        "ChatDigitalOcean",
+        LANGCHAIN,
+        {"call": 3.0 * M, "acall": 2.7 * M, "delta": 165 * K, "adelta": 115 * K, "fragment": 250 * K},
+    ),
+    *_instructions("LlamaIndex", "DigitalOcean", LLAMAINDEX, {"call": 2.75 * M, "delta": 215 * K, "fragment": 240 * K}),
+    *_instructions("bare client", "Client", CLIENT, {"call": 2.15 * M, "acall": 1.6 * M, "delta": 95 * K}),
+    *_each_framework(),
+    Bar(
+        what="bare client: memory of a stream of 50,000 deltas above one of 1,000",
+        part="growth",
+        subject="Client",
+        metric="mib_growth",
+        most=2,
+        beside=("openai SDK",),
+        unit="MiB",
+    ),
+)

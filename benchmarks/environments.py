@@ -1,0 +1,69 @@
+"""The virtual environments that subjects run in: one for each framework, with all its peers.
+
+They are kept in `.benchmark/` and made again when what they are made from has changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+HOME = ROOT / ".benchmark"
+CONSTRAINTS = Path(__file__).with_name("constraints.txt")
+
+REQUIREMENTS: dict[str, tuple[str, ...]] = {
+    "client": (".", "openai"),
+    "langchain": (
+        ".[langchain]",
+        "langchain-openai",
+        "langchain-gradient",
+        "langchain-groq",
+        "langchain-openrouter",
+        "langchain-litellm",
+    ),
+    "llamaindex": (
+        ".[llamaindex]",
+        "llama-index-llms-openai-like",
+        "llama-index-llms-digitalocean-gradientai",
+        "llama-index-llms-litellm",
+    ),
+}
+"""What each environment holds; the project itself first, as it stands in the working tree."""
+
+
+def interpreter(name: str) -> Path:
+    """Return the Python of an environment, which is made if it does not stand yet."""
+    home = HOME / name
+    python = home / "bin" / "python"
+    made_from = home / "made-from"
+    wanted = _fingerprint(name)
+    if not (python.exists() and made_from.exists() and made_from.read_text() == wanted):
+        print(f"Making {home.relative_to(ROOT)} (once) …", file=sys.stderr, flush=True)
+        shutil.rmtree(home, ignore_errors=True)
+        _make(home, python, REQUIREMENTS[name])
+        made_from.write_text(wanted)
+    return python
+
+
+def _fingerprint(name: str) -> str:
+    parts = (CONSTRAINTS.read_text(), (ROOT / "pyproject.toml").read_text(), repr(REQUIREMENTS[name]), sys.version)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _make(home: Path, python: Path, requirements: tuple[str, ...]) -> None:
+    own, *peers = requirements
+    wanted = ["--constraint", str(CONSTRAINTS), "--editable", own, *peers]
+    if uv := shutil.which("uv"):
+        _run(uv, "venv", "--quiet", "--python", sys.executable, str(home))
+        _run(uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python), *wanted)
+    else:
+        _run(sys.executable, "-m", "venv", str(home))
+        _run(str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted)
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, cwd=ROOT, check=True)

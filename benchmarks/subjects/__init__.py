@@ -1,0 +1,55 @@
+"""Who is measured: the project, its peers and the floors, each behind the same few methods.
+
+A subject's module imports nothing at its head but the standard library: importing is measured too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .base import Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One subject: its name in tables, the environment that it runs in, and where its class is."""
+
+    name: str
+    environment: str
+    kind: str
+    """`ours`, `peer` or `floor`."""
+    home: str
+
+
+ENTRIES = (
+    Entry("Client", "client", "ours", "client.Ours"),
+    Entry("Client (typed chunks)", "client", "ours", "client.OursTyped"),
+    Entry("openai SDK", "client", "peer", "client.OpenAI"),
+    Entry("httpx by hand", "client", "floor", "floors.Httpx"),
+    Entry("raw socket", "client", "floor", "floors.RawSocket"),
+    Entry("ChatDigitalOcean", "langchain", "ours", "langchain.Ours"),
+    Entry("ChatOpenAI", "langchain", "peer", "langchain.OpenAI"),
+    Entry("ChatGradient", "langchain", "peer", "langchain.Gradient"),
+    Entry("ChatGroq", "langchain", "peer", "langchain.Groq"),
+    Entry("ChatOpenRouter", "langchain", "peer", "langchain.OpenRouter"),
+    Entry("ChatLiteLLM", "langchain", "peer", "langchain.LiteLLM"),
+    Entry("LangChain itself", "langchain", "floor", "langchain.Floor"),
+    Entry("DigitalOcean", "llamaindex", "ours", "llamaindex.Ours"),
+    Entry("OpenAILike", "llamaindex", "peer", "llamaindex.OpenAILike"),
+    Entry("GradientAI", "llamaindex", "peer", "llamaindex.GradientAI"),
+    Entry("LiteLLM", "llamaindex", "peer", "llamaindex.LiteLLM"),
+    Entry("LlamaIndex itself", "llamaindex", "floor", "llamaindex.Floor"),
+)
+SUBJECTS = {entry.name: entry for entry in ENTRIES}
+FLOORS = {"client": "httpx by hand", "langchain": "LangChain itself", "llamaindex": "LlamaIndex itself"}
+"""What the others of an environment are divided by."""
+
+
+def load(name: str, port: int) -> Subject:
+    """Return a subject that talks to the server on `port`; nothing of its library is imported yet."""
+    module, _, class_name = SUBJECTS[name].home.partition(".")
+    made: Subject = getattr(import_module(f".{module}", __name__), class_name)(port)
+    return made

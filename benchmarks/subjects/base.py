@@ -1,0 +1,49 @@
+"""What every subject can do; a method that one cannot raises `NotImplementedError`, and its table shows a dash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+Take = Callable[[str], object]
+"""Is given each text of a stream as it comes."""
+
+
+class Subject:
+    """One library's way to the server. `build` makes its object, which the other methods are given."""
+
+    def __init__(self, port: int) -> None:
+        self.host = f"http://127.0.0.1:{port}"
+        self.base_url = self.host + "/v1"
+
+    is_countable_async = True
+    """Whether its asynchronous methods stay in one thread, so that their instructions can be told apart."""
+
+    def prepare(self, scenario: str) -> None:
+        """Make beforehand what stands in place of a server's reply; only floors have that."""
+
+    def bring(self) -> Any:
+        """Import what a user imports, and return it."""
+        raise NotImplementedError
+
+    def build(self) -> Any:
+        """Make the object that a user makes."""
+        raise NotImplementedError
+
+    def call(self, model: Any, scenario: str) -> str:
+        """Return the text of a whole answer."""
+        raise NotImplementedError
+
+    async def acall(self, model: Any, scenario: str) -> str:
+        raise NotImplementedError
+
+    def stream(self, model: Any, scenario: str, take: Take) -> None:
+        """Read a streamed answer."""
+        raise NotImplementedError
+
+    async def astream(self, model: Any, scenario: str, take: Take) -> None:
+        raise NotImplementedError
+
+    def tools(self, model: Any, scenario: str) -> str:
+        """Return the arguments of a streamed tool call."""
+        raise NotImplementedError

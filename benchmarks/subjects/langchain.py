@@ -1,0 +1,184 @@
+"""LangChain's chat models."""
+
+from __future__ import annotations
+
+import re
+from functools import cache, partial
+from typing import Any
+
+from benchmarks import scenarios
+from benchmarks.scenarios import INSTRUCTIONS, KEY, MODEL, question
+
+from .base import Subject, Take
+
+
+class LangChain(Subject):
+    """Any chat model, used as LangChain documents it."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(port)
+        self.messages = cache(self._messages)
+
+    def _messages(self, scenario: str) -> list[Any]:
+        from langchain_core.messages import HumanMessage, SystemMessage
+
+        return [SystemMessage(INSTRUCTIONS), HumanMessage(question(scenario))]
+
+    def call(self, model: Any, scenario: str) -> str:
+        return model.invoke(self.messages(scenario)).content
+
+    async def acall(self, model: Any, scenario: str) -> str:
+        return (await model.ainvoke(self.messages(scenario))).content
+
+    def stream(self, model: Any, scenario: str, take: Take) -> None:
+        for chunk in model.stream(self.messages(scenario)):
+            take(chunk.content)
+
+    async def astream(self, model: Any, scenario: str, take: Take) -> None:
+        async for chunk in model.astream(self.messages(scenario)):
+            take(chunk.content)
+
+    def tools(self, model: Any, scenario: str) -> str:
+        parts: list[str] = []
+        for chunk in model.stream(self.messages(scenario)):
+            parts += [call["args"] or "" for call in chunk.tool_call_chunks]
+        return "".join(parts)
+
+
+class Ours(LangChain):
+    def bring(self) -> Any:
+        from langchain_do import ChatDigitalOcean
+
+        return ChatDigitalOcean
+
+    def build(self) -> Any:
+        return self.bring()(model=MODEL, base_url=self.base_url, api_key=KEY, max_retries=0)
+
+
+class OpenAI(LangChain):
+    def bring(self) -> Any:
+        from langchain_openai import ChatOpenAI
+
+        return ChatOpenAI
+
+    def build(self) -> Any:
+        return self.bring()(model=MODEL, base_url=self.base_url, api_key=KEY, max_retries=0, stream_usage=True)
+
+
+class Gradient(LangChain):
+    """DigitalOcean's own package. It takes no address, and its SDK no plain http: both are put right from outside."""
+
+    is_countable_async = False
+
+    def bring(self) -> Any:
+        from langchain_gradient import ChatGradient
+
+        return ChatGradient
+
+    def build(self) -> Any:
+        kind = self.bring()
+        import langchain_gradient.chat_models as home
+
+        if not isinstance(home.Client, partial):
+            from azure.core.pipeline.policies import _authentication as policies
+
+            home.Client = partial(home.Client, inference_endpoint=self.host)
+            policies._enforce_https = lambda _: None  # noqa: SLF001  there is no setting that reaches it
+        return kind(model=MODEL, api_key=KEY, max_retries=0)
+
+
+class Groq(LangChain):
+    def bring(self) -> Any:
+        from langchain_groq import ChatGroq
+
+        return ChatGroq
+
+    def build(self) -> Any:
+        return self.bring()(model=MODEL, base_url=self.host, api_key=KEY, max_retries=0)
+
+
+class OpenRouter(LangChain):
+    def bring(self) -> Any:
+        from langchain_openrouter import ChatOpenRouter
+
+        return ChatOpenRouter
+
+    def build(self) -> Any:
+        return self.bring()(model=MODEL, base_url=self.base_url, api_key=KEY, max_retries=0)
+
+
+class LiteLLM(LangChain):
+    def bring(self) -> Any:
+        from langchain_litellm import ChatLiteLLM
+
+        return ChatLiteLLM
+
+    def build(self) -> Any:
+        return self.bring()(model="openai/" + MODEL, api_base=self.base_url, api_key=KEY, max_retries=0)
+
+
+class Floor(LangChain):
+    """A model that hands out objects made beforehand: what LangChain itself costs."""
+
+    def bring(self) -> Any:
+        from langchain_core.language_models import BaseChatModel
+
+        return BaseChatModel
+
+    def build(self) -> Any:
+        return _floor_class(self.bring())()
+
+    def prepare(self, scenario: str) -> None:
+        _chunks(scenario)
+
+
+def _scenario(messages: list[Any]) -> str:
+    found = re.search(r"\[(\S+)\]", messages[-1].content)
+    assert found
+    return found[1]
+
+
+@cache
+def _floor_class(base: Any) -> Any:
+    from langchain_core.messages import AIMessage
+    from langchain_core.outputs import ChatGeneration, ChatResult
+
+    @cache
+    def result(scenario: str) -> Any:
+        return ChatResult(generations=[ChatGeneration(message=AIMessage(scenarios.text(scenario)))])
+
+    class Prebuilt(base):
+        @property
+        def _llm_type(self) -> str:
+            return "prebuilt"
+
+        def _generate(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> Any:
+            return result(_scenario(messages))
+
+        async def _agenerate(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> Any:
+            return result(_scenario(messages))
+
+        def _stream(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> Any:
+            yield from _chunks(_scenario(messages))
+
+        async def _astream(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> Any:
+            for chunk in _chunks(_scenario(messages)):
+                yield chunk
+
+    return Prebuilt
+
+
+@cache
+def _chunks(scenario: str) -> list[Any]:
+    from langchain_core.messages import AIMessageChunk
+    from langchain_core.outputs import ChatGenerationChunk
+
+    kind, _, count = scenario.partition("-")
+    if kind == "tools":
+        pieces = scenarios.fragments(int(count))
+        first = {"name": "write_file", "args": "", "id": "call_1", "index": 0, "type": "tool_call_chunk"}
+        calls = [first, *({**first, "name": None, "id": None, "args": piece} for piece in pieces)]
+        messages = [AIMessageChunk(content="", tool_call_chunks=[call]) for call in calls]
+    else:
+        messages = [AIMessageChunk(content=piece) for piece in scenarios.deltas(int(count))]
+    return [ChatGenerationChunk(message=message) for message in messages]
