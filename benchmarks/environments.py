@@ -5,10 +5,12 @@ They are kept in `.benchmark/` and made again when what they are made from has c
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,7 +39,13 @@ REQUIREMENTS: dict[str, tuple[str, ...]] = {
 
 def interpreter(name: str) -> Path:
     """Return the Python of an environment, which is made if it does not stand yet."""
-    home = HOME / name
+    HOME.mkdir(exist_ok=True)
+    with (HOME / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another benchmark may be making it
+        return _made(HOME / name, name)
+
+
+def _made(home: Path, name: str) -> Path:
     python = home / "bin" / "python"
     made_from = home / "made-from"
     wanted = _fingerprint(name)
@@ -50,7 +58,9 @@ def interpreter(name: str) -> Path:
 
 
 def _fingerprint(name: str) -> str:
-    parts = (CONSTRAINTS.read_text(), (ROOT / "pyproject.toml").read_text(), repr(REQUIREMENTS[name]), sys.version)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = (project["dependencies"], project["optional-dependencies"], REQUIREMENTS[name])
+    parts = (CONSTRAINTS.read_text(), repr(wanted), sys.version)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -157,11 +157,11 @@ def test_the_tables_stand_between_the_markers(tmp_path):
     assert "* openai SDK: ValueError: no" in written
     report.write(COUNTED, page, picture)
     assert page.read_text() == written
-    assert ElementTree.fromstring(picture.read_text()).tag.endswith("svg")
+    assert ET.fromstring(picture.read_text()).tag.endswith("svg")
 
 
 def test_the_plot_has_a_bar_for_each_number():
-    root = ElementTree.fromstring(plot.drawn(Results(COUNTED)))
+    root = ET.fromstring(plot.drawn(Results(COUNTED)))
     rects = root.findall("{http://www.w3.org/2000/svg}rect")
     assert len(rects) == 1 + 3 + 4
     said = [text.text for text in root.findall("{http://www.w3.org/2000/svg}text")]
