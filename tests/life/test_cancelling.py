@@ -82,7 +82,7 @@ async def test_in_every_phase(emu, door, phase, ask, cancel):
     assert await ask(door) == "You said: Say hello"
     assert emu.posts == 3
     assert emu.connections == 1 + phase.is_seen
-    assert await asoon(lambda: descriptors() <= before)
+    assert await asoon(lambda: descriptors() <= before, 5)
     await door.aclose()
 
 
@@ -93,9 +93,9 @@ async def test_while_it_connects(door_kind, ask, cancel):
         door = door_kind(f"http://127.0.0.1:{port}/v1")
         before = descriptors()
         task = asyncio.create_task(ask(door))
-        assert await asoon(lambda: descriptors() <= before + 1)
+        assert await asoon(lambda: descriptors() <= before + 1, 5)
         await cancelled(task, cancel)
-        assert await asoon(lambda: descriptors() <= before)
+        assert await asoon(lambda: descriptors() <= before, 5)
     with Emulator(port=port) as emu:
         assert await ask(door) == "You said: Say hello"
         assert emu.posts == 1
@@ -153,7 +153,7 @@ async def test_sixty_while_they_connect(door_kind, delay):
     with Emulator(port=port) as emu:
         await use_all_places(door)
         assert emu.posts == 11
-    assert await asoon(lambda: descriptors() <= before)
+    assert await asoon(lambda: descriptors() <= before, 5)
 
 
 @pytest.mark.usefixtures("_pool_of_ten")
