@@ -31,7 +31,7 @@ from ._sse import BOM, MAX_EVENT_BYTES, Event, EventTooLarge, Parser
 from ._status import from_event, from_status, read_words, snippet
 from .accumulate import Accumulator
 from .errors import APIConnectionError, InferenceError, ProtocolError, StreamInterrupted
-from .types import ChatCompletion, ChatCompletionChunk
+from .types import ChatCompletion, ChatCompletionChunk, ResponseInfo
 
 T = TypeVar("T")
 
@@ -91,8 +91,8 @@ def _with_retries(call: Call, attempt: Callable[[], Step[T]]) -> Step[T]:
         yield Sleep(pause)
 
 
-def _open(call: Call) -> Step[Head]:
-    """Send the request and return the head of a success."""
+def _open(call: Call) -> Step[ResponseInfo]:
+    """Send the request and return what the head of a success says."""
     limits = call.timeout
     command = Send(
         connect=call.left(limits.connect),
@@ -105,32 +105,30 @@ def _open(call: Call) -> Step[Head]:
     except (Disconnected, TimedOut) as marker:
         reported = marker
     else:
-        call.info = call.told_by(head)
-        head = Head(head.status, call.info.headers)  # without the key, should the server have repeated it
-        if HTTPStatus.OK <= head.status < HTTPStatus.MULTIPLE_CHOICES:
-            return head
-        raise (yield from _refusal(call, head))
+        call.info = info = call.told_by(head)
+        del head  # it has the key, should the server have repeated it
+        if HTTPStatus.OK <= info.status < HTTPStatus.MULTIPLE_CHOICES:
+            return info
+        raise (yield from _refusal(call, info))
     raise call.fault(reported, "first_token")
 
 
-def _refusal(call: Call, head: Head) -> Step[InferenceError]:
+def _refusal(call: Call, info: ResponseInfo) -> Step[InferenceError]:
     """Make the error for a status other than success, after reading what the body says."""
-    if head.status < HTTPStatus.BAD_REQUEST:
-        return _redirected(call, head)
+    if info.status < HTTPStatus.BAD_REQUEST:
+        return _redirected(call, info)
     body = yield from _read_body(call, ERROR_BODY_LIMIT, cut=True)
-    return _status_error(call, head.status, body)
+    return _status_error(call, info.status, body)
 
 
-def _redirected(call: Call, head: Head) -> ProtocolError:
-    if not (location := head.headers.get("location")):
-        return ProtocolError(f"the API answered {head.status}, which is neither an answer nor an error", **call.details)
+def _redirected(call: Call, info: ResponseInfo) -> ProtocolError:
+    if not (location := info.headers.get("location")):
+        return ProtocolError(f"the API answered {info.status}, which is neither an answer nor an error", **call.details)
     try:
         target = urlsplit(location).hostname or "another path"
     except ValueError:
         target = "something that is no URL"
-    message = (
-        f"the API answered {head.status}, a redirect to {call.scrub(target)!r}: not followed, nothing was sent there"
-    )
+    message = f"the API answered {info.status}, a redirect to {target!r}: not followed, nothing was sent there"
     return ProtocolError(message, **call.details)
 
 
@@ -258,9 +256,9 @@ class _Stream:
         """Send, and read until the first events."""
         call = self._call
         self._parser = Parser()
-        head = yield from _open(call)
+        info = yield from _open(call)
         started = call.clock()
-        start = yield from self._peek(started, says_so="event-stream" in head.headers.get("content-type", ""))
+        start = yield from self._peek(started, says_so="event-stream" in info.headers.get("content-type", ""))
         data = start
         while data is not None:
             if events := self._feed(data):

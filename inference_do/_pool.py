@@ -191,17 +191,17 @@ class PatientStream(httpcore.NetworkStream):
         self._ends: float | None = None  # when the wait ends; None until it begins
         network.note(self)
 
-    def wait(self, seconds: float | None) -> None:
-        """Begin to wait for something."""
+    def wait(self, seconds: float | None) -> float:
+        """Begin to wait for something; return the moment at which the wait ends."""
         self._ends = time.monotonic() + (math.inf if seconds is None else seconds)
+        return self._ends
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         return self._use(self._inner.read, max_bytes, self._left(timeout))
 
     def _left(self, timeout: float | None) -> float | None:
-        if self._ends is None:  # the head of a new reply
-            self.wait(timeout)
-        left = (self._ends or 0.0) - time.monotonic()
+        ends = self.wait(timeout) if self._ends is None else self._ends  # None before the head of a new reply
+        left = ends - time.monotonic()
         if left <= 0:
             raise httpcore.ReadTimeout
         return None if left == math.inf else left
