@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -22,7 +23,7 @@ from .connection import Clients
 from .errors import ConfigError
 from .types import Count, Items, Reply, Text, Wire
 
-__all__ = ["KNOWLEDGE_URL", "KnowledgeBase", "RetrievedDocument"]
+__all__ = ["KNOWLEDGE_URL", "AgentDocument", "KnowledgeBase", "RetrievedDocument", "documents_of_agent"]
 
 KNOWLEDGE_URL = "https://kbaas.do-ai.run/v1"
 
@@ -149,6 +150,43 @@ class KnowledgeBase:
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentDocument:
+    """A document that an agent retrieved for an answer, as far as it tells."""
+
+    id: str | None
+    text: str
+    metadata: dict[str, Any]
+    score: float | None
+
+
+TEXTS = ("text_content", "page_content", "content", "text")
+"""Where the text of a retrieved document may be; agents are documented to tell only its id, index and score."""
+
+
+def documents_of_agent(retrieval: object) -> list[AgentDocument]:
+    """Return the documents that an agent's answer tells of, best first.
+
+    Args:
+        retrieval: The answer's field of this name; the agent sends it if `include_retrieval_info` was asked for.
+    """
+    data = retrieval.get("retrieved_data") if isinstance(retrieval, Mapping) else None
+    return [_document_of_agent(item) for item in data or () if isinstance(item, Mapping)]
+
+
+def _document_of_agent(item: Mapping[str, Any]) -> AgentDocument:
+    id_, own, score = item.get("id"), item.get("metadata"), item.get("score")
+    rest = {name: value for name, value in item.items() if name not in {*TEXTS, "metadata", "score"}}
+    if not (score is None or isinstance(score, int | float)):
+        rest["score"], score = score, None  # whatever it is, it is not lost
+    return AgentDocument(
+        id=None if id_ is None else str(id_),
+        text=next((item[name] for name in TEXTS if isinstance(item.get(name), str)), ""),
+        metadata={**(own if isinstance(own, Mapping) else {}), **rest},
+        score=None if score is None else float(score),
+    )
 
 
 RESULTS = 10

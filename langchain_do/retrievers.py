@@ -11,7 +11,13 @@ from langchain_core.messages import BaseMessage
 from langchain_core.retrievers import BaseRetriever
 from pydantic import Field
 
-from inference_do.knowledge import KNOWLEDGE_URL, KnowledgeBase, RetrievedDocument
+from inference_do.knowledge import (
+    KNOWLEDGE_URL,
+    AgentDocument,
+    KnowledgeBase,
+    RetrievedDocument,
+    documents_of_agent,
+)
 
 from ._connection import Connection
 from ._errors import translate
@@ -84,19 +90,9 @@ def retrieved_documents(message: BaseMessage) -> list[Document]:
     Args:
         message: The agent's answer, whole or put together from a stream.
     """
-    told = message.response_metadata.get("retrieval")
-    data = told.get("retrieved_data") if isinstance(told, Mapping) else None
-    return [_agents_document(item) for item in data or () if isinstance(item, Mapping)]
+    return [_agents_document(item) for item in documents_of_agent(message.response_metadata.get("retrieval"))]
 
 
-TEXTS = ("page_content", "text_content", "content", "text")
-"""Where the text of a retrieved document may be; agents are documented to tell only its id, index and score."""
-
-
-def _agents_document(item: Mapping[str, Any]) -> Document:
-    text = next((item[name] for name in TEXTS if isinstance(item.get(name), str)), "")
-    own = item.get("metadata")
-    rest = {name: value for name, value in item.items() if name not in {*TEXTS, "metadata"}}
-    id_ = item.get("id")
-    metadata = {**(own if isinstance(own, Mapping) else {}), **rest}
-    return Document(id=None if id_ is None else str(id_), page_content=text, metadata=metadata)
+def _agents_document(item: AgentDocument) -> Document:
+    score = {} if item.score is None else {"score": item.score}
+    return Document(id=item.id, page_content=item.text, metadata={**item.metadata, **score})

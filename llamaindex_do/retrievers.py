@@ -10,7 +10,7 @@ from llama_index.core.base.llms.types import ChatResponse
 from llama_index.core.callbacks import CallbackManager
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
-from inference_do.knowledge import KnowledgeBase, RetrievedDocument
+from inference_do.knowledge import AgentDocument, KnowledgeBase, RetrievedDocument, documents_of_agent
 
 __all__ = ["DigitalOceanKnowledgeBaseRetriever", "source_nodes"]
 
@@ -73,24 +73,9 @@ def source_nodes(response: ChatResponse) -> list[NodeWithScore]:
     Args:
         response: The agent's answer; of a stream the last response.
     """
-    told = response.additional_kwargs.get("retrieval")
-    data = told.get("retrieved_data") if isinstance(told, Mapping) else None
-    return [_agents_node(item) for item in data or () if isinstance(item, Mapping)]
+    return [_agents_node(item) for item in documents_of_agent(response.additional_kwargs.get("retrieval"))]
 
 
-TEXTS = ("text_content", "page_content", "content", "text")
-"""Where the text of a retrieved document may be; agents are documented to tell only its id, index and score."""
-
-
-def _agents_node(item: Mapping[str, Any]) -> NodeWithScore:
-    text = next((item[name] for name in TEXTS if isinstance(item.get(name), str)), "")
-    own = item.get("metadata")
-    rest = {name: value for name, value in item.items() if name not in {*TEXTS, "metadata", "score"}}
-    metadata = {**(own if isinstance(own, Mapping) else {}), **rest}
-    score = item.get("score")
-    node = TextNode(text=text, metadata=metadata) if item.get("id") is None else _named(str(item["id"]), text, metadata)
-    return NodeWithScore(node=node, score=float(score) if isinstance(score, int | float) else None)
-
-
-def _named(id_: str, text: str, metadata: dict[str, Any]) -> TextNode:
-    return TextNode(id_=id_, text=text, metadata=metadata)
+def _agents_node(item: AgentDocument) -> NodeWithScore:
+    named = {} if item.id is None else {"id_": item.id}
+    return NodeWithScore(node=TextNode(text=item.text, metadata=item.metadata, **named), score=item.score)
