@@ -21,6 +21,19 @@ __all__ = ["Connected", "check_model"]
 
 KEY_ARGUMENTS = frozenset({"api_key", "model_access_key"})
 
+SETTINGS = (
+    "api_key",
+    "base_url",
+    "timeout",
+    "max_retries",
+    "retry_ambiguous",
+    "default_headers",
+    "default_query",
+    "allow_http",
+    "ca",
+)
+"""What both clients are made of."""
+
 NEVER_PICKLED = ("api_key", "http_client", "http_async_client")
 
 
@@ -113,28 +126,9 @@ class Connected(BaseModel):
         return understood
 
     def _clients_anew(self) -> Clients:
-        config = Config.build(
-            self.api_key,
-            base_url=self.base_url,
-            timeout=self.timeout,
-            max_retries=self.max_retries,
-            retry_ambiguous=self.retry_ambiguous,
-            default_headers=self.default_headers,
-            default_query=self.default_query,
-            allow_http=self.allow_http,
-            ca=self.ca,
-        )
-        settings = {
-            "api_key": config.secret.reveal,
-            "base_url": config.base_url,
-            "timeout": config.timeout,
-            "max_retries": config.max_retries,
-            "retry_ambiguous": config.retry_ambiguous,
-            "default_headers": config.headers,
-            "default_query": config.query,
-            "allow_http": self.allow_http,
-            "ca": self.ca,
-        }
+        settings: dict[str, Any] = {name: getattr(self, name) for name in SETTINGS}
+        config = Config.build(**settings)
+        settings |= {"api_key": config.secret.reveal, "base_url": config.base_url}  # the environment is read once
         return Clients(settings, http_client=self.http_client, http_async_client=self.http_async_client)
 
     @property
