@@ -1,4 +1,4 @@
-"""Lets the tests of life import their kit, and prints at the end what those that measure have measured."""
+"""Lets the tests of life import their kit and the client's, and prints what those that measure have measured."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from inference_do._retry import Policy
 from inference_do.config import BASE_URL_VARIABLE, KEY_VARIABLES
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "client"))
 
 from life_doors import DOORS, KEY, ROUTES
 from life_kit import FIGURES, Served, Zygote

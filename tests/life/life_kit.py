@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import pickle
@@ -10,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,22 +127,3 @@ def black_hole() -> Iterator[int]:
         finally:
             for client in waiting:
                 client.close()
-
-
-def soon(condition: Callable[[], Any], seconds: float = 1.0) -> bool:
-    """Wait until something is so."""
-    ends = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > ends:
-            return False
-        time.sleep(0.005)
-    return True
-
-
-async def asoon(condition: Callable[[], Any], seconds: float = 1.0) -> bool:
-    ends = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > ends:
-            return False
-        await asyncio.sleep(0.005)
-    return True

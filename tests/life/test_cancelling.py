@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from client_kit import asoon
 from life_doors import DOORS, aread
-from life_kit import asoon, black_hole
+from life_kit import black_hole
 from life_measures import descriptors
 
 from inference_do.emulator import DelayHead, Emulator, Stall, Status

@@ -8,8 +8,9 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from client_kit import soon
 from life_doors import ANSWER, aread
-from life_kit import sizes, soon
+from life_kit import sizes
 
 
 async def both(door) -> list[str]:

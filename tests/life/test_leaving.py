@@ -8,8 +8,9 @@ from contextlib import aclosing, closing
 from typing import Any
 
 import pytest
+from client_kit import asoon, soon
 from life_doors import DOORS, HELLO
-from life_kit import Served, asoon, soon
+from life_kit import Served
 
 from inference_do.emulator import DelayEvents, Emulator, Stall
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from client_kit import soon
 from life_doors import ANSWER
-from life_kit import soon
 from life_tls import Server, passing_on
 
 from inference_do import APIConnectionError, APIStatusError, InferenceError

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Thread
 
 import pytest
+from client_kit import soon
 from life_doors import DOORS, read
-from life_kit import soon
 
 from inference_do import InferenceError
 from inference_do.emulator import DelayEvents, Emulator, Stall

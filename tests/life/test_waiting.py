@@ -6,8 +6,9 @@ import asyncio
 import time
 
 import pytest
+from client_kit import asoon, soon
 from life_doors import ANSWER, HELLO, WAYS, aread, read
-from life_kit import asoon, black_hole, soon
+from life_kit import black_hole
 from life_measures import descriptors
 
 from inference_do import APITimeoutError, InferenceError, Timeout
