@@ -73,84 +73,54 @@ LLAMAINDEX = ("OpenAILike", "GradientAI", "LlamaIndex itself")
 CLIENT = ("openai SDK", "httpx by hand")
 
 
+def _beginning(ours: str, floor: str, peer: str) -> Iterator[Bar]:
+    """What it costs until a first object is there, and for further ones."""
+    cold = {"part": "cold", "subject": ours, "beside": (peer,)}
+    yield Bar(what=f"{ours}: cold start / {floor}", metric="cpu_ms", most=1.10, per=floor, unit="x", **cold)
+    yield Bar(what=f"{ours}: cold start above {floor}", metric="mib", most=5, above=floor, unit="MiB", **cold)
+    yield Bar(what=f"{ours}: import alone", part="import", subject=ours, metric="wall_ms", most=5, unit="ms")
+    build = {"part": "build", "subject": ours, "beside": (peer,)}
+    yield Bar(what=f"{ours}: construction after the first", metric="next_cpu_ms", most=0.05, unit="ms", **build)
+    yield Bar(what=f"{ours}: TLS contexts of 5 objects", metric="tls_contexts_of_5", most=1, **build)
+
+
+def _connecting(ours: str, peer: str) -> Iterator[Bar]:
+    """How many connections there are, and what idle ones cost."""
+    for metric in ("calls", "streams", "async_calls", "async_streams"):
+        what = f"{ours}: connections of 100 {metric.replace('_', ' ')}"
+        yield Bar(what=what, part="connections", subject=ours, metric=metric, most=1, beside=(peer,))
+    for prefix, name in (("", "call"), ("async_", "async call")):
+        yield Bar(
+            what=f"{ours}: {name} with 300 idle connections / with one",
+            part="idle",
+            subject=ours,
+            metric=f"{prefix}many_us",
+            most=1.5,
+            per=f"={prefix}one_us",
+            beside=(peer,),
+            unit="x",
+        )
+
+
+def _under_load(ours: str, peer: str) -> Iterator[Bar]:
+    """Many streams at once, and many threads."""
+    paced = {"part": "paced-1000", "subject": ours, "beside": (peer,)}
+    yield Bar(what=f"{ours}: 1,000 streams, finished", metric="finished", least=1000, **paced)
+    yield Bar(what=f"{ours}: 1,000 streams, time / ideal", metric="x_ideal", most=1.3, unit="x", **paced)
+    yield Bar(what=f"{ours}: 1,000 streams, memory", metric="mib", most=200, unit="MiB", **paced)
+    yield Bar(what=f"{ours}: 1,000 streams, CPU / {peer}'s", metric="cpu_s", most=0.4, per=peer, unit="x", **paced)
+    what = f"{ours}: 64 threads, calls a second / {peer}'s"
+    yield Bar(what=what, part="threads", subject=ours, metric="calls_per_s", least=2.5, per=peer, unit="x")
+
+
 def _each_framework() -> Iterator[Bar]:
     for ours, floor, peer in (
         ("ChatDigitalOcean", "LangChain itself", "ChatOpenAI"),
         ("DigitalOcean", "LlamaIndex itself", "OpenAILike"),
     ):
-        beside = (peer,)
-        yield Bar(
-            what=f"{ours}: cold start / {floor}",
-            part="cold",
-            subject=ours,
-            metric="cpu_ms",
-            most=1.10,
-            per=floor,
-            beside=beside,
-            unit="x",
-        )
-        yield Bar(
-            what=f"{ours}: cold start above {floor}",
-            part="cold",
-            subject=ours,
-            metric="mib",
-            most=5,
-            above=floor,
-            beside=beside,
-            unit="MiB",
-        )
-        yield Bar(what=f"{ours}: import alone", part="import", subject=ours, metric="wall_ms", most=5, unit="ms")
-        yield Bar(
-            what=f"{ours}: construction after the first",
-            part="build",
-            subject=ours,
-            metric="next_cpu_ms",
-            most=0.05,
-            beside=beside,
-            unit="ms",
-        )
-        yield Bar(
-            what=f"{ours}: TLS contexts of 5 objects",
-            part="build",
-            subject=ours,
-            metric="tls_contexts_of_5",
-            most=1,
-            beside=beside,
-        )
-        for metric in ("calls", "streams", "async_calls", "async_streams"):
-            yield Bar(
-                what=f"{ours}: connections of 100 {metric.replace('_', ' ')}",
-                part="connections",
-                subject=ours,
-                metric=metric,
-                most=1,
-                beside=beside,
-            )
-        for prefix, name in (("", "call"), ("async_", "async call")):
-            yield Bar(
-                what=f"{ours}: {name} with 300 idle connections / with one",
-                part="idle",
-                subject=ours,
-                metric=f"{prefix}many_us",
-                most=1.5,
-                per=f"={prefix}one_us",
-                beside=beside,
-                unit="x",
-            )
-        paced = {"part": "paced-1000", "subject": ours, "beside": beside}
-        yield Bar(what=f"{ours}: 1,000 streams, finished", metric="finished", least=1000, **paced)
-        yield Bar(what=f"{ours}: 1,000 streams, time / ideal", metric="x_ideal", most=1.3, unit="x", **paced)
-        yield Bar(what=f"{ours}: 1,000 streams, memory", metric="mib", most=200, unit="MiB", **paced)
-        yield Bar(what=f"{ours}: 1,000 streams, CPU / {peer}'s", metric="cpu_s", most=0.4, per=peer, unit="x", **paced)
-        yield Bar(
-            what=f"{ours}: 64 threads, calls a second / {peer}'s",
-            part="threads",
-            subject=ours,
-            metric="calls_per_s",
-            least=2.5,
-            per=peer,
-            unit="x",
-        )
+        yield from _beginning(ours, floor, peer)
+        yield from _connecting(ours, peer)
+        yield from _under_load(ours, peer)
 
 
 BARS = (
