@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import weakref
 from base64 import b64encode
-from collections.abc import Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import suppress
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
 
 from ._call import Send
 from .errors import Phase
 
+if TYPE_CHECKING:
+    from ._http import Outgoing
+
 T = TypeVar("T")
+
+ENDLESS = aiohttp.ClientTimeout()
+"""Time is kept by `Patience`, and for each read by who reads."""
 
 
 class Patience:
@@ -81,12 +87,23 @@ class LoopClient(httpx.AsyncClient):
         self.places = asyncio.Semaphore(limits.max_connections or 1)
         super().__init__(limits=limits, **options)
 
-    def _init_transport(self, *_: Any, transport: Any = None, **options: Any) -> httpx.AsyncBaseTransport:
-        del transport  # there is none: this class is here to make it
-        return _transport(**options)
+    def _init_transport(self, *_: Any, verify: Any = True, limits: Any = None, **__: Any) -> httpx.AsyncBaseTransport:
+        return Connections(limits, verify)
 
-    def _init_proxy_transport(self, proxy: httpx.Proxy, *_: Any, **options: Any) -> httpx.AsyncBaseTransport:
-        return _transport(proxy=_with_password_in_headers(proxy), **options)
+    def _init_proxy_transport(
+        self, proxy: httpx.Proxy, *_: Any, verify: Any = True, limits: Any = None, **__: Any
+    ) -> httpx.AsyncBaseTransport:
+        return Connections(limits, verify, _with_password_in_headers(proxy))
+
+    async def pass_on(self, request: Outgoing, pieces: AsyncIterator[bytes] | None) -> aiohttp.ClientResponse:
+        """Send a request over the connections that httpx's rules say.
+
+        Args:
+            request: The request.
+            pieces: Its content again, to be sent in pieces.
+        """
+        connections = self._transport_for_url(request.url)
+        return await connections.send(request, pieces)  # type: ignore[attr-defined, no-any-return]  # all made here
 
     async def end(self) -> None:
         """Close the client; tasks that wait for a reply learn that it will not come, which aiohttp does not tell."""
@@ -99,9 +116,8 @@ class LoopClient(httpx.AsyncClient):
 
     def _connectors(self) -> Iterator[aiohttp.BaseConnector]:
         for transport in (self._transport, *self._mounts.values()):
-            session = getattr(transport, "client", None)
-            if isinstance(session, aiohttp.ClientSession) and session.connector is not None:
-                yield session.connector
+            if isinstance(transport, Connections) and (connector := transport.connector) is not None:
+                yield connector
 
     def abandon(self) -> None:
         """Close the connections of a loop that was closed before this client was: nothing can be awaited any more.
@@ -116,6 +132,46 @@ class LoopClient(httpx.AsyncClient):
         """Do so, if its owner was gone before the loop was closed."""
         if hasattr(self, "_mounts"):  # it is not, where httpx refused its options
             self.abandon()
+
+
+class Connections(httpx.AsyncBaseTransport):
+    """The connections of one event loop, maybe through a proxy, made when the first request is sent.
+
+    It is one of httpx's transports so that httpx chooses between several, by its rules for proxies; requests come to
+    `send`.
+    """
+
+    def __init__(self, limits: httpx.Limits, verify: ssl.SSLContext | bool, proxy: httpx.Proxy | None = None) -> None:
+        self._keepalive = limits.keepalive_expiry
+        self._verify = verify
+        self._proxy: dict[str, Any] = {} if proxy is None else {"proxy": str(proxy.url), "proxy_headers": proxy.headers}
+        self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def connector(self) -> aiohttp.BaseConnector | None:
+        """What keeps the connections."""
+        return None if self._session is None else self._session.connector
+
+    async def send(self, request: Outgoing, pieces: AsyncIterator[bytes] | None) -> aiohttp.ClientResponse:
+        """Send a request and return its reply, whose head has come."""
+        if self._session is None:
+            connector = _Connector(limit=0, keepalive_timeout=self._keepalive, ssl=self._verify)
+            self._session = aiohttp.ClientSession(
+                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, timeout=ENDLESS
+            )
+        headers = dict(request.headers)
+        if pieces is not None:
+            headers["Content-Length"] = str(len(request.content or b""))
+        data = request.content if pieces is None else pieces
+        sent = self._session.request(
+            request.method, str(request.url), data=data, headers=headers, allow_redirects=False, **self._proxy
+        )
+        return await sent
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
 
 
 def _with_password_in_headers(proxy: httpx.Proxy) -> httpx.Proxy:
@@ -153,14 +209,3 @@ def _abandon(connector: aiohttp.BaseConnector) -> None:
         socket_side = getattr(getattr(transport, "_ssl_protocol", None), "_transport", None) or transport
         with suppress(Exception):  # another kind of loop: its connections are left to the collector
             socket_side._call_connection_lost(None)  # noqa: SLF001
-
-
-def _transport(*, limits: httpx.Limits, **options: Any) -> httpx.AsyncBaseTransport:
-    made = AiohttpTransport(limits=limits, **options)
-
-    def session() -> aiohttp.ClientSession:
-        connector = _Connector(limit=0, keepalive_timeout=limits.keepalive_expiry, ssl=made.ssl_context)
-        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
-
-    made.client = session
-    return made

@@ -1,8 +1,8 @@
 """What both HTTP sides share: the request, how clients are built, and what their failures are called.
 
-Only this module and the two beside it (`_threads.py` with `_pool.py`, `_loops.py` with `_aiohttp.py`) know an HTTP
-library. Whatever a library raises is put into two words here, `Disconnected` and `TimedOut`, and no exception of theirs
-goes further, because theirs hold the request and with it the key.
+Only this module and those beside it (`_threads.py`, `_pool.py` and `_http11.py` for threads, `_loops.py` and
+`_aiohttp.py` for event loops) know an HTTP library. Whatever a library raises is put into two words here,
+`Disconnected` and `TimedOut`, and no exception of theirs goes further: they may hold the request, and with it the key.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -29,6 +29,23 @@ IDLE_SECONDS = 60.0
 SLICE = 4096  # bytes given to the decompressor at once, so that a bomb is noticed before it has gone off
 
 
+Seconds = Mapping[str, float | None]
+"""Limits of a request's phases as httpx names them (`connect`, `pool`, `write`, `read`); None is for ever."""
+
+Headers = Sequence[tuple[bytes, bytes]]
+"""Headers as they came over the wire."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A request as it is sent, with the key."""
+
+    method: str
+    url: httpx.URL = field(repr=False)  # gateways take keys in its query
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes | None = field(repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What is sent, the same bytes on every attempt; the Authorization header is added when it is."""
@@ -39,40 +56,59 @@ class Request:
     query: Mapping[str, Any]
     content: bytes | None
 
-    def build(
-        self,
-        client: Any,
-        config: Config,
-        timeouts: dict[str, float | None],
-        *,
-        owned: bool,
-        pieces: AsyncIterator[bytes] | None = None,
-    ) -> Any:
-        """Make the HTTP library's request; a caller's own client makes it, so that its library need not be ours.
+    def outgoing(self, config: Config) -> Outgoing:
+        """Return the request with the key in it.
 
-        Args:
-            client: The HTTP library's client.
-            config: Settings, for the key.
-            timeouts: Seconds by phase, as httpx names them.
-            owned: Whether the client was made here.
-            pieces: The content again, to be sent in pieces.
+        Raises:
+            ConfigError: Its URL cannot be written, or there is no key.
         """
-        make = httpx.Request if owned else client.build_request
         headers = {**self.headers, "Authorization": f"Bearer {config.secret.reveal()}"}
-        if pieces is not None:
-            headers["Content-Length"] = str(len(self.content or b""))
+        return Outgoing(self.method, self._address(), headers, self.content)
+
+    def of(self, client: Any, config: Config, limits: dict[str, float | None]) -> Any:
+        """Return the request as a caller's own client makes it, whose HTTP library need not be ours."""
+        sent = self.outgoing(config)
+        return client.build_request(
+            sent.method,
+            str(sent.url),
+            headers=dict(sent.headers),
+            content=sent.content,
+            extensions={"timeout": limits},
+        )
+
+    def _address(self) -> httpx.URL:
         try:
-            return make(
-                self.method,
-                httpx.URL(self.url, params=dict(self.query)) if self.query else self.url,
-                headers=httpx.Headers(headers),
-                content=self.content if pieces is None else pieces,
-                extensions={"timeout": timeouts},
-            )
+            return httpx.URL(self.url, params=dict(self.query)) if self.query else _parsed(self.url)
         except (httpx.InvalidURL, UnicodeError) as error:
-            reason = f"{type(error).__name__}"
+            reason = type(error).__name__
         message = f"base_url, default_query or extra_query cannot be written as a URL ({reason})"
         raise ConfigError(message)
+
+
+@lru_cache(maxsize=64)
+def _parsed(url: str) -> httpx.URL:
+    return httpx.URL(url)
+
+
+def by_name(headers: Headers) -> dict[str, str]:
+    """Return headers by their lower-case names; what stands there more than once is joined with commas."""
+    named: dict[str, str] = {}
+    for name, value in headers:
+        key, text = name.decode("latin-1").lower(), _text(value)
+        named[key] = f"{named[key]}, {text}" if key in named else text
+    return named
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+def decoded(headers: Headers, body: Any) -> httpx.Response:
+    """Return a body to be read decompressed, by `iter_bytes()` or `aiter_bytes()`."""
+    return httpx.Response(HTTPStatus.OK, headers=list(headers), stream=Sliced(body))
 
 
 class Sliced(httpx.SyncByteStream, httpx.AsyncByteStream):
@@ -90,12 +126,6 @@ class Sliced(httpx.SyncByteStream, httpx.AsyncByteStream):
         async for chunk in self._stream:
             for start in range(0, len(chunk), SLICE):
                 yield chunk[start : start + SLICE]
-
-    def close(self) -> None:
-        self._stream.close()
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
 
 
 @cache
@@ -166,8 +196,8 @@ HOPELESS = frozenset({"SSLCertVerificationError", "LocalProtocolError", "Unsuppo
 def fault(error: Exception, handled: BaseException | None) -> Disconnected | TimedOut:
     """Say in our own words what a library raised: the same words, whichever library it was.
 
-    Where aiohttp raised it, its class counts and not the one that httpx-aiohttp made of it, which is often wrong: a
-    disconnect becomes a timeout there.
+    Where aiohttp raised it under a caller's httpx client (`httpx-aiohttp`), its class counts and not the one that was
+    made of it, which is often wrong: a disconnect becomes a timeout there.
     """
     chain = _chain(error, handled)
     told_by = next((link for link in chain if type(link).__module__.startswith("aiohttp")), error)

@@ -15,13 +15,16 @@ import sys
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ._call import Head, Send, TimedOut
-from ._http import Request, Sliced, built, closed, fault, interrupted, timeouts
+from ._http import Request, built, by_name, closed, decoded, fault, interrupted, timeouts
 from .config import Config, check_http_client
 
 if TYPE_CHECKING:
+    import aiohttp
+
     from ._aiohttp import LoopClient
 
 RETIRE_SECONDS = 0.5
@@ -93,6 +96,12 @@ async def _patiently_sent(sending: Awaitable[Any], command: Send) -> tuple[Any, 
     raise TimedOut(phase)
 
 
+async def _let_go(reply: aiohttp.ClientResponse) -> None:
+    """End a reply; its connection goes back if it has been read to its end, and is closed otherwise."""
+    reply.release()
+    await reply.wait_for_close()
+
+
 async def _in_pieces(content: bytes) -> AsyncGenerator[bytes, None]:
     """Hand out a large body, whose writing takes its time, so that the time for each piece is known."""
     from ._aiohttp import entered  # noqa: PLC0415  as below
@@ -152,19 +161,21 @@ class LoopExchange:
     __slots__ = (
         "_chunks",
         "_client",
+        "_close",
         "_config",
         "_give_up",
         "_http",
         "_is_interrupted",
+        "_limits",
         "_place",
         "_request",
-        "_response",
         "_timer",
     )
 
     def __init__(self, http: AsyncHTTP, request: Request, config: Config) -> None:
         self._http, self._request, self._config = http, request, config
-        self._response: Any = None
+        self._close: Callable[[], Awaitable[None]] | None = None  # ends the reply that there is
+        self._limits: dict[str, float | None] = {}  # of a caller's own client
         self._chunks: AsyncIterator[bytes] | None = None
         self._place: asyncio.Semaphore | None = None  # among the connections of the loop
         self._timer: asyncio.Timeout | None = None  # of the read that is under way
@@ -183,32 +194,36 @@ class LoopExchange:
         """Send the request and return the reply's head."""
         if self._is_interrupted:
             raise interrupted()
-        limits = timeouts(command)
         given = self._http.given
         if self._client is not None and not self._http.is_open(self._client):
             raise closed()
         client = self._client = await self._http.client() if given is None else given
         if given is None:
             await self._take_place(client.places, command.pool)
-            limits = dict.fromkeys(limits)  # time is kept here
-        content = self._request.content
-        pieces = _in_pieces(content) if given is None and content is not None and len(content) > PIECE else None
-        request = self._request.build(client, self._config, limits, owned=given is None, pieces=pieces)
-        sending = client.send(request, stream=True, auth=None, follow_redirects=False)
+        sending = self._sending(client, command)
         handled = sys.exception()
         try:
             if given is None:
-                response, self._give_up = await _patiently_sent(sending, command)
+                reply, self._give_up = await _patiently_sent(sending, command)
             else:
-                response = await sending
+                reply = await sending
         except TimedOut:
             raise
         except Exception as error:  # noqa: BLE001  nothing foreign may pass
             failure = fault(error, handled)
         else:
-            limits["read"] = None  # from here on, each read is timed here
-            return self._begin(response)
+            return self._begin(reply)
         raise failure
+
+    def _sending(self, client: Any, command: Send) -> Awaitable[Any]:
+        """Return what sends the request, to be awaited."""
+        if self._http.given is not None:
+            self._limits = timeouts(command)
+            request = self._request.of(client, self._config, self._limits)
+            return client.send(request, stream=True, auth=None, follow_redirects=False)  # type: ignore[no-any-return]
+        content = self._request.content
+        pieces = _in_pieces(content) if content is not None and len(content) > PIECE else None
+        return client.pass_on(self._request.outgoing(self._config), pieces)  # type: ignore[no-any-return]
 
     async def _take_place(self, places: asyncio.Semaphore, patience: float | None) -> None:
         with suppress(TimeoutError):
@@ -218,14 +233,17 @@ class LoopExchange:
         if self._place is None:
             raise TimedOut(phase="pool")
 
-    def _begin(self, response: Any) -> Head:
-        self._response = response
-        if "content-encoding" in response.headers:
-            response.stream = Sliced(response.stream)
-            self._chunks = response.aiter_bytes()
+    def _begin(self, reply: Any) -> Head:
+        if self._http.given is None:
+            status, headers, body = reply.status, reply.raw_headers, reply.content.iter_any()
+            self._close = partial(_let_go, reply)
         else:
-            self._chunks = aiter(response.stream)
-        return Head(response.status_code, dict(response.headers))
+            status, headers, body = reply.status_code, reply.headers.raw, reply.stream
+            self._close = reply.aclose
+            self._limits["read"] = None  # from here on, each read is timed here
+        named = by_name(headers)
+        self._chunks = decoded(headers, body).aiter_bytes() if "content-encoding" in named else aiter(body)
+        return Head(status, named)
 
     async def read(self, timeout: float | None) -> bytes:  # noqa: ASYNC109  the flow sets it
         """Return more of the reply's body, nothing at its end."""
@@ -249,13 +267,13 @@ class LoopExchange:
 
     async def release(self) -> None:
         """Be done with the reply, if there is one."""
-        response, self._response = self._response, None
+        close, self._close = self._close, None
         place, self._place = self._place, None
         if place is not None:
             place.release()
-        if response is not None:
+        if close is not None:
             self._chunks = None
             with suppress(Exception):  # it is closed either way
-                await response.aclose()
+                await close()
         if self._give_up is not None:
             self._give_up()  # it would wait for ever for a server that reads no more

@@ -28,16 +28,58 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from threading import Semaphore
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import httpcore
 import httpx
 
+from . import _http11
+
+if TYPE_CHECKING:
+    from ._http import Headers, Outgoing, Seconds
+
 T = TypeVar("T")
+PORTS = {b"http": 80, b"https": 443}
+
+
+class Reply(Protocol):
+    """A reply whose head has come; it is iterated over for its body."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    stream: httpcore.NetworkStream
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+    def close(self) -> None:
+        """Be done with it."""
+
+
+class Connection(Protocol):
+    """A connection that serves one request at a time."""
+
+    def send(self, request: Outgoing, limits: Seconds) -> Reply:
+        """Send a request and return its reply."""
+
+    def can_serve(self, origin: httpcore.Origin) -> bool:
+        """Tell whether it goes there."""
+
+    def is_available(self) -> bool:
+        """Tell whether the last reply has left it fit for another request."""
+
+    def has_expired(self) -> bool:
+        """Tell whether it is too late for another request."""
+
+    def close(self) -> None:
+        """Close it."""
 
 
 class Pool(httpx.BaseTransport):
-    """The connections to one origin; asked for another one, it lets go of those that it has."""
+    """The connections to one origin; asked for another one, it lets go of those that it has.
+
+    It is one of httpx's transports so that httpx chooses between pools, by its rules for proxies; requests come to
+    `send`.
+    """
 
     def __init__(
         self, limits: httpx.Limits, context: ssl.SSLContext | None, proxy: httpcore.Proxy | None = None
@@ -45,47 +87,32 @@ class Pool(httpx.BaseTransport):
         self._process = os.getpid()
         self._network = _Network()
         self._places = Semaphore(limits.max_connections or 1)
-        self._idle: deque[httpcore.ConnectionInterface] = deque()
+        self._idle: deque[Connection] = deque()
         self._is_closed = False
-        self._maker = httpcore.ConnectionPool(  # knows all kinds of connections, and keeps none that it makes like this
-            ssl_context=context,
-            proxy=proxy,
-            keepalive_expiry=limits.keepalive_expiry,
-            network_backend=self._network,
-        )
+        self._make = _maker(self._network, context, proxy, limits.keepalive_expiry or 0.0)
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request and return its reply, whose body has not been read."""
-        url = request.url
-        sent = httpcore.Request(
-            request.method,
-            httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
-            headers=request.headers.raw,
-            content=request.stream,
-            extensions=request.extensions,
-        )
-        if not self._places.acquire(timeout=request.extensions["timeout"]["pool"]):
+    def send(self, request: Outgoing, limits: Seconds) -> Lent:
+        """Send a request and return its reply, whose head has come."""
+        if not self._places.acquire(timeout=limits["pool"]):
             raise httpcore.PoolTimeout
         connection = None
         try:
-            connection = self._take(sent.url.origin)
-            reply = connection.handle_request(sent)
-            body = _Body(reply, connection, self)
-            return httpx.Response(reply.status, headers=reply.headers, stream=body, extensions=reply.extensions)
+            connection = self._take(_origin(request.url))
+            return Lent(connection.send(request, limits), connection, self)
         except BaseException:
             self.take_back(connection)
             raise
 
-    def _take(self, origin: httpcore.Origin) -> httpcore.ConnectionInterface:
+    def _take(self, origin: httpcore.Origin) -> Connection:
         with suppress(IndexError):
             while True:
                 youngest = self._idle.pop()
-                if youngest.can_handle_request(origin) and not youngest.has_expired():
+                if youngest.can_serve(origin) and not youngest.has_expired():
                     return youngest
                 youngest.close()
-        return self._maker.create_connection(origin)
+        return self._make(origin)
 
-    def take_back(self, connection: httpcore.ConnectionInterface | None) -> None:
+    def take_back(self, connection: Connection | None) -> None:
         """Keep a connection for another request if it can serve one, and free its place."""
         if self._process != os.getpid():  # a reply of the parent's, let go of in its child
             return
@@ -123,22 +150,96 @@ class Pool(httpx.BaseTransport):
         self._network.wake()
 
 
-class _Body(httpx.SyncByteStream):
-    def __init__(self, reply: httpcore.Response, connection: httpcore.ConnectionInterface, pool: Pool) -> None:
-        self._reply: Any = reply
-        self._connection: httpcore.ConnectionInterface | None = connection
+def _origin(url: httpx.URL) -> httpcore.Origin:
+    scheme = url.raw_scheme
+    return httpcore.Origin(scheme, url.raw_host, url.port or PORTS[scheme])
+
+
+def _maker(
+    network: httpcore.NetworkBackend, context: ssl.SSLContext | None, proxy: httpcore.Proxy | None, keepalive: float
+) -> Callable[[httpcore.Origin], Connection]:
+    if proxy is None:
+        return lambda origin: _http11.Connection(origin, context, network, keepalive)
+    pool = httpcore.ConnectionPool(  # knows all kinds of proxies, and keeps no connection that it makes like this
+        ssl_context=context, proxy=proxy, keepalive_expiry=keepalive, network_backend=network
+    )
+    return lambda origin: _Proxied(pool.create_connection(origin))
+
+
+class Lent:
+    """A reply, whose connection goes back to its pool when the reply is closed."""
+
+    def __init__(self, reply: Reply, connection: Connection, pool: Pool) -> None:
+        self._reply = reply
+        self._connection: Connection | None = connection
         self._pool = pool
 
+    @property
+    def status(self) -> int:
+        """The reply's status."""
+        return self._reply.status
+
+    @property
+    def headers(self) -> Headers:
+        """The reply's headers."""
+        return self._reply.headers
+
+    @property
+    def stream(self) -> httpcore.NetworkStream:
+        """The socket that the reply comes from."""
+        return self._reply.stream
+
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self._reply.stream)
+        return iter(self._reply)
 
     def close(self) -> None:
+        """Give the connection back."""
         connection, self._connection = self._connection, None
         if connection is not None:
             try:
                 self._reply.close()
             finally:
                 self._pool.take_back(connection)
+
+
+class _Proxied:
+    """A connection through a proxy, which is httpcore's."""
+
+    def __init__(self, connection: httpcore.ConnectionInterface) -> None:
+        self._connection = connection
+        self.can_serve = connection.can_handle_request
+        self.is_available = connection.is_available
+        self.has_expired = connection.has_expired
+        self.close = connection.close
+
+    def send(self, request: Outgoing, limits: Seconds) -> Reply:
+        url = request.url
+        named = {"Host": url.netloc.decode("ascii"), **request.headers}
+        if request.content is not None:
+            named["Content-Length"] = str(len(request.content))
+        return _ProxiedReply(
+            self._connection.handle_request(
+                httpcore.Request(
+                    request.method,
+                    httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+                    headers=[(name.encode("ascii"), value.encode("ascii")) for name, value in named.items()],
+                    content=request.content,
+                    extensions={"timeout": limits},
+                )
+            )
+        )
+
+
+class _ProxiedReply:
+    def __init__(self, reply: httpcore.Response) -> None:
+        self.status = reply.status
+        self.headers = reply.headers
+        self.stream = reply.extensions["network_stream"]
+        self.close = reply.close
+        self._body: Any = reply.stream
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._body)
 
 
 class _Network(httpcore.NetworkBackend):

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import sys
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import httpcore
 import httpx
 
-from ._call import Head, Send
-from ._http import Request, Sliced, built, closed, fault, interrupted, timeouts
-from ._pool import PatientStream, Pool
+from ._call import Disconnected, Head, Send
+from ._http import Outgoing, Request, Seconds, built, by_name, closed, decoded, fault, interrupted, timeouts
+from ._pool import Lent, PatientStream, Pool
 from .config import Config, check_http_client
 
 
@@ -74,14 +75,14 @@ class SyncExchange:
         "_is_interrupted",
         "_owned",
         "_patient",
+        "_reply",
         "_request",
-        "_response",
         "_timeouts",
     )
 
     def __init__(self, http: SyncHTTP, request: Request, config: Config, *, owned: bool) -> None:
         self._http, self._request, self._config, self._owned = http, request, config, owned
-        self._response: Any = None
+        self._reply: Any = None
         self._chunks: Iterator[bytes] | None = None
         self._timeouts: dict[str, float | None] = {}
         self._patient: PatientStream | None = None
@@ -102,27 +103,35 @@ class SyncExchange:
         if self._client is not None and not self._http.is_open(self._client):
             raise closed()
         client = self._client = self._http.client()
-        request = self._request.build(client, self._config, self._timeouts, owned=self._owned)
+        send, request = self._ready(client)
         handled = sys.exception()
         try:
-            response = client.send(request, stream=True, auth=None, follow_redirects=False)
+            reply = send(request)
+        except Disconnected:
+            raise
         except Exception as error:  # noqa: BLE001  nothing foreign may pass
-            was_closed = isinstance(error, RuntimeError) and not self._http.is_open(client)  # a moment ago
-            failure = closed() if was_closed else fault(error, handled)
+            failure = fault(error, handled)
         else:
-            return self._begin(response)
+            return self._begin(reply)
         raise failure
 
-    def _begin(self, response: Any) -> Head:
-        self._response = response
-        stream = response.extensions.get("network_stream")
-        self._patient = stream if isinstance(stream, PatientStream) else None
-        if "content-encoding" in response.headers:
-            response.stream = Sliced(response.stream)
-            self._chunks = response.iter_bytes()
+    def _ready(self, client: Any) -> tuple[Callable[[Any], Any], Any]:
+        """Return what sends the request, and the request."""
+        if self._owned:
+            return partial(client.pass_on, limits=self._timeouts), self._request.outgoing(self._config)
+        send = partial(client.send, stream=True, auth=None, follow_redirects=False)
+        return send, self._request.of(client, self._config, self._timeouts)
+
+    def _begin(self, reply: Any) -> Head:
+        self._reply = reply
+        if self._owned:
+            status, headers, body = reply.status, reply.headers, reply
+            self._patient = reply.stream
         else:
-            self._chunks = iter(response.stream)
-        return Head(response.status_code, dict(response.headers))
+            status, headers, body = reply.status_code, reply.headers.raw, reply.stream
+        named = by_name(headers)
+        self._chunks = decoded(headers, body).iter_bytes() if "content-encoding" in named else iter(body)
+        return Head(status, named)
 
     def read(self, timeout: float | None) -> bytes:
         """Return more of the reply's body, nothing at its end."""
@@ -148,11 +157,11 @@ class SyncExchange:
 
     def release(self) -> None:
         """Be done with the reply, if there is one."""
-        response, self._response = self._response, None
-        if response is not None:
+        reply, self._reply = self._reply, None
+        if reply is not None:
             self._chunks = None
             with suppress(Exception):  # it is closed either way
-                response.close()
+                reply.close()
 
 
 class _Client(httpx.Client):
@@ -179,6 +188,13 @@ class _Client(httpx.Client):
         pool = Pool(limits, verify or None, proxy)
         self._pools.append(pool)
         return pool
+
+    def pass_on(self, request: Outgoing, limits: Seconds) -> Lent:
+        """Send a request over the pool that httpx's rules say."""
+        if self.is_closed:  # by another thread, a moment ago
+            raise closed()
+        pool = self._transport_for_url(request.url)
+        return pool.send(request, limits)  # type: ignore[attr-defined, no-any-return]  # they are all made here
 
     def wake(self) -> None:
         """End the waits of other threads."""

@@ -77,10 +77,11 @@ ALLOWED = {
     "_flow": {"_call", "_json", "_retry", "_sse", "_status", "accumulate", "errors", "types"},
     "_drive": {"_call"},
     "_http": {"_call", "config", "errors"},
-    "_pool": set(),
+    "_http11": {"_http"},
+    "_pool": {"_http", "_http11"},
     "_threads": {"_call", "_http", "_pool", "config"},
     "_loops": {"_aiohttp", "_call", "_http", "config"},
-    "_aiohttp": {"_call", "errors"},
+    "_aiohttp": {"_call", "_http", "errors"},
     "connection": {"client", "config"},
     "knowledge": {"_urls", "config", "connection", "errors", "types"},
     "pricing": {"models", "types"},
@@ -101,8 +102,8 @@ ALLOWED = {
         "types",
     },
 }
-HTTP = {"httpx", "httpcore", "aiohttp", "httpx_aiohttp", "urllib3", "requests"}
-MAY_KNOW_HTTP = {"_http", "_pool", "_threads", "_loops", "_aiohttp"}
+HTTP = {"httpx", "httpcore", "httptools", "h11", "aiohttp", "httpx_aiohttp", "urllib3", "requests"}
+MAY_KNOW_HTTP = {"_http", "_http11", "_pool", "_threads", "_loops", "_aiohttp"}
 
 
 def imports_of(path: Path) -> set[str]:
@@ -154,8 +155,9 @@ def test_the_table_has_no_circle_when_the_program_runs():
     order += [
         "_bodies",
         "_drive",
-        "_aiohttp",
         "_http",
+        "_aiohttp",
+        "_http11",
         "_pool",
         "_threads",
         "_loops",

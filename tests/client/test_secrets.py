@@ -132,7 +132,6 @@ def test_a_missing_server_does_not_show_it():
     assert KEY not in everything_of(error)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # httpx-aiohttp uses what aiohttp 4 removes
 def test_proxies_are_used_and_their_passwords_masked(monkeypatch):
     def refuse(server: socket.socket) -> None:
         for _ in range(2):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import decimal
 import pickle
+import re
 from fractions import Fraction
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from pydantic import SecretStr
 from secret_kit import KEYS, Holder, caught, leaks, refusal
 
 from inference_do import AsyncClient, Client, ConfigError, InferenceError, Timeout
+from inference_do._http11 import written
 from inference_do.config import Config, check_base_url, check_headers
 
 URL = "http://127.0.0.1:9/v1"
@@ -67,10 +69,14 @@ def check_sendable(config: Config) -> None:
             default_query=config.query,
         )
         try:
-            made = client._request("/models", None).build(None, client._config, {}, owned=True)
+            made = client._request("/models", None).outgoing(client._config)
         except ConfigError:
             continue
-        assert made.headers["authorization"] == f"Bearer {config.secret.reveal()}"
+        first, *headers = written(made).decode("ascii").removesuffix("\r\n\r\n").split("\r\n")
+        assert re.fullmatch(r"GET /[!-~]* HTTP/1\.1", first)
+        assert f"Authorization: Bearer {config.secret.reveal()}" in headers
+        assert len(headers) == len(made.headers) + 1
+        assert all(re.fullmatch(r"[!-~]+: [\t -~]*", header) for header in headers)
         assert made.url.scheme in {"https", "http"}
         assert made.url.host
         assert not made.url.userinfo
@@ -117,7 +123,7 @@ def test_a_function_may_give_anything(key, junk):
     """A key that is asked for at the time of the call is refused like one that is given."""
     secret = Holder(key + junk if isinstance(junk, str) else junk)
     client = Client(secret.get, base_url=URL, max_retries=0)
-    result = caught(lambda: client._request("/models", None).build(None, client._config, {}, owned=True))
+    result = caught(lambda: client._request("/models", None).outgoing(client._config))
     assert not isinstance(result, InferenceError) or not leaks(key, rendered(result))
 
 

@@ -1,0 +1,222 @@
+"""HTTP/1.1 over one connection of a client for threads: a request is written, its reply is read.
+
+httpcore's own connections read replies with h11, which is Python and makes objects of every piece: half of what a
+streamed delta cost, and most of a call. Here llhttp does it, Node's parser in C, by way of httptools. It is as strict,
+and what it does not judge is judged here: whether a reply may end with its connection, and how long a head may be.
+Sockets and TLS are httpcore's, and so is everything with proxies (`_pool.py`).
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import httpcore
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+
+if TYPE_CHECKING:
+    from ._http import Outgoing, Seconds
+
+READ_BYTES = 64 * 1024
+LONGEST_HEAD = 100 * 1024
+"""Bytes, as for httpcore's own connections."""
+
+FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+SPENT = HttpResponseParser(None)
+"""What a reply has in place of its parser when it is closed."""
+
+
+class Connection:
+    """A connection to an origin, made when it is first used.
+
+    Args:
+        origin: Where to.
+        context: For https; None for http.
+        network: Makes sockets.
+        keepalive: Seconds that it may be idle.
+    """
+
+    def __init__(
+        self,
+        origin: httpcore.Origin,
+        context: ssl.SSLContext | None,
+        network: httpcore.NetworkBackend,
+        keepalive: float,
+    ) -> None:
+        self._origin = origin
+        self._context = context
+        self._network = network
+        self._keepalive = keepalive
+        self._stream: httpcore.NetworkStream | None = None
+        self._reply: Reply | None = None
+        self._expires = 0.0
+
+    def send(self, request: Outgoing, limits: Seconds) -> Reply:
+        """Send a request and return its reply, whose head has come."""
+        stream = self._stream = self._stream or self._connect(limits["connect"])
+        self._reply = reply = Reply(stream)
+        with suppress(httpcore.WriteError):  # a server may refuse a request before it has read all of it
+            stream.write(written(request), limits["write"])
+        reply.read_head(limits["read"])
+        return reply
+
+    def _connect(self, timeout: float | None) -> httpcore.NetworkStream:
+        host = self._origin.host.decode("ascii")
+        stream = self._network.connect_tcp(host, self._origin.port, timeout=timeout)
+        if self._context is None:
+            return stream
+        self._context.set_alpn_protocols(["http/1.1"])
+        return stream.start_tls(self._context, server_hostname=host, timeout=timeout)
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._stream is not None:
+            self._stream.close()
+        if self._reply is not None:
+            self._reply.close()
+
+    def can_serve(self, origin: httpcore.Origin) -> bool:
+        """Tell whether it goes there."""
+        return origin == self._origin
+
+    def is_available(self) -> bool:
+        """Tell whether the last reply has left it fit for another request; its idle time begins."""
+        self._expires = time.monotonic() + self._keepalive
+        return self._reply is not None and self._reply.leaves_open
+
+    def has_expired(self) -> bool:
+        """Tell whether it was idle for too long, or the server has closed it or sent what nobody asked for."""
+        if self._stream is None or time.monotonic() > self._expires:
+            return True
+        return bool(self._stream.get_extra_info("is_readable"))
+
+
+def written(request: Outgoing) -> bytes:
+    """Return a request as it goes over the wire.
+
+    Raises:
+        httpcore.LocalProtocolError: Something in its head would end a line.
+    """
+    lines = [
+        f"{request.method} {request.url.raw_path.decode('ascii')} HTTP/1.1",
+        f"Host: {request.url.netloc.decode('ascii')}",
+        *(f"{name}: {value}" for name, value in request.headers.items()),
+    ]
+    if request.content is not None:
+        lines.append(f"Content-Length: {len(request.content)}")
+    head = "\r\n".join(lines)
+    if head.count("\n") + head.count("\r") != 2 * len(lines) - 2 or "\0" in head:
+        raise httpcore.LocalProtocolError
+    return f"{head}\r\n\r\n".encode("ascii") + (request.content or b"")
+
+
+class Reply:
+    """A reply, as far as it has come. Iterated over, it hands out its body, a piece for each read of the socket."""
+
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self.stream = stream
+        self.status = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+        self._parser = HttpResponseParser(self)
+        self._parts: list[bytes] = []
+        self._failure: httpcore.RemoteProtocolError | None = None
+        self._has_head = False
+        self._is_whole = False
+        self._is_sound = True  # nothing has come that does not belong to it
+        self._patience: float | None = None
+
+    @property
+    def leaves_open(self) -> bool:
+        """Whether the connection may serve another request."""
+        return self._is_whole and self._is_sound
+
+    def read_head(self, timeout: float | None) -> None:
+        """Read until the head has come, and with it maybe more.
+
+        Raises:
+            httpcore.RemoteProtocolError: It is none, it is too long, or the connection ended before it.
+        """
+        self._patience = timeout
+        size = 0
+        while not self._has_head:
+            size += self._read()
+            if self._failure is not None and not self._has_head:
+                raise self._failure
+            if size > LONGEST_HEAD and not self._has_head:
+                raise httpcore.RemoteProtocolError
+
+    def __iter__(self) -> Iterator[bytes]:
+        while True:
+            if self._parts:
+                data = b"".join(self._parts)
+                self._parts.clear()
+                yield data
+            if self._is_whole:
+                return
+            if self._failure is not None:  # what had come before it has been handed out
+                raise self._failure
+            self._read()
+
+    def close(self) -> None:
+        """Let go of the parser, which knows this object."""
+        self._parser = SPENT
+
+    def _read(self) -> int:
+        data = self.stream.read(READ_BYTES, self._patience)
+        try:
+            if data:
+                self._parser.feed_data(data)
+            else:
+                self._end()
+        except HttpParserUpgrade:
+            self._is_sound = False
+        except HttpParserError as error:
+            self._is_sound = False
+            if not self._is_whole:  # else it is something that came behind the reply
+                self._failure = httpcore.RemoteProtocolError(str(error))
+        return len(data)
+
+    def _end(self) -> None:
+        """Judge the end of the connection: it ends a reply whose length nobody told, and cuts any other."""
+        self._is_sound = False
+        if self._has_head and FRAMING.isdisjoint(name.lower() for name, _ in self.headers):
+            self._is_whole = True
+        else:
+            self._failure = httpcore.RemoteProtocolError("the connection ended before the reply")
+
+    # --- what the parser calls ---
+
+    def on_message_begin(self) -> None:
+        """Note that a reply begins; a second one was not asked for."""
+        self._is_sound = not self._has_head
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; what stands behind the body is no use to anybody."""
+        if not self._has_head:
+            self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Take the status, unless it only says that the reply will come."""
+        if self._has_head:
+            return
+        status = self._parser.get_status_code()
+        if status < HTTPStatus.OK and status != HTTPStatus.SWITCHING_PROTOCOLS:
+            self.headers.clear()
+            return
+        self.status = status
+        self._has_head = True
+
+    def on_body(self, data: bytes) -> None:
+        """Take a piece of the body."""
+        if not self._is_whole:
+            self._parts.append(data)
+
+    def on_message_complete(self) -> None:
+        """Note that the reply is whole."""
+        if self._has_head and not self._is_whole:
+            self._is_whole = True
+            self._is_sound = self._parser.should_keep_alive()
