@@ -16,8 +16,14 @@ from .errors import APIConnectionError, APITimeoutError, InferenceError, Phase, 
 from .types import ResponseInfo
 
 
+class Command:
+    """What a flow asks its driver to do; whatever else it yields is a result."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Send:
+class Send(Command):
     """Send the request; answer with its `Head`. Seconds, None for ever."""
 
     connect: float | None
@@ -27,21 +33,21 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class Read(Command):
     """Answer with more of the body, `b""` at its end; `timeout` in seconds."""
 
     timeout: float | None
 
 
 @dataclass(frozen=True, slots=True)
-class Sleep:
+class Sleep(Command):
     """Wait."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class Release(Command):
     """Be done with the reply: back to the pool if it was read to its end, closed otherwise."""
 
 

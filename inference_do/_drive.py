@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncGenerator, Generator
 from typing import Any, Protocol
 
-from ._call import Disconnected, Head, Read, Release, Send, Sleep, TimedOut
+from ._call import Command, Disconnected, Head, Read, Release, Send, Sleep, TimedOut
 
 
 class Exchange(Protocol):
@@ -51,6 +51,9 @@ def drive(flow: Generator[Any, Any, None], exchange: Exchange) -> Generator[Any,
             except StopIteration:
                 return
             reply = failure = None
+            if not isinstance(command, Command):
+                yield command
+                continue
             try:
                 match command:
                     case Read():
@@ -61,8 +64,6 @@ def drive(flow: Generator[Any, Any, None], exchange: Exchange) -> Generator[Any,
                         time.sleep(command.seconds)
                     case Release():
                         exchange.release()
-                    case _:
-                        yield command
             except (Disconnected, TimedOut) as marker:
                 failure = marker
     finally:
@@ -81,6 +82,9 @@ async def adrive(flow: Generator[Any, Any, None], exchange: AsyncExchange) -> As
             except StopIteration:
                 return
             reply = failure = None
+            if not isinstance(command, Command):
+                yield command
+                continue
             try:
                 match command:
                     case Read():
@@ -91,8 +95,6 @@ async def adrive(flow: Generator[Any, Any, None], exchange: AsyncExchange) -> As
                         await asyncio.sleep(command.seconds)
                     case Release():
                         await exchange.release()
-                    case _:
-                        yield command
             except (Disconnected, TimedOut) as marker:
                 failure = marker
     finally:

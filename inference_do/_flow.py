@@ -200,7 +200,7 @@ def _not_an_answer(call: Call, body: bytes, reason: str) -> InferenceError:
 
 
 def _is_error(raw: Mapping[str, Any]) -> bool:
-    return bool(raw.get("error")) or raw.get("object") == "error"
+    return raw.get("object") == "error" or bool(raw.get("error"))
 
 
 def _reason(error: ValueError) -> str:
@@ -308,23 +308,24 @@ class _Stream:
 
     def _chunks(self, events: list[Event]) -> Step[bool]:
         """Hand out chunks until the stream's end; return whether it was `[DONE]`."""
-        call = self._call
+        call, add = self._call, self._accumulator.add
         silent_since = 0.0
         while True:
-            for event in events:
-                if event.data.lstrip().startswith(b"[DONE]"):  # no JSON begins so, whatever stands behind it
+            for name, data in events:
+                if data[:1] != b"{" and data.lstrip().startswith(b"[DONE]"):  # whatever stands behind it
                     return True
-                for raw in _one_part_each(self._parsed(event)):
-                    yield ChatCompletionChunk(raw, self._accumulator.add(raw))
+                raw = self._parsed(name, data)
+                for part in (raw,) if len(raw.get("choices") or ()) < 2 else _one_part_each(raw):  # noqa: PLR2004
+                    yield ChatCompletionChunk(part, add(part))
             if events:
                 silent_since = call.clock()  # a comment is not a sign of life, nor is the consumer's work silence
             try:
-                data: bytes = yield Read(call.left_of("idle", silent_since))
+                got: bytes = yield Read(call.left_of("idle", silent_since))
             except (Disconnected, TimedOut) as marker:
                 reported = marker
                 break
-            if data:
-                events = self._feed(data)
+            if got:
+                events = self._feed(got)
             elif not (events := self._parser.finish()):
                 return False
         raise self._broken(reported)
@@ -347,18 +348,18 @@ class _Stream:
     def _feed(self, data: bytes) -> list[Event]:
         """Return the events that say something."""
         try:
-            return [event for event in self._parser.feed(data) if event.data or event.name == "error"]
+            return [event for event in self._parser.feed(data) if event[1] or event[0] == "error"]
         except EventTooLarge as error:
             reason = str(error)
         raise ProtocolError(reason, **self._call.details)
 
-    def _parsed(self, event: Event) -> dict[str, Any]:
+    def _parsed(self, name: str, data: bytes) -> dict[str, Any]:
         try:
-            raw = parse_chunk(event.data)
+            raw = parse_chunk(data)
         except ValueError as error:
             raw, reason = None, _reason(error)
-        if event.name == "error" or (raw is not None and _is_error(raw)):
-            raise from_event(event.data.decode("utf-8", "replace"), scrub=self._call.scrub, **self._call.details)
+        if name == "error" or (raw is not None and _is_error(raw)):
+            raise from_event(data.decode("utf-8", "replace"), scrub=self._call.scrub, **self._call.details)
         if raw is None:
             message = f"an event of the stream is not a chunk of an answer: {reason}"
             raise ProtocolError(message, **self._call.details)
@@ -366,15 +367,16 @@ class _Stream:
 
     def _check_first(self, event: Event) -> None:
         """Let an error in place of an answer count as the status that it names."""
-        if event.name != "error" and b"error" not in event.data[:200]:
+        name, data = event
+        if name != "error" and b"error" not in data[:200]:
             return
         try:
-            raw = load_json(event.data)
+            raw = load_json(data)
         except ValueError:
             return
-        words = read_words(raw) if isinstance(raw, dict) and (event.name == "error" or _is_error(raw)) else None
+        words = read_words(raw) if isinstance(raw, dict) and (name == "error" or _is_error(raw)) else None
         if words and words.status:
-            raise _status_error(self._call, words.status, event.data)
+            raise _status_error(self._call, words.status, data)
 
     def _not_a_stream(self, body: bytes) -> InferenceError:
         """Make the error for a body that is no event stream."""

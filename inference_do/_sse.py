@@ -7,19 +7,14 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 MAX_EVENT_BYTES = 8 * 1024 * 1024
 """An event may hold an image or audio in base64, but not fill the memory."""
 
 BOM = b"\xef\xbb\xbf"
 
 
-class Event(NamedTuple):
-    """One event; `name` is `message` unless the stream named it."""
-
-    name: str
-    data: bytes
+Event = tuple[str, bytes]
+"""One event: its name, which is `message` unless the stream named it, and its data."""
 
 
 class EventTooLarge(ValueError):  # noqa: N818  named for what happened
@@ -75,7 +70,7 @@ class Parser:
             self._data.append(line[5:].removeprefix(b" "))
         is_done = self._data == [b"[DONE]"]
         self._data = []
-        return [Event("message", b"[DONE]")] if is_done else []
+        return [("message", b"[DONE]")] if is_done else []
 
     def _without_bom(self, chunk: bytes) -> bytes:
         """Hold back the first bytes until it is clear whether they are a byte order mark."""
@@ -101,28 +96,35 @@ class Parser:
 
     def _check_size(self) -> None:
         if self._held + self._size > self._limit:
-            message = f"an event of the stream is larger than {self._limit:,} bytes"
-            raise EventTooLarge(message)
+            raise EventTooLarge(self._complaint)
+
+    @property
+    def _complaint(self) -> str:
+        return f"an event of the stream is larger than {self._limit:,} bytes"
 
     def _events(self, lines: list[bytes]) -> list[Event]:
         events: list[Event] = []
         for line in lines:
-            if line.startswith(b"data:"):
-                self._size += len(line)
-                self._check_size()
-                self._data.append(line[6:] if line.startswith(b"data: ") else line[5:])
-            elif not line:
+            if not line:
                 if self._data:
-                    events.append(Event(self._name or "message", b"\n".join(self._data)))
+                    events.append((self._name or "message", b"\n".join(self._data)))
                     self._data = []
                     self._size = 0
                 self._name = ""
+            elif line[:6] == b"data: ":
+                self._add(line, line[6:])
+            elif line[:5] == b"data:":
+                self._add(line, line[5:])
             elif line.startswith(b"event:"):
                 self._name = line[6:].removeprefix(b" ").decode("utf-8", "replace")
             elif line == b"event":
                 self._name = ""
             elif line == b"data":
-                self._size += len(line)
-                self._check_size()
-                self._data.append(b"")
+                self._add(line, b"")
         return events
+
+    def _add(self, line: bytes, data: bytes) -> None:
+        self._size += len(line)
+        if self._size > self._limit:
+            raise EventTooLarge(self._complaint)
+        self._data.append(data)

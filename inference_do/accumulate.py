@@ -51,6 +51,8 @@ def mended(text: str) -> str:
 
 def _joined(fragments: list[ToolCallFragment]) -> tuple[ToolCallFragment, ...]:
     """Join the fragments of one call that came in one chunk: frameworks put calls together across chunks only."""
+    if len(fragments) == 1:
+        return (fragments[0],)
     calls: dict[tuple[int, int], ToolCallFragment] = {}
     for new in fragments:
         place = new.choice, new.position
@@ -92,11 +94,11 @@ class Accumulator:
             if choice is None:
                 choice = self._choices[number] = _Choice(number)
             choice.add(part, fragments)
-        if not raw.keys() <= CHUNK_FIELDS:  # an agent's own: what it retrieved, called and guarded against
+        if not CHUNK_FIELDS.issuperset(raw):  # an agent's own: what it retrieved, called and guarded against
             self._extra.update({name: value for name, value in raw.items() if name not in CHUNK_FIELDS and value})
         if not self._head or not self._head.get("model"):
             self._head = {name: value for name, value in raw.items() if name not in {"choices", "usage"} and value}
-        return tuple(fragments) if len(fragments) < 2 else _joined(fragments)  # noqa: PLR2004  one needs no joining
+        return _joined(fragments) if fragments else ()
 
     @property
     def has_begun(self) -> bool:

@@ -367,12 +367,14 @@ class ChatCompletionChunk:
     @property
     def text(self) -> str:
         """The text that this chunk adds to the first answer."""
-        texts = [
-            (choice.get("delta") or {}).get("content") or ""
-            for choice in self.raw.get("choices") or ()
-            if not choice.get("index")
-        ]
-        return texts[0] if len(texts) == 1 else "".join(texts)
+        choices = self.raw.get("choices") or ()
+        if len(choices) != 1:
+            return "".join(_text(choice) for choice in choices)
+        return _text(choices[0])
+
+
+def _text(choice: dict[str, Any]) -> str:
+    return "" if choice.get("index") else (choice.get("delta") or {}).get("content") or ""
 
 
 class _TypedChunk(Wire):
