@@ -159,19 +159,26 @@ class Connections(httpx.AsyncBaseTransport):
             self._session = aiohttp.ClientSession(
                 connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, timeout=ENDLESS
             )
-        headers = dict(request.headers)
-        if pieces is not None:
-            headers["Content-Length"] = str(len(request.content or b""))
-        data = request.content if pieces is None else pieces
-        sent = self._session.request(
-            request.method, str(request.url), data=data, headers=headers, allow_redirects=False, **self._proxy
+        return await self._session.request(
+            request.method,
+            str(request.url),
+            data=request.content if pieces is None else pieces,
+            headers=_headers(request, pieces),
+            allow_redirects=False,
+            **self._proxy,
         )
-        return await sent
 
     async def aclose(self) -> None:
         """Close the connections."""
         if self._session is not None:
             await self._session.close()
+
+
+def _headers(request: Outgoing, pieces: AsyncIterator[bytes] | None) -> dict[str, str]:
+    """Return what aiohttp is to send; it is in no frame of ours that waits and that a traceback may show."""
+    if pieces is None:
+        return dict(request.headers)
+    return {**request.headers, "Content-Length": str(len(request.content or b""))}
 
 
 def _with_password_in_headers(proxy: httpx.Proxy) -> httpx.Proxy:

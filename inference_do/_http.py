@@ -62,8 +62,9 @@ class Request:
         Raises:
             ConfigError: Its URL cannot be written, or there is no key.
         """
+        address = self._address()  # first: should it fail, this frame has not seen the key
         headers = {**self.headers, "Authorization": f"Bearer {config.secret.reveal()}"}
-        return Outgoing(self.method, self._address(), headers, self.content)
+        return Outgoing(self.method, address, headers, self.content)
 
     def of(self, client: Any, config: Config, limits: dict[str, float | None]) -> Any:
         """Return the request as a caller's own client makes it, whose HTTP library need not be ours."""

@@ -2,13 +2,15 @@
 
 httpcore's own connections read replies with h11, which is Python and makes objects of every piece: half of what a
 streamed delta cost, and most of a call. Here llhttp does it, Node's parser in C, by way of httptools. It is as strict,
-and what it does not judge is judged here: whether a reply may end with its connection, and how long a head may be.
+and what it does not judge is judged here: whether a reply may end with its connection, how long a head may be, and which
+codings there are.
 Sockets and TLS are httpcore's, and so is everything with proxies (`_pool.py`).
 """
 
 from __future__ import annotations
 
 import ssl
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -16,14 +18,17 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import httpcore
-from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 if TYPE_CHECKING:
     from ._http import Outgoing, Seconds
 
 READ_BYTES = 64 * 1024
 LONGEST_HEAD = 100 * 1024
-"""Bytes, as for httpcore's own connections."""
+"""Bytes, as for httpcore's own connections; it holds as well for what stands between the pieces of a body, or behind it."""
+
+PROTOCOL = b"HTTP/"
+"""How a reply begins; llhttp would take those of two other protocols as well, and empty lines before it."""
 
 FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 SPENT = HttpResponseParser(None)
@@ -54,13 +59,16 @@ class Connection:
         self._stream: httpcore.NetworkStream | None = None
         self._reply: Reply | None = None
         self._expires = 0.0
+        self._is_written = False
 
     def send(self, request: Outgoing, limits: Seconds) -> Reply:
         """Send a request and return its reply, whose head has come."""
         stream = self._stream = self._stream or self._connect(limits["connect"])
         self._reply = reply = Reply(stream)
+        self._is_written = False
         with suppress(httpcore.WriteError):  # a server may refuse a request before it has read all of it
             stream.write(written(request), limits["write"])
+            self._is_written = True
         reply.read_head(limits["read"])
         return reply
 
@@ -86,7 +94,7 @@ class Connection:
     def is_available(self) -> bool:
         """Tell whether the last reply has left it fit for another request; its idle time begins."""
         self._expires = time.monotonic() + self._keepalive
-        return self._reply is not None and self._reply.leaves_open
+        return self._is_written and self._reply is not None and self._reply.leaves_open
 
     def has_expired(self) -> bool:
         """Tell whether it was idle for too long, or the server has closed it or sent what nobody asked for."""
@@ -123,7 +131,7 @@ class Reply:
         self.headers: list[tuple[bytes, bytes]] = []
         self._parser = HttpResponseParser(self)
         self._parts: list[bytes] = []
-        self._failure: httpcore.RemoteProtocolError | None = None
+        self._failure: str | None = None
         self._has_head = False
         self._is_whole = False
         self._is_sound = True  # nothing has come that does not belong to it
@@ -132,7 +140,7 @@ class Reply:
     @property
     def leaves_open(self) -> bool:
         """Whether the connection may serve another request."""
-        return self._is_whole and self._is_sound
+        return self._has_head and self._is_whole and self._is_sound
 
     def read_head(self, timeout: float | None) -> None:
         """Read until the head has come, and with it maybe more.
@@ -141,44 +149,60 @@ class Reply:
             httpcore.RemoteProtocolError: It is none, it is too long, or the connection ended before it.
         """
         self._patience = timeout
-        size = 0
+        start, size = b"", 0
         while not self._has_head:
-            size += self._read()
-            if self._failure is not None and not self._has_head:
-                raise self._failure
+            data = self._read()
+            start, size = (start + data)[: len(PROTOCOL)], size + len(data)
             if size > LONGEST_HEAD and not self._has_head:
-                raise httpcore.RemoteProtocolError
+                self._failure = "its head is too long"
+            if not PROTOCOL.startswith(start):
+                self._has_head, self._failure = False, "it is not HTTP"
+            if self._failure is not None and not self._has_head:
+                raise httpcore.RemoteProtocolError(self._failure)
 
     def __iter__(self) -> Iterator[bytes]:
+        size = 0  # of what has come since the last piece: chunk sizes, their extensions, trailers
         while True:
             if self._parts:
                 data = b"".join(self._parts)
                 self._parts.clear()
+                size = 0
                 yield data
             if self._is_whole:
                 return
             if self._failure is not None:  # what had come before it has been handed out
-                raise self._failure
-            self._read()
+                raise httpcore.RemoteProtocolError(self._failure)
+            if size > LONGEST_HEAD:
+                raise httpcore.RemoteProtocolError("too much comes between the pieces of its body")
+            size += len(self._read())
 
     def close(self) -> None:
         """Let go of the parser, which knows this object."""
         self._parser = SPENT
 
-    def _read(self) -> int:
-        data = self.stream.read(READ_BYTES, self._patience)
+    def _read(self) -> bytes:
+        if data := self.stream.read(READ_BYTES, self._patience):
+            self._feed(data)
+        else:
+            self._end()
+        return data
+
+    def _feed(self, data: bytes) -> None:
+        interruption: BaseException | None = None
+        handled = sys.exception()
         try:
-            if data:
-                self._parser.feed_data(data)
-            else:
-                self._end()
+            self._parser.feed_data(data)
         except HttpParserUpgrade:
             self._is_sound = False
+        except HttpParserCallbackError as error:  # Ctrl-C came while a method below ran
+            self._is_sound = False
+            interruption = KeyboardInterrupt() if error.__context__ in {None, handled} else error.__context__
         except HttpParserError as error:
             self._is_sound = False
             if not self._is_whole:  # else it is something that came behind the reply
-                self._failure = httpcore.RemoteProtocolError(str(error))
-        return len(data)
+                self._failure = str(error)
+        if interruption is not None:
+            raise interruption
 
     def _end(self) -> None:
         """Judge the end of the connection: it ends a reply whose length nobody told, and cuts any other."""
@@ -186,7 +210,7 @@ class Reply:
         if self._has_head and FRAMING.isdisjoint(name.lower() for name, _ in self.headers):
             self._is_whole = True
         else:
-            self._failure = httpcore.RemoteProtocolError("the connection ended before the reply")
+            self._failure = "the connection ended before the reply"
 
     # --- what the parser calls ---
 
@@ -197,26 +221,31 @@ class Reply:
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; what stands behind the body is no use to anybody."""
         if not self._has_head:
-            self.headers.append((name, value))
+            self.headers.append((name, value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
         """Take the status, unless it only says that the reply will come."""
-        if self._has_head:
+        if self._has_head or self._failure is not None:
             return
         status = self._parser.get_status_code()
-        if status < HTTPStatus.OK and status != HTTPStatus.SWITCHING_PROTOCOLS:
+        codings = [value.lower() for name, value in self.headers if name.lower() == b"transfer-encoding"]
+        if status < HTTPStatus.CONTINUE:
+            self._failure = "a status that there is not"
+        elif codings not in ([], [b"chunked"]):
+            self._failure = "a transfer coding that nobody asked for"
+        elif status < HTTPStatus.OK and status != HTTPStatus.SWITCHING_PROTOCOLS:
             self.headers.clear()
-            return
-        self.status = status
-        self._has_head = True
+        else:
+            self.status = status
+            self._has_head = True
 
     def on_body(self, data: bytes) -> None:
         """Take a piece of the body."""
-        if not self._is_whole:
+        if self._has_head and not self._is_whole:
             self._parts.append(data)
 
     def on_message_complete(self) -> None:
         """Note that the reply is whole."""
         if self._has_head and not self._is_whole:
             self._is_whole = True
-            self._is_sound = self._parser.should_keep_alive()
+            self._is_sound = self._parser.should_keep_alive() and self._parser.get_http_version() == "1.1"

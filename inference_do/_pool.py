@@ -208,26 +208,36 @@ class _Proxied:
     def __init__(self, connection: httpcore.ConnectionInterface) -> None:
         self._connection = connection
         self.can_serve = connection.can_handle_request
-        self.is_available = connection.is_available
         self.has_expired = connection.has_expired
         self.close = connection.close
 
     def send(self, request: Outgoing, limits: Seconds) -> Reply:
-        url = request.url
-        named = {"Host": url.netloc.decode("ascii"), **request.headers}
-        if request.content is not None:
-            named["Content-Length"] = str(len(request.content))
-        return _ProxiedReply(
-            self._connection.handle_request(
-                httpcore.Request(
-                    request.method,
-                    httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
-                    headers=[(name.encode("ascii"), value.encode("ascii")) for name, value in named.items()],
-                    content=request.content,
-                    extensions={"timeout": limits},
-                )
-            )
-        )
+        return _ProxiedReply(self._connection.handle_request(_for_httpcore(request, limits)))
+
+    def is_available(self) -> bool:
+        return self._connection.is_available() and not self._has_surplus()
+
+    def _has_surplus(self) -> bool:
+        """Tell whether more came than the reply: httpcore would take it for the next one, and has no word for it."""
+        connection: Any = self._connection
+        while hasattr(connection, "_connection"):  # a tunnel has one, to the proxy or through it
+            connection = connection._connection  # noqa: SLF001
+        parser = getattr(connection, "_h11_state", None)
+        return parser is None or parser.trailing_data != (b"", False)
+
+
+def _for_httpcore(request: Outgoing, limits: Seconds) -> httpcore.Request:
+    url = request.url
+    named = {"Host": url.netloc.decode("ascii"), **request.headers}
+    if request.content is not None:
+        named["Content-Length"] = str(len(request.content))
+    return httpcore.Request(
+        request.method,
+        httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+        headers=[(name.encode("ascii"), value.encode("ascii")) for name, value in named.items()],
+        content=request.content,
+        extensions={"timeout": limits},
+    )
 
 
 class _ProxiedReply:
@@ -307,8 +317,9 @@ class PatientStream(httpcore.NetworkStream):
             raise httpcore.ReadTimeout
         return None if left == math.inf else left
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+    def write(self, buffer: bytes | memoryview, timeout: float | None = None) -> None:
         self._ends = None  # a new request
+        buffer = memoryview(buffer)  # shows nothing in a traceback; and httpcore cuts off what has been sent, bit by bit
         self._use(self._inner.write, buffer, timeout)
 
     def _use(self, step: Callable[..., T], *args: Any) -> T:
