@@ -9,16 +9,16 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import suppress
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import aiohttp
 import httpx
 
+from . import _http
 from ._call import Send
+from ._http import Outgoing, context_of, trusts_environment
+from .config import Config
 from .errors import Phase
-
-if TYPE_CHECKING:
-    from ._http import Outgoing
 
 T = TypeVar("T")
 
@@ -83,17 +83,16 @@ class LoopClient(httpx.AsyncClient):
     `places` counts its connections, so that waiting for one is told apart from making one.
     """
 
-    def __init__(self, *, limits: httpx.Limits, **options: Any) -> None:
-        self.places = asyncio.Semaphore(limits.max_connections or 1)
-        super().__init__(limits=limits, **options)
+    def __init__(self, config: Config) -> None:
+        self.places = asyncio.Semaphore(_http.MAX_CONNECTIONS)
+        self._context = context_of(config)
+        super().__init__(verify=self._context or False, trust_env=trusts_environment(config))
 
-    def _init_transport(self, *_: Any, verify: Any = True, limits: Any = None, **__: Any) -> httpx.AsyncBaseTransport:
-        return Connections(limits, verify)
+    def _init_transport(self, *_: Any, **__: Any) -> httpx.AsyncBaseTransport:
+        return Connections(self._context)
 
-    def _init_proxy_transport(
-        self, proxy: httpx.Proxy, *_: Any, verify: Any = True, limits: Any = None, **__: Any
-    ) -> httpx.AsyncBaseTransport:
-        return Connections(limits, verify, _with_password_in_headers(proxy))
+    def _init_proxy_transport(self, proxy: httpx.Proxy, *_: Any, **__: Any) -> httpx.AsyncBaseTransport:
+        return Connections(self._context, _with_password_in_headers(proxy))
 
     async def pass_on(self, request: Outgoing, pieces: AsyncIterator[bytes] | None) -> aiohttp.ClientResponse:
         """Send a request over the connections that httpx's rules say.
@@ -102,7 +101,8 @@ class LoopClient(httpx.AsyncClient):
             request: The request.
             pieces: Its content again, to be sent in pieces.
         """
-        connections = self._transport_for_url(request.url)
+        url = request.address.url
+        connections = self._transport_for_url(httpx.URL(url)) if self._mounts else self._transport
         return await connections.send(request, pieces)  # type: ignore[attr-defined, no-any-return]  # all made here
 
     async def end(self) -> None:
@@ -141,9 +141,8 @@ class Connections(httpx.AsyncBaseTransport):
     `send`.
     """
 
-    def __init__(self, limits: httpx.Limits, verify: ssl.SSLContext | bool, proxy: httpx.Proxy | None = None) -> None:
-        self._keepalive = limits.keepalive_expiry
-        self._verify = verify
+    def __init__(self, context: ssl.SSLContext | None, proxy: httpx.Proxy | None = None) -> None:
+        self._context = context
         self._proxy: dict[str, Any] = {} if proxy is None else {"proxy": str(proxy.url), "proxy_headers": proxy.headers}
         self._session: aiohttp.ClientSession | None = None
 
@@ -155,13 +154,13 @@ class Connections(httpx.AsyncBaseTransport):
     async def send(self, request: Outgoing, pieces: AsyncIterator[bytes] | None) -> aiohttp.ClientResponse:
         """Send a request and return its reply, whose head has come."""
         if self._session is None:
-            connector = _Connector(limit=0, keepalive_timeout=self._keepalive, ssl=self._verify)
+            connector = _Connector(limit=0, keepalive_timeout=_http.IDLE_SECONDS, ssl=self._context or False)
             self._session = aiohttp.ClientSession(
                 connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, timeout=ENDLESS
             )
         return await self._session.request(
             request.method,
-            str(request.url),
+            request.address.url,
             data=request.content if pieces is None else pieces,
             headers=_headers(request, pieces),
             allow_redirects=False,

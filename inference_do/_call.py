@@ -32,26 +32,26 @@ class Send(Command):
     read: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Read(Command):
     """Answer with more of the body, `b""` at its end; `timeout` in seconds."""
 
     timeout: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Sleep(Command):
     """Wait."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Release(Command):
     """Be done with the reply: back to the pool if it was read to its end, closed otherwise."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Head:
     """A reply's status and headers, these by lower-case name."""
 
@@ -81,7 +81,7 @@ class TimedOut(Exception):  # noqa: N818  a marker, which no caller sees
         self.phase = phase
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Call:
     """One call: what its flow goes by, and, when it has been answered, how."""
 

@@ -8,15 +8,16 @@ Only this module and those beside it (`_threads.py`, `_pool.py` and `_http11.py`
 from __future__ import annotations
 
 import os
+import re
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from http import HTTPStatus
-from typing import Any, TypeVar
-
-import httpx
+from ipaddress import ip_address
+from typing import Any, NamedTuple, TypeVar
 
 from ._call import Disconnected, Send, TimedOut
 from .config import PEM, Config
@@ -26,8 +27,6 @@ C = TypeVar("C")
 
 MAX_CONNECTIONS = 1000
 IDLE_SECONDS = 60.0
-SLICE = 4096  # bytes given to the decompressor at once, so that a bomb is noticed before it has gone off
-
 
 Seconds = Mapping[str, float | None]
 """Limits of a request's phases as httpx names them (`connect`, `pool`, `write`, `read`); None is for ever."""
@@ -36,17 +35,46 @@ Headers = Sequence[tuple[bytes, bytes]]
 """Headers as they came over the wire."""
 
 
-@dataclass(frozen=True, slots=True)
+PLAIN_URL = re.compile(r"(https?)://([A-Za-z0-9._-]+)(?::([0-9]{1,5}))?(/[A-Za-z0-9._~/:@-]*)")
+"""URLs of which every character means itself; others are httpx's business."""
+
+PORTS = {"http": 80, "https": 443}
+
+
+class Address(NamedTuple):
+    """A URL, taken apart and fit to be sent."""
+
+    scheme: str
+    host: str
+    """A name as it stands in DNS, or an address; one of IPv6 without brackets."""
+    port: int
+    netloc: str
+    """The host, and the port if it is not the scheme's: what the Host header says."""
+    target: str
+    """Path and query."""
+
+    @property
+    def url(self) -> str:
+        """The whole URL."""
+        return f"{self.scheme}://{self.netloc}{self.target}"
+
+    @property
+    def origin(self) -> tuple[str, str, int]:
+        """What a connection goes to."""
+        return self[:3]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Outgoing:
     """A request as it is sent, with the key."""
 
     method: str
-    url: httpx.URL = field(repr=False)  # gateways take keys in its query
+    address: Address = field(repr=False)  # gateways take keys in its query
     headers: Mapping[str, str] = field(repr=False)
     content: bytes | None = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Request:
     """What is sent, the same bytes on every attempt; the Authorization header is added when it is."""
 
@@ -71,24 +99,47 @@ class Request:
         sent = self.outgoing(config)
         return client.build_request(
             sent.method,
-            str(sent.url),
+            sent.address.url,
             headers=dict(sent.headers),
             content=sent.content,
             extensions={"timeout": limits},
         )
 
-    def _address(self) -> httpx.URL:
+    def _address(self) -> Address:
+        """Return where it goes, URL and query."""
+        if not self.query and (plain := _plain(self.url)) is not None:
+            return plain
+        from httpx import URL, InvalidURL  # noqa: PLC0415  only for what is out of the ordinary
+
         try:
-            return httpx.URL(self.url, params=dict(self.query)) if self.query else _parsed(self.url)
-        except (httpx.InvalidURL, UnicodeError) as error:
+            url = URL(self.url, params=dict(self.query)) if self.query else URL(self.url)
+            host, netloc, target = (text.decode("ascii") for text in (url.raw_host, url.netloc, url.raw_path))
+            return Address(url.scheme, host, url.port or PORTS[url.scheme], netloc, target)
+        except (InvalidURL, UnicodeError) as error:
             reason = type(error).__name__
         message = f"base_url, default_query or extra_query cannot be written as a URL ({reason})"
         raise ConfigError(message)
 
 
 @lru_cache(maxsize=64)
-def _parsed(url: str) -> httpx.URL:
-    return httpx.URL(url)
+def _plain(url: str) -> Address | None:
+    """Take a plain URL apart; None if it is not plain."""
+    if (found := PLAIN_URL.fullmatch(url)) is None:
+        return None
+    scheme, host, port, target = found.groups()
+    host = host.lower()
+    if host[-1].isdecimal() and not _is_address(host):
+        return None
+    number = int(port or PORTS[scheme])
+    return Address(scheme, host, number, host if number == PORTS[scheme] else f"{host}:{number}", target)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def by_name(headers: Headers) -> dict[str, str]:
@@ -107,55 +158,61 @@ def _text(value: bytes) -> str:
         return value.decode("latin-1")
 
 
-def decoded(headers: Headers, body: Any) -> httpx.Response:
-    """Return a body to be read decompressed, by `iter_bytes()` or `aiter_bytes()`."""
-    return httpx.Response(HTTPStatus.OK, headers=list(headers), stream=Sliced(body))
-
-
-class Sliced(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """A compressed body in small pieces."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    def __iter__(self) -> Iterator[bytes]:
-        for chunk in self._stream:
-            for start in range(0, len(chunk), SLICE):
-                yield chunk[start : start + SLICE]
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self._stream:
-            for start in range(0, len(chunk), SLICE):
-                yield chunk[start : start + SLICE]
-
-
 @cache
-def _ssl_context(ca: str | None) -> ssl.SSLContext:
-    context = httpx.create_ssl_context()  # reads the certificates of all authorities: once, and only when needed
+def _context(ca: str | None, file: str | None, folder: str | None) -> ssl.SSLContext:
+    """Make a context, which reads the certificates of all authorities: once, and only when it is needed."""
+    if file is None and folder is None:
+        import certifi  # noqa: PLC0415  not where the environment names other certificates
+
+        file = certifi.where()
+    context = ssl.create_default_context(cafile=file, capath=None if file else folder)
     if ca is not None:
         context.load_verify_locations(**({"cadata": ca} if PEM in ca else {"cafile": ca}))
     return context
 
 
-def _verify(config: Config) -> ssl.SSLContext | bool:
-    return _ssl_context(config.ca) if config.base_url.startswith("https:") else False
+def context_of(config: Config) -> ssl.SSLContext | None:
+    """Return what TLS goes by, None for plain http.
+
+    Raises:
+        OSError, ValueError: `ca`, or what `SSL_CERT_FILE` or `SSL_CERT_DIR` names, holds no certificates.
+    """
+    if not config.base_url.startswith("https:"):
+        return None
+    file, folder = os.environ.get("SSL_CERT_FILE") or None, os.environ.get("SSL_CERT_DIR") or None
+    return _context(config.ca, file, folder)
 
 
-def built(kind: Callable[..., C], config: Config) -> C:
-    """Make a client of our own.
+def trusts_environment(config: Config) -> bool:
+    """Tell whether the environment may name a proxy: it is for other machines, and over plain http sees the key."""
+    return not config.is_of_this_machine
+
+
+def names_proxies() -> bool:
+    """Tell whether the environment, or the system's settings, may name a proxy."""
+    if sys.platform in {"darwin", "win32"}:
+        from urllib.request import getproxies  # noqa: PLC0415
+
+        return bool(getproxies())
+    return any(
+        value and name.lower().endswith("_proxy") and name.lower() != "no_proxy" for name, value in os.environ.items()
+    )
+
+
+def built(make: Callable[[], C], config: Config) -> C:
+    """Make what connects.
 
     Raises:
         ConfigError: The environment names a proxy or certificates that cannot be used.
     """
-    limits = httpx.Limits(max_connections=MAX_CONNECTIONS, keepalive_expiry=IDLE_SECONDS)
-    # The environment's proxy is for other machines: over plain http it would see the key.
-    trusts = not config.is_of_this_machine
     try:
-        return kind(verify=_verify(config), limits=limits, timeout=None, trust_env=trusts)
-    except httpx.InvalidURL:
-        reason = "a proxy's URL cannot be read"  # its own words may hold a part of the password
+        return make()
     except (ValueError, OSError, ImportError) as error:
         reason = str(error)
+    except Exception as error:
+        if type(error).__name__ != "InvalidURL":  # httpx's
+            raise
+        reason = "a proxy's URL cannot be read"  # its own words may hold a part of the password
     where = "ca or the environment" if config.ca else "the environment"
     message = f"the proxy or certificates that {where} names cannot be used: {reason[:300]}"
     raise ConfigError(message)

@@ -1,10 +1,9 @@
 """HTTP/1.1 over one connection of a client for threads: a request is written, its reply is read.
 
-httpcore's own connections read replies with h11, which is Python and makes objects of every piece: half of what a
-streamed delta cost, and most of a call. Here llhttp does it, Node's parser in C, by way of httptools. It is as strict,
-and what it does not judge is judged here: whether a reply may end with its connection, how long a head may be, and which
-codings there are.
-Sockets and TLS are httpcore's, and so is everything with proxies (`_pool.py`).
+Replies are parsed by llhttp, Node's parser in C, by way of httptools. h11, which httpx would use, is Python and makes
+objects of every piece: that was half of what a streamed delta cost, and most of a call. llhttp is as strict, and what
+it does not judge is judged here: whether a reply may end with its connection, how long a head may be, and which codings
+there are.
 """
 
 from __future__ import annotations
@@ -13,19 +12,17 @@ import ssl
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 
-import httpcore
 from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-if TYPE_CHECKING:
-    from ._http import Outgoing, Seconds
+from ._call import TimedOut
+from ._http import Address, Outgoing, Seconds
+from ._sockets import Socket, Sockets
 
 READ_BYTES = 64 * 1024
 LONGEST_HEAD = 100 * 1024
-"""Bytes, as for httpcore's own connections; it holds as well for what stands between the pieces of a body, or behind it."""
+"""Bytes; it holds as well for what stands between the pieces of a body, or behind it."""
 
 PROTOCOL = b"HTTP/"
 """How a reply begins; llhttp would take those of two other protocols as well, and empty lines before it."""
@@ -35,28 +32,30 @@ SPENT = HttpResponseParser(None)
 """What a reply has in place of its parser when it is closed."""
 
 
+class ProtocolError(Exception):
+    """What came is no reply, or only a part of one."""
+
+
+class LocalProtocolError(Exception):
+    """A request cannot be written as HTTP."""
+
+
 class Connection:
-    """A connection to an origin, made when it is first used.
+    """A connection to a host, made when it is first used.
 
     Args:
-        origin: Where to.
+        address: Where to.
         context: For https; None for http.
-        network: Makes sockets.
+        sockets: Makes the socket.
         keepalive: Seconds that it may be idle.
     """
 
-    def __init__(
-        self,
-        origin: httpcore.Origin,
-        context: ssl.SSLContext | None,
-        network: httpcore.NetworkBackend,
-        keepalive: float,
-    ) -> None:
-        self._origin = origin
+    def __init__(self, address: Address, context: ssl.SSLContext | None, sockets: Sockets, keepalive: float) -> None:
+        self._origin = address.origin
         self._context = context
-        self._network = network
+        self._sockets = sockets
         self._keepalive = keepalive
-        self._stream: httpcore.NetworkStream | None = None
+        self._stream: Socket | None = None
         self._reply: Reply | None = None
         self._expires = 0.0
         self._is_written = False
@@ -65,20 +64,13 @@ class Connection:
         """Send a request and return its reply, whose head has come."""
         stream = self._stream = self._stream or self._connect(limits["connect"])
         self._reply = reply = Reply(stream)
-        self._is_written = False
-        with suppress(httpcore.WriteError):  # a server may refuse a request before it has read all of it
-            stream.write(written(request), limits["write"])
-            self._is_written = True
+        self._is_written = _wrote(stream, request, limits["write"])
         reply.read_head(limits["read"])
         return reply
 
-    def _connect(self, timeout: float | None) -> httpcore.NetworkStream:
-        host = self._origin.host.decode("ascii")
-        stream = self._network.connect_tcp(host, self._origin.port, timeout=timeout)
-        if self._context is None:
-            return stream
-        self._context.set_alpn_protocols(["http/1.1"])
-        return stream.start_tls(self._context, server_hostname=host, timeout=timeout)
+    def _connect(self, timeout: float | None) -> Socket:
+        _, host, port = self._origin
+        return self._sockets.connect(host, port, self._context, timeout)
 
     def close(self) -> None:
         """Close the connection."""
@@ -87,9 +79,9 @@ class Connection:
         if self._reply is not None:
             self._reply.close()
 
-    def can_serve(self, origin: httpcore.Origin) -> bool:
+    def can_serve(self, address: Address) -> bool:
         """Tell whether it goes there."""
-        return origin == self._origin
+        return address.origin == self._origin
 
     def is_available(self) -> bool:
         """Tell whether the last reply has left it fit for another request; its idle time begins."""
@@ -100,32 +92,43 @@ class Connection:
         """Tell whether it was idle for too long, or the server has closed it or sent what nobody asked for."""
         if self._stream is None or time.monotonic() > self._expires:
             return True
-        return bool(self._stream.get_extra_info("is_readable"))
+        return self._stream.is_readable
+
+
+def _wrote(stream: Socket, request: Outgoing, timeout: float | None) -> bool:
+    """Write a request; tell whether all of it was taken: a server may refuse one before it has read it, and say why."""
+    try:
+        stream.write(written(request), timeout)
+    except TimeoutError:
+        raise TimedOut(phase="write") from None
+    except OSError:
+        return False
+    return True
 
 
 def written(request: Outgoing) -> bytes:
     """Return a request as it goes over the wire.
 
     Raises:
-        httpcore.LocalProtocolError: Something in its head would end a line.
+        LocalProtocolError: Something in its head would end a line.
     """
     lines = [
-        f"{request.method} {request.url.raw_path.decode('ascii')} HTTP/1.1",
-        f"Host: {request.url.netloc.decode('ascii')}",
+        f"{request.method} {request.address.target} HTTP/1.1",
+        f"Host: {request.address.netloc}",
         *(f"{name}: {value}" for name, value in request.headers.items()),
     ]
     if request.content is not None:
         lines.append(f"Content-Length: {len(request.content)}")
     head = "\r\n".join(lines)
     if head.count("\n") + head.count("\r") != 2 * len(lines) - 2 or "\0" in head:
-        raise httpcore.LocalProtocolError
+        raise LocalProtocolError
     return f"{head}\r\n\r\n".encode("ascii") + (request.content or b"")
 
 
 class Reply:
     """A reply, as far as it has come. Iterated over, it hands out its body, a piece for each read of the socket."""
 
-    def __init__(self, stream: httpcore.NetworkStream) -> None:
+    def __init__(self, stream: Socket) -> None:
         self.stream = stream
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
@@ -146,7 +149,7 @@ class Reply:
         """Read until the head has come, and with it maybe more.
 
         Raises:
-            httpcore.RemoteProtocolError: It is none, it is too long, or the connection ended before it.
+            ProtocolError: It is none, it is too long, or the connection ended before it.
         """
         self._patience = timeout
         start, size = b"", 0
@@ -158,7 +161,7 @@ class Reply:
             if not PROTOCOL.startswith(start):
                 self._has_head, self._failure = False, "it is not HTTP"
             if self._failure is not None and not self._has_head:
-                raise httpcore.RemoteProtocolError(self._failure)
+                raise ProtocolError(self._failure)
 
     def __iter__(self) -> Iterator[bytes]:
         size = 0  # of what has come since the last piece: chunk sizes, their extensions, trailers
@@ -171,9 +174,10 @@ class Reply:
             if self._is_whole:
                 return
             if self._failure is not None:  # what had come before it has been handed out
-                raise httpcore.RemoteProtocolError(self._failure)
+                raise ProtocolError(self._failure)
             if size > LONGEST_HEAD:
-                raise httpcore.RemoteProtocolError("too much comes between the pieces of its body")
+                self._failure = "too much comes between the pieces of its body"
+                continue
             size += len(self._read())
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ._call import Head, Send, TimedOut
-from ._http import Request, built, by_name, closed, decoded, fault, interrupted, timeouts
+from ._http import Headers, Request, built, by_name, closed, fault, interrupted, timeouts
 from .config import Config, check_http_client
 
 if TYPE_CHECKING:
@@ -102,6 +102,12 @@ async def _let_go(reply: aiohttp.ClientResponse) -> None:
     await reply.wait_for_close()
 
 
+def _decoded(headers: Headers, body: Any) -> AsyncIterator[bytes]:
+    from ._decoding import decoded  # noqa: PLC0415  only for compressed replies
+
+    return decoded(headers, body).aiter_bytes()
+
+
 async def _in_pieces(content: bytes) -> AsyncGenerator[bytes, None]:
     """Hand out a large body, whose writing takes its time, so that the time for each piece is known."""
     from ._aiohttp import entered  # noqa: PLC0415  as below
@@ -142,7 +148,7 @@ async def _life(owner: weakref.ref[AsyncHTTP], config: Config) -> AsyncGenerator
     """Hold a loop's client; closing the generator, which the loop does when it shuts down, closes the client."""
     from ._aiohttp import LoopClient  # noqa: PLC0415  aiohttp is imported when the first asynchronous call is made
 
-    client = built(LoopClient, config)
+    client = built(partial(LoopClient, config), config)
     loop = asyncio.get_running_loop()
     try:
         yield client
@@ -242,7 +248,7 @@ class LoopExchange:
             self._close = reply.aclose
             self._limits["read"] = None  # from here on, each read is timed here
         named = by_name(headers)
-        self._chunks = decoded(headers, body).aiter_bytes() if "content-encoding" in named else aiter(body)
+        self._chunks = aiter(body) if "content-encoding" not in named else _decoded(headers, body)
         return Head(status, named)
 
     async def read(self, timeout: float | None) -> bytes:  # noqa: ASYNC109  the flow sets it

@@ -50,17 +50,16 @@ ADVICE = {
     QuotaExceededError: "waiting does not help: raise the limit or top up the balance in DigitalOcean's control panel",
 }
 
-OUT_OF_CONTEXT = re.compile(
-    r"context[ _](length|window|size|limit)|context_length_exceeded|exceed_context_size"
-    r"|token count.*exceeds|maximum (token count|number of tokens)|(prompt|input) is too long|reduce the length",
-    re.IGNORECASE | re.DOTALL,
+OUT_OF_CONTEXT = (
+    r"(?is)context[ _](length|window|size|limit)|context_length_exceeded|exceed_context_size"
+    r"|token count.*exceeds|maximum (token count|number of tokens)|(prompt|input) is too long|reduce the length"
 )
-OUT_OF_QUOTA = re.compile(
-    r"insufficient[ _](quota|balance|funds|credits?)|billing[ _](hard[ _])?limit|exceeded your current quota"
+OUT_OF_QUOTA = (
+    r"(?i)insufficient[ _](quota|balance|funds|credits?)|billing[ _](hard[ _])?limit|exceeded your current quota"
     r"|payment required|balance (is )?(too low|exhausted|depleted|empty|used up)|out of credits?"
-    r"|billing_not_active|check your billing",
-    re.IGNORECASE,
+    r"|billing_not_active|check your billing"
 )
+"""Patterns as text: they are compiled when a request has failed, not on import."""
 
 
 STATUS_OF_NAME = {
@@ -224,11 +223,11 @@ def _words_of(body: str) -> Words | None:
 
 
 def _kind(status: int, words: Words) -> type[APIStatusError]:
-    if status in {400, 413, 422} and OUT_OF_CONTEXT.search(words.text):
+    if status in {400, 413, 422} and re.search(OUT_OF_CONTEXT, words.text):
         return ContextLengthError
     if status == HTTPStatus.BAD_REQUEST and "credit balance is too low" in words.message:
         return QuotaExceededError
-    if status in {402, 403, 429} and OUT_OF_QUOTA.search(words.text):
+    if status in {402, 403, 429} and re.search(OUT_OF_QUOTA, words.text):
         return QuotaExceededError
     return BY_STATUS.get(status) or (ServerError if status >= HTTPStatus.INTERNAL_SERVER_ERROR else APIStatusError)
 
@@ -237,9 +236,9 @@ def _kind_of_event(words: Words) -> type[APIStatusError] | None:
     """Return what an error in a stream would have been as a status; its words count more where it names none."""
     if words.status:
         return _kind(words.status, words)
-    if OUT_OF_CONTEXT.search(words.text):
+    if re.search(OUT_OF_CONTEXT, words.text):
         return ContextLengthError
-    return QuotaExceededError if OUT_OF_QUOTA.search(words.text) else None
+    return QuotaExceededError if re.search(OUT_OF_QUOTA, words.text) else None
 
 
 def _phrase(status: int) -> str:

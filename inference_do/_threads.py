@@ -1,4 +1,4 @@
-"""The HTTP side of a client for threads: one `httpx.Client` a process, shared by its threads."""
+"""The HTTP side of a client for threads: its connections, shared by the threads of a process."""
 
 from __future__ import annotations
 
@@ -8,15 +8,30 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpcore
-import httpx
-
-from ._call import Disconnected, Head, Send
-from ._http import Outgoing, Request, Seconds, built, by_name, closed, decoded, fault, interrupted, timeouts
-from ._pool import Lent, PatientStream, Pool
+from ._call import Disconnected, Head, Send, TimedOut
+from ._http import (
+    Headers,
+    Request,
+    built,
+    by_name,
+    closed,
+    context_of,
+    fault,
+    interrupted,
+    names_proxies,
+    timeouts,
+    trusts_environment,
+)
+from ._pool import Pool
+from ._sockets import Socket
 from .config import Config, check_http_client
+
+if TYPE_CHECKING:
+    from ._proxies import Chooser
+
+    Connections = Pool | Chooser
 
 
 class SyncHTTP:
@@ -25,7 +40,7 @@ class SyncHTTP:
     def __init__(self, config: Config, client: Any = None) -> None:
         self._config = config
         self._given = check_http_client(client, is_async=False)
-        self._clients: dict[int, _Client] = {}  # by process: a fork must not touch its parent's sockets
+        self._clients: dict[int, Connections] = {}  # by process: a fork must not touch its parent's sockets
         weakref.finalize(self, _close_client, self._clients)
 
     def client(self) -> Any:
@@ -34,11 +49,19 @@ class SyncHTTP:
             return self._given
         process = os.getpid()
         if (client := self._clients.get(process)) is None:
-            made = built(_Client, self._config)
+            made = built(self._make, self._config)
             client = self._clients.setdefault(process, made)  # atomic: of two threads, one wins
             if client is not made:
                 made.close()
         return client
+
+    def _make(self) -> Connections:
+        context = context_of(self._config)
+        if not (trusts_environment(self._config) and names_proxies()):
+            return Pool(context)
+        from ._proxies import Chooser  # noqa: PLC0415  only where there may be a proxy
+
+        return Chooser(context)
 
     def is_open(self, client: Any) -> bool:
         """Tell whether a client that was used is still the one to use."""
@@ -54,7 +77,7 @@ class SyncHTTP:
             client.wake()
 
 
-def _close_client(clients: dict[int, _Client]) -> _Client | None:
+def _close_client(clients: dict[int, Connections]) -> Connections | None:
     """Close this process's client; one that came over in a fork is left alone.
 
     What is being read at the interpreter's end is left to the thread that reads it, which ends without a word.
@@ -85,7 +108,7 @@ class SyncExchange:
         self._reply: Any = None
         self._chunks: Iterator[bytes] | None = None
         self._timeouts: dict[str, float | None] = {}
-        self._patient: PatientStream | None = None
+        self._patient: Socket | None = None
         self._is_interrupted = False
         self._client: Any = None
 
@@ -107,7 +130,7 @@ class SyncExchange:
         handled = sys.exception()
         try:
             reply = send(request)
-        except Disconnected:
+        except (Disconnected, TimedOut):
             raise
         except Exception as error:  # noqa: BLE001  nothing foreign may pass
             failure = fault(error, handled)
@@ -118,7 +141,9 @@ class SyncExchange:
     def _ready(self, client: Any) -> tuple[Callable[[Any], Any], Any]:
         """Return what sends the request, and the request."""
         if self._owned:
-            return partial(client.pass_on, limits=self._timeouts), self._request.outgoing(self._config)
+            if client.is_closed:  # by another thread, a moment ago
+                raise closed()
+            return partial(client.send, limits=self._timeouts), self._request.outgoing(self._config)
         send = partial(client.send, stream=True, auth=None, follow_redirects=False)
         return send, self._request.of(client, self._config, self._timeouts)
 
@@ -130,7 +155,7 @@ class SyncExchange:
         else:
             status, headers, body = reply.status_code, reply.headers.raw, reply.stream
         named = by_name(headers)
-        self._chunks = decoded(headers, body).iter_bytes() if "content-encoding" in named else iter(body)
+        self._chunks = iter(body) if "content-encoding" not in named else _decoded(headers, body)
         return Head(status, named)
 
     def read(self, timeout: float | None) -> bytes:
@@ -164,39 +189,7 @@ class SyncExchange:
                 reply.close()
 
 
-class _Client(httpx.Client):
-    """httpx's client, with its rules for proxies, over connections that are kept here."""
+def _decoded(headers: Headers, body: Any) -> Iterator[bytes]:
+    from ._decoding import decoded  # noqa: PLC0415  only for compressed replies
 
-    def __init__(self, **options: Any) -> None:
-        self._pools: list[Pool] = []
-        super().__init__(**options)
-
-    def _init_transport(self, *_: Any, verify: Any = True, limits: Any = None, **__: Any) -> httpx.BaseTransport:
-        return self._pool(verify, limits)
-
-    def _init_proxy_transport(
-        self, proxy: httpx.Proxy, *_: Any, verify: Any = True, limits: Any = None, **__: Any
-    ) -> httpx.BaseTransport:
-        httpx.HTTPTransport(verify=verify, proxy=proxy).close()  # it says what is not installed for a proxy
-        address = httpcore.URL(
-            scheme=proxy.url.raw_scheme, host=proxy.url.raw_host, port=proxy.url.port, target=proxy.url.raw_path
-        )
-        known = httpcore.Proxy(address, auth=proxy.raw_auth, headers=proxy.headers.raw, ssl_context=proxy.ssl_context)
-        return self._pool(verify, limits, known)
-
-    def _pool(self, verify: Any, limits: httpx.Limits, proxy: httpcore.Proxy | None = None) -> Pool:
-        pool = Pool(limits, verify or None, proxy)
-        self._pools.append(pool)
-        return pool
-
-    def pass_on(self, request: Outgoing, limits: Seconds) -> Lent:
-        """Send a request over the pool that httpx's rules say."""
-        if self.is_closed:  # by another thread, a moment ago
-            raise closed()
-        pool = self._transport_for_url(request.url)
-        return pool.send(request, limits)  # type: ignore[attr-defined, no-any-return]  # they are all made here
-
-    def wake(self) -> None:
-        """End the waits of other threads."""
-        for pool in self._pools:
-            pool.wake()
+    return decoded(headers, body).iter_bytes()

@@ -133,6 +133,8 @@ class Accumulator:
 
 @dataclass(slots=True, eq=False)
 class _Call:
+    """A tool call as far as it has come."""
+
     position: int
     id: str
     wire_id: str | None

@@ -130,7 +130,7 @@ class ToolCall(Wire):
 
     id: Text = ""
     type: Text = "function"
-    function: FunctionCall = FunctionCall()
+    function: FunctionCall = Field(default_factory=FunctionCall)
 
 
 class FunctionCallDelta(Wire):
@@ -185,7 +185,9 @@ class ChunkChoice(Wire):
     """A chunk's part of one of the `n` answers."""
 
     index: Count = 0
-    delta: Annotated[Delta, BeforeValidator(lambda value: {} if value is None else value)] = Delta()
+    delta: Annotated[Delta, BeforeValidator(lambda value: {} if value is None else value)] = Field(
+        default_factory=Delta
+    )
     finish_reason: str | None = None
     logprobs: dict[str, Any] | None = None
 
@@ -238,12 +240,12 @@ class Reply(Wire):
     @property
     def response_info(self) -> ResponseInfo | None:
         """Status, headers and attempts of the HTTP exchange."""
-        return self._response_info
+        return (self.__pydantic_private__ or {}).get("_response_info")  # by its name it costs thirty times as much
 
     @property
     def request_id(self) -> str | None:
         """The API's `x-request-id`."""
-        return self._response_info.request_id if self._response_info else None
+        return self.response_info.request_id if self.response_info else None
 
     def came_with(self, info: ResponseInfo) -> None:
         """Note how the reply came."""
@@ -367,7 +369,7 @@ class ChatCompletionChunk:
     @property
     def text(self) -> str:
         """The text that this chunk adds to the first answer."""
-        choices = self.raw.get("choices") or ()
+        choices: list[dict[str, Any]] = self.raw.get("choices") or []
         if len(choices) != 1:
             return "".join(_text(choice) for choice in choices)
         return _text(choices[0])

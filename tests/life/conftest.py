@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from inference_do._http import _ssl_context
 from inference_do._retry import Policy
 from inference_do.config import BASE_URL_VARIABLE, KEY_VARIABLES
 
@@ -81,11 +80,9 @@ def authority(tmp_path_factory):
 
 @pytest.fixture
 def trusted(authority, monkeypatch):
-    """An authority that the environment names; that is read once in a process, which for a test is one test."""
+    """An authority that the environment names."""
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
-    _ssl_context.cache_clear()
-    yield authority
-    _ssl_context.cache_clear()
+    return authority
 
 
 @pytest.fixture(scope="session")

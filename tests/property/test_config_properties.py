@@ -77,9 +77,9 @@ def check_sendable(config: Config) -> None:
         assert f"Authorization: Bearer {config.secret.reveal()}" in headers
         assert len(headers) == len(made.headers) + 1
         assert all(re.fullmatch(r"[!-~]+: [\t -~]*", header) for header in headers)
-        assert made.url.scheme in {"https", "http"}
-        assert made.url.host
-        assert not made.url.userinfo
+        assert made.address.scheme in {"https", "http"}
+        assert made.address.host
+        assert "@" not in made.address.netloc
 
 
 # --- keys ---
