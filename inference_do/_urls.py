@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
@@ -33,6 +34,12 @@ def check_base_url(url: object, *, allow_http: bool = False) -> str:
     if not isinstance(url, str):
         message = f"base_url must be a string, not {type(url).__name__}"
         raise ConfigError(message)
+    return checked(url, allow_http=bool(allow_http))
+
+
+@lru_cache(maxsize=64)  # an application builds its models anew for each request, of the same few addresses
+def checked(url: str, *, allow_http: bool) -> str:
+    """Check an address; one that is refused, which may hold a password or a key, is not remembered."""
     if "@" in url:
         message = "base_url must not hold a user name or password: the key is sent as a Bearer token"
         raise ConfigError(message)
@@ -72,15 +79,16 @@ def _parts_of(url: str) -> tuple[SplitResult, str]:
     return parts, host
 
 
-def of_agent(url: str) -> tuple[str, dict[str, str]]:
-    """Return an agent's endpoint as the base of its API, with the query that it needs; other URLs as they are.
+@lru_cache(maxsize=64)
+def of_agent(url: str) -> tuple[str, bool]:
+    """Return an agent's endpoint as the base of its API, and other URLs as they are; and whether it is an agent's.
 
     DigitalOcean's control panel shows `https://ID.agents.do-ai.run`; the API is at `/api/v1` there.
     """
     parts = urlsplit(url)
     if not (parts.hostname or "").endswith(AGENT_HOSTS):
-        return url, {}
-    return (url if parts.path else f"{url}/api/v1"), {"agent": "true"}
+        return url, False
+    return (url if parts.path else f"{url}/api/v1"), True
 
 
 def _ascii(host: str) -> str:

@@ -44,6 +44,7 @@ MASK = "**********"
 SHORTEST_SECRET = 6
 """Characters; what is shorter is a word like "none" for a server without keys, and is not looked for in replies."""
 
+IN_NO_KEY = re.compile(r"[^!-~]")
 ESCAPED = re.compile(r"\\u00([0-9A-Fa-f]{2})")
 MADE_HERE = frozenset(
     {"connection", "content-length", "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
@@ -143,12 +144,11 @@ def _problem_of_key(key: SecretStr) -> str | None:
     """Say what is wrong with a key; the frame that knows the key's characters is gone when the error is raised."""
     if not key:
         return "the API key is empty"
-    for position, character in enumerate(key.get_secret_value()):
-        if not "!" <= character <= "~":
-            return (
-                f"the API key has a character at position {position} that no key has (a space, a control character "
-                "or one outside ASCII): copy it again"
-            )
+    if found := IN_NO_KEY.search(key.get_secret_value()):
+        return (
+            f"the API key has a character at position {found.start()} that no key has (a space, a control character "
+            "or one outside ASCII): copy it again"
+        )
     return None
 
 
@@ -191,7 +191,7 @@ class Timeout:
         """
         match value:
             case None:
-                return cls()
+                return DEFAULTS
             case Timeout():
                 return value
             case _ if _is_positive(value):
@@ -209,6 +209,9 @@ class Timeout:
 
 def _is_positive(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= LONGEST_WAIT
+
+
+DEFAULTS = Timeout()
 
 
 def check_retries(value: object) -> int:
@@ -326,7 +329,8 @@ class Config:
         Raises:
             ConfigError: Something in it cannot be right.
         """
-        url, query = of_agent(check_base_url(base_url, allow_http=allow_http))
+        url, is_agent = of_agent(check_base_url(base_url, allow_http=allow_http))
+        query = {"agent": "true"} if is_agent else {}
         return cls(
             secret=find_key(api_key),
             base_url=url,

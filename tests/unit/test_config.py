@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from inference_do import __version__
+from inference_do._urls import checked
 from inference_do.config import (
     BASE_URL,
     KEY_VARIABLES,
@@ -203,6 +204,20 @@ def test_bad_base_urls(url, said):
 
 def test_plain_http_may_be_allowed_for_a_private_network():
     assert check_base_url("http://10.0.0.1/v1", allow_http=True) == "http://10.0.0.1/v1"
+
+
+def test_what_was_allowed_once_is_not_allowed_for_ever():
+    check_base_url("http://10.0.0.2/v1", allow_http=True)
+    with pytest.raises(ConfigError, match="in the clear"):
+        check_base_url("http://10.0.0.2/v1")
+
+
+@pytest.mark.parametrize("url", ["https://user:hunter2@host/v1", f"https://host/v1?key={KEY}", KEY])
+def test_an_address_that_may_hold_a_secret_is_not_remembered(url):
+    checked.cache_clear()
+    with pytest.raises(ConfigError):
+        check_base_url(url)
+    assert checked.cache_info().currsize == 0
 
 
 # --- headers ---
