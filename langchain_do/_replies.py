@@ -23,10 +23,14 @@ from inference_do.types import AGENT_FIELDS, ToolCallFragment
 
 from . import _blocks
 from ._blocks import PROVIDER
+from ._chunks import maker
 
 __all__ = ["ChunkReader", "from_completion"]
 
 HANDLED = frozenset({"role", "content", "refusal", "reasoning_content", "reasoning", "tool_calls"})
+PLAIN = frozenset({"role", "content", "tool_calls"})
+"""What a delta has that holds nothing for `additional_kwargs`."""
+
 CHOICE = frozenset({"index", "message", "delta", "finish_reason", "logprobs"})
 
 CUT_OFF = "length"
@@ -188,9 +192,10 @@ def _http(info: ResponseInfo | None, *, headers: bool) -> dict[str, Any]:
 class ChunkReader:
     """Reads the chunks of one stream, in order."""
 
-    __slots__ = ("_arguments", "_finish_reason", "_further", "_head", "_headers", "_model", "_named", "_usage")
+    __slots__ = ("_arguments", "_finish_reason", "_further", "_head", "_headers", "_make", "_model", "_named", "_usage")
 
     def __init__(self, *, model: str, headers: bool = False) -> None:
+        self._make = maker()
         self._model = model
         self._headers = headers
         self._named = False
@@ -219,20 +224,16 @@ class ChunkReader:
             self._further.update(_further(choice))
         text = delta.get("content") or ""
         logprobs = choice.get("logprobs")
-        kwargs = self._kwargs(delta)
-        calls = [self._call(item) for item in chunk.tool_fragments if not item.choice]
+        kwargs = {} if PLAIN.issuperset(delta) else self._kwargs(delta)
+        fragments = chunk.tool_fragments
+        calls = [self._call(item) for item in fragments if not item.choice] if fragments else []
         if not (text or calls or kwargs or logprobs):
             return None
-        message = AIMessageChunk(
-            content=text,
-            additional_kwargs=kwargs,
-            tool_call_chunks=calls,
-            response_metadata=self._metadata(chunk.raw),
-        )
-        return ChatGenerationChunk(message=message, generation_info={"logprobs": logprobs} if logprobs else None)
+        info = {"logprobs": logprobs} if logprobs else None
+        return self._make(text, kwargs, calls, self._metadata(chunk.raw), info)
 
     def _kwargs(self, delta: dict[str, Any]) -> dict[str, Any]:
-        kwargs = {name: delta[name] for name in delta.keys() - HANDLED if delta[name]}
+        kwargs = {name: value for name, value in delta.items() if value and name not in HANDLED}
         if reasoning := reasoning_text(delta):
             kwargs["reasoning_content"] = reasoning
         if refusal := delta.get("refusal"):
@@ -247,7 +248,13 @@ class ChunkReader:
 
     def _call(self, fragment: ToolCallFragment) -> ToolCallChunk:
         self._arguments.setdefault(fragment.position, []).append(fragment.arguments)
-        return tool_call_chunk(name=fragment.name, args=fragment.arguments, id=fragment.id, index=fragment.position)
+        return {
+            "name": fragment.name,
+            "args": fragment.arguments,
+            "id": fragment.id,
+            "index": fragment.position,
+            "type": "tool_call_chunk",
+        }
 
     def end(self, info: ResponseInfo | None) -> Iterator[ChatGenerationChunk]:
         """Yield what ends the message: a mark on each call that is broken, and the last chunk."""
