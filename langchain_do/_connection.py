@@ -38,6 +38,19 @@ from ._errors import translate
 
 __all__ = ["Connection", "Number", "Whole", "renamed"]
 
+SETTINGS = (
+    "api_key",
+    "base_url",
+    "timeout",
+    "max_retries",
+    "retry_ambiguous",
+    "default_headers",
+    "default_query",
+    "allow_http",
+    "ca",
+)
+"""What both clients are made of."""
+
 SLIP = 0.85
 """How alike an unknown name must be to a known one to be taken for a slip; `top_k` and `top_p` are 0.80."""
 
@@ -110,7 +123,9 @@ class Connection(BaseModel):
             except ValidationError as error:
                 message = f"{type(self).__name__}: {_problems(error)}"
             else:
-                self.base_url = Config.build(**self._settings).base_url
+                url = Config.build(**self._settings).base_url
+                if self.base_url != url:
+                    self.base_url = url
                 check_http_client(self.http_client, is_async=False)
                 check_http_client(self.http_async_client, is_async=True)
                 return
@@ -122,6 +137,9 @@ class Connection(BaseModel):
         if not isinstance(values, dict):
             return values
         known = cls.model_fields
+        given = {name: value for name, value in values.items() if value is not None}
+        if "model_kwargs" not in given and given.keys() <= known.keys():  # nothing to settle: no alias is a field
+            return {**given, "model_kwargs": {}}
         extra = renamed(check_mapping(values.get("model_kwargs"), name="model_kwargs"), cls.ALIASES)
         settled = renamed({**values, "model_kwargs": None}, cls.ALIASES)
         for name in [name for name in extra if name in known]:
@@ -150,22 +168,14 @@ class Connection(BaseModel):
     @property
     def _settings(self) -> dict[str, Any]:
         """What both clients are made of."""
-        return {
-            "api_key": self.api_key,
-            "base_url": self.base_url,
-            "timeout": self.timeout,
-            "max_retries": self.max_retries,
-            "retry_ambiguous": self.retry_ambiguous,
-            "default_headers": self.default_headers,
-            "default_query": self.default_query,
-            "allow_http": self.allow_http,
-            "ca": self.ca,
-        }
+        values = vars(self)
+        return {name: values[name] for name in SETTINGS}
 
     @property
     def _connected(self) -> Clients:
         """The clients for the settings as they are now."""
-        settings, clients = self._settings, self._clients
+        settings = self._settings
+        clients: Clients | None = (self.__pydantic_private__ or {}).get("_clients")  # `self._clients` is a slow search
         if clients is None or not clients.are_of(settings, self.http_client, self.http_async_client):
             clients = self._clients = Clients(
                 settings, http_client=self.http_client, http_async_client=self.http_async_client

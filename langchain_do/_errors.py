@@ -8,8 +8,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Self
 
 from langchain_core import exceptions as theirs
@@ -158,13 +156,17 @@ PAIRS: dict[type[ours.InferenceError], type[ours.InferenceError]] = {
 }
 
 
-@contextmanager
-def translate() -> Iterator[None]:
+class translate:  # noqa: N801  read as a verb: `with translate():`
     """Raise our errors as errors of LangChain's too, with all that they tell."""
-    try:
-        yield
-    except ours.InferenceError as error:
-        raise paired(error).with_traceback(error.__traceback__) from error.__cause__
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, ours.InferenceError):
+            raise paired(error).with_traceback(error.__traceback__) from error.__cause__
 
 
 def paired(error: ours.InferenceError) -> ours.InferenceError:

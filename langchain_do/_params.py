@@ -74,12 +74,13 @@ def merge(settings: Settings, stop: list[str] | None, given: Mapping[str, Any]) 
         ConfigError: An argument is one of the model's own, has two values, or is of the wrong kind.
     """
     call = renamed({name: value for name, value in given.items() if not _is_internal(name)}, ALIASES)
-    if fixed := sorted(FIXED & call.keys()):
-        message = f"{fixed[0]} cannot be given to a call, only to the model: make another one"
+    if not FIXED.isdisjoint(call):
+        message = f"{min(FIXED & call.keys())} cannot be given to a call, only to the model: make another one"
         raise ConfigError(message)
     if stop is not None:
         call["stop"] = stop
-    own = {name: value for name in CHAT_FIELDS if (value := getattr(settings, name)) is not None}
+    values = vars(settings)
+    own = {name: value for name in CHAT_FIELDS if (value := values[name]) is not None}
     params = {**settings.model_kwargs, **own, **call}
     _set_extras(params, settings, call)
     _set_tools(params)
@@ -133,13 +134,13 @@ def _bare(value: Any) -> Any:
 
 def _set_tools(params: dict[str, Any]) -> None:
     """Put tools in the API's form; without tools nothing about them is sent."""
-    strict = params.pop("strict", None)
-    tools = [wire_tool(tool, strict=strict) for tool in params.pop("tools", None) or ()]
-    if not takes_cache_control(params["model"]):
-        tools = [{key: value for key, value in tool.items() if key != "cache_control"} for tool in tools]
+    strict, given = params.pop("strict", None), params.pop("tools", None)
     choice, parallel = params.pop("tool_choice", None), params.pop("parallel_tool_calls", None)
+    tools = [wire_tool(tool, strict=strict) for tool in given or ()]
     if not tools:
         return
+    if not takes_cache_control(params["model"]):
+        tools = [{key: value for key, value in tool.items() if key != "cache_control"} for tool in tools]
     params["tools"] = tools
     if (choice := wire_choice(choice, tools)) is not None:
         params["tool_choice"] = choice

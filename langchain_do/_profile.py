@@ -11,7 +11,7 @@ from langchain_core.language_models.model_profile import ModelProfile
 
 from inference_do import ModelInfo, model_info
 
-__all__ = ["profile_of"]
+__all__ = ["is_known", "profile_of"]
 
 KNOWN = frozenset(ModelProfile.__annotations__)
 
@@ -23,6 +23,11 @@ def profile_of(model: str) -> ModelProfile | None:
         return None
     facts = {name: value for name, value in _facts(info).items() if value is not None and name in KNOWN}
     return cast("ModelProfile", facts)
+
+
+def is_known(profile: object) -> bool:
+    """Tell whether core knows everything that a profile has."""
+    return profile is None or (isinstance(profile, dict) and profile.keys() <= KNOWN)
 
 
 def _facts(info: ModelInfo) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def from_completion(completion: ChatCompletion, *, model: str, headers: bool = F
     metadata: dict[str, Any] = {
         "model_name": completion.model or model,
         "model_provider": PROVIDER,
-        **_ids(completion.model_dump(include=set(TOLD))),
+        **_ids({**vars(completion), **(completion.model_extra or {})}),
         **_http(completion.response_info, headers=headers),
         **({"token_usage": usage.model_dump(exclude_none=True)} if usage else {}),
     }
@@ -150,20 +150,21 @@ def usage_metadata(usage: Usage) -> UsageMetadata:
     """Return usage as LangChain counts it: `input_tokens` with the cached ones in it, for every family of models."""
     details_in: InputTokenDetails = {}
     details_out: OutputTokenDetails = {}
-    if usage.cached_tokens:
-        details_in["cache_read"] = usage.cached_tokens
+    if read := usage.cached_tokens:
+        details_in["cache_read"] = read
     if usage.cache_created_input_tokens:
         details_in["cache_creation"] = usage.cache_created_input_tokens
     if audio := _audio_tokens(usage.prompt_tokens_details):
         details_in["audio"] = audio
-    if usage.reasoning_tokens:
-        details_out["reasoning"] = usage.reasoning_tokens
+    if thought := usage.reasoning_tokens:
+        details_out["reasoning"] = thought
     if audio := _audio_tokens(usage.completion_tokens_details):
         details_out["audio"] = audio
+    taken, made = usage.input_tokens, usage.output_tokens
     counted: UsageMetadata = {
-        "input_tokens": usage.input_tokens,
-        "output_tokens": usage.output_tokens,
-        "total_tokens": max(usage.total_tokens, usage.input_tokens + usage.output_tokens),
+        "input_tokens": taken,
+        "output_tokens": made,
+        "total_tokens": max(usage.total_tokens, taken + made),
     }
     if details_in:
         counted["input_token_details"] = details_in
@@ -184,9 +185,12 @@ def _ids(head: Mapping[str, Any]) -> dict[str, Any]:
 def _http(info: ResponseInfo | None, *, headers: bool) -> dict[str, Any]:
     if info is None:
         return {}
-    request_id = {"request_id": info.request_id} if info.request_id else {}
-    route = {"route": info.route} if info.route else {}
-    return {**request_id, **route, **({"headers": dict(info.headers)} if headers else {})}
+    told: dict[str, Any] = {"headers": dict(info.headers)} if headers else {}
+    if request_id := info.request_id:
+        told["request_id"] = request_id
+    if route := info.route:
+        told["route"] = route
+    return told
 
 
 class ChunkReader:

@@ -9,11 +9,12 @@ The sync and the async methods differ in `await` alone.
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
@@ -24,6 +25,7 @@ from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
+from pydantic import model_validator
 
 from inference_do import ConfigError, Timeout
 from inference_do.config import KEY_VARIABLES, hidden
@@ -33,7 +35,7 @@ from ._connection import Connection, Number, Whole, renamed
 from ._errors import translate
 from ._messages import to_wire
 from ._params import ALIASES, UNANSWERED, merge, streaming_options, takes_cache_control
-from ._profile import profile_of
+from ._profile import is_known, profile_of
 from ._replies import ChunkReader, from_completion
 from ._structured import Method, joined, parsed, plan
 from ._tools import wire_choice, wire_format, wire_tool
@@ -42,6 +44,15 @@ __all__ = ["ChatDigitalOcean"]
 
 BYTES_PER_TOKEN = 4
 TRACED = frozenset({"temperature", "model", "max_tokens", "stop", *ALIASES})
+
+
+M = TypeVar("M", bound=Callable[..., Any])
+
+
+def signed(method: M) -> M:
+    """Note the signature of a method, which core asks for at each call and Python would work out each time."""
+    vars(method)["__signature__"] = inspect.signature(method)
+    return method
 
 
 class ChatDigitalOcean(BaseChatModel, Connection):
@@ -169,6 +180,13 @@ class ChatDigitalOcean(BaseChatModel, Connection):
     def _resolve_model_profile(self) -> ModelProfile | None:
         return profile_of(self.model)
 
+    @model_validator(mode="after")
+    def _check_profile_keys(self) -> Self:
+        """Leave to core's check what it will warn of; for every object it reads its own type hints anew."""
+        if not is_known(self.profile):
+            super()._check_profile_keys()  # type: ignore[operator]  # it is a plain method once its class is made
+        return self
+
     # --- calls ---
 
     def _request(self, messages: list[BaseMessage], stop: list[str] | None, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -198,6 +216,7 @@ class ChatDigitalOcean(BaseChatModel, Connection):
         wanted = given.get("include_response_headers")
         return self.include_response_headers if wanted is None else bool(wanted)
 
+    @signed
     def _generate(
         self,
         messages: list[BaseMessage],
@@ -209,6 +228,7 @@ class ChatDigitalOcean(BaseChatModel, Connection):
             request = self._request(messages, stop, kwargs)
             return self._read(self._connected.sync.chat(**request), request, kwargs)
 
+    @signed
     async def _agenerate(
         self,
         messages: list[BaseMessage],
