@@ -73,7 +73,7 @@ def merge(settings: Settings, stop: list[str] | None, given: Mapping[str, Any]) 
     Raises:
         ConfigError: An argument is one of the model's own, has two values, or is of the wrong kind.
     """
-    call = renamed({name: value for name, value in given.items() if not _is_internal(name)}, ALIASES)
+    call = renamed({name: value for name, value in given.items() if not _is_internal(name)}, ALIASES) if given else {}
     if not FIXED.isdisjoint(call):
         message = f"{min(FIXED & call.keys())} cannot be given to a call, only to the model: make another one"
         raise ConfigError(message)
@@ -115,14 +115,15 @@ def _set_extras(params: dict[str, Any], settings: Settings, call: Mapping[str, A
     """Put headers and further body fields together: those of the call stand above those of the model."""
     affinity = params.pop("model_affinity", None) or settings.model_affinity
     headers = {"X-Model-Affinity": affinity} if affinity else {}
-    given = check_mapping(params.pop("extra_headers", None), name="extra_headers")
-    headers.update({name: _bare(value) for name, value in given.items()})
-    said = {*call, "max_completion_tokens"} if "max_tokens" in call else set(call)
-    body = {name: value for name, value in (settings.extra_body or {}).items() if name not in said}
-    body.update(check_mapping(call.get("extra_body"), name="extra_body"))
-    params.pop("extra_body", None)
+    if (given := params.pop("extra_headers", None)) is not None:
+        headers.update({name: _bare(value) for name, value in check_mapping(given, name="extra_headers").items()})
     if headers:
         params["extra_headers"] = headers
+    said = {*call, "max_completion_tokens"} if "max_tokens" in call else call
+    body = {name: value for name, value in (settings.extra_body or {}).items() if name not in said}
+    if (given := call.get("extra_body")) is not None:
+        body.update(check_mapping(given, name="extra_body"))
+    params.pop("extra_body", None)
     if body:
         params["extra_body"] = body
 

@@ -5,6 +5,7 @@ Agents choose by it how to ask for structured output, and when to summarize.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, cast
 
 from langchain_core.language_models.model_profile import ModelProfile
@@ -21,13 +22,18 @@ def profile_of(model: str) -> ModelProfile | None:
     info = model_info(model)
     if not info.is_known:
         return None
-    facts = {name: value for name, value in _facts(info).items() if value is not None and name in KNOWN}
-    return cast("ModelProfile", facts)
+    efforts = {"reasoning_effort_levels": list(info.reasoning_efforts)} if info.reasoning_efforts else {}
+    return cast("ModelProfile", {**_known_facts(info), **efforts})
 
 
 def is_known(profile: object) -> bool:
     """Tell whether core knows everything that a profile has."""
     return profile is None or (isinstance(profile, dict) and profile.keys() <= KNOWN)
+
+
+@lru_cache(maxsize=64)
+def _known_facts(info: ModelInfo) -> dict[str, Any]:
+    return {name: value for name, value in _facts(info).items() if value is not None and name in KNOWN}
 
 
 def _facts(info: ModelInfo) -> dict[str, Any]:
@@ -46,7 +52,6 @@ def _facts(info: ModelInfo) -> dict[str, Any]:
         "image_outputs": "image" in info.output_modalities if info.output_modalities else None,
         "audio_outputs": "audio" in info.output_modalities if info.output_modalities else None,
         "reasoning_output": info.reasoning,
-        "reasoning_effort_levels": list(info.reasoning_efforts) or None,
         "tool_calling": info.tools,
         "tool_choice": info.tools,
         "tool_call_streaming": info.tools,

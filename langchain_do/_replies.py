@@ -80,7 +80,8 @@ def _generation(choice: Choice, metadata: dict[str, Any], usage: Usage | None) -
         is_cut = choice.finish_reason == CUT_OFF and call is said.tool_calls[-1]
         _sort(call.id or new_call_id(), call.function.name, call.function.arguments, calls, invalid, is_cut=is_cut)
     info = {name: value for name in ("finish_reason", "logprobs") if (value := getattr(choice, name)) is not None}
-    info.update(_further(choice.model_extra or {}))
+    if choice.model_extra:
+        info.update(_further(choice.model_extra))
     message = AIMessage(
         content=said.content or "",
         additional_kwargs=kwargs,
