@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from langchain_core.messages import AIMessageChunk, InvalidToolCall, ToolCall, ToolCallChunk
 from langchain_core.outputs import ChatGenerationChunk
@@ -73,8 +73,8 @@ def constructed(
 def copier() -> Maker:
     """Return a function that makes the same chunks as `constructed`; it keeps the lists and dicts that it is given."""
     plain, calling = constructed("", {}, [], {}, None), constructed("", {}, [FRAGMENT], {}, None)
-    whole, of_text, of_calls = Prototype(plain), Prototype(plain.message), Prototype(calling.message)
-    accessor = type(plain.text)
+    like_text, like_calls, like_whole = likeness(plain.message), likeness(calling.message), likeness(plain)
+    fields_of_message, fields, accessor = dict(vars(plain.message)), dict(vars(plain)), type(plain.text)
 
     def copied(
         text: str,
@@ -87,10 +87,9 @@ def copier() -> Maker:
         invalid: list[InvalidToolCall] = []
         if calls and not is_sorted(calls, valid, invalid):
             return constructed(text, kwargs, calls, metadata, info)
-        prototype = of_calls if calls else of_text
-        message = prototype.copy(
+        message = (like_calls if calls else like_text)(
             dict(
-                prototype.values,
+                fields_of_message,
                 content=text,
                 additional_kwargs=kwargs,
                 response_metadata=metadata,
@@ -100,32 +99,29 @@ def copier() -> Maker:
             )
         )
         shown = str.__new__(accessor, text)  # as `message.text` is made
-        return whole.copy(dict(whole.values, text=shown, message=message, generation_info=info))
+        return like_whole(dict(fields, text=shown, message=message, generation_info=info))
 
     return copied
 
 
-class Prototype(Generic[M]):
-    """An object of pydantic's to make others from."""
+def likeness(prototype: M) -> Callable[[dict[str, Any]], M]:
+    """Return a function that makes an object like `prototype` of the values of all its fields, which it does not check.
 
-    __slots__ = ("_extra", "_fields_set", "_kind", "_puts", "values")
+    The object says of the same fields that they were given.
+    """
+    kind, fields_set, extra = type(prototype), prototype.model_fields_set, prototype.model_extra
+    # what `object.__setattr__` comes to, which is how pydantic itself copies
+    put_values, put_fields_set, put_extra, put_private = (vars(BaseModel)[slot].__set__ for slot in SLOTS)
 
-    def __init__(self, made: M) -> None:
-        self._kind = type(made)
-        self._puts = [vars(BaseModel)[slot].__set__ for slot in SLOTS]  # what `object.__setattr__` comes to
-        self._fields_set = made.model_fields_set
-        self._extra = made.model_extra
-        self.values = dict(vars(made))
-
-    def copy(self, values: dict[str, Any]) -> M:
-        """Return an object with these values, unchecked; the same fields count as given as of the one made before."""
-        put_values, put_fields_set, put_extra, put_private = self._puts
-        made = object.__new__(self._kind)
+    def make(values: dict[str, Any]) -> M:
+        made = object.__new__(kind)
         put_values(made, values)
-        put_fields_set(made, self._fields_set.copy())
-        put_extra(made, None if self._extra is None else {})
+        put_fields_set(made, fields_set.copy())
+        put_extra(made, None if extra is None else {})
         put_private(made, None)
         return made
+
+    return make
 
 
 def is_sorted(calls: Sequence[ToolCallChunk], valid: list[ToolCall], invalid: list[InvalidToolCall]) -> bool:
