@@ -22,7 +22,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    PrivateAttr,
     SecretStr,
     ValidationError,
     field_serializer,
@@ -113,8 +112,6 @@ class Connection(BaseModel):
 
     ALIASES: ClassVar[Mapping[str, str]] = {"model_name": "model", "request_timeout": "timeout"}
 
-    _clients: Clients | None = PrivateAttr(default=None)
-
     def __init__(self, **values: Any) -> None:
         values["api_key"] = hidden(values.get("api_key"))
         with translate():
@@ -174,13 +171,17 @@ class Connection(BaseModel):
     @property
     def _connected(self) -> Clients:
         """The clients for the settings as they are now."""
-        settings = self._settings
-        clients: Clients | None = (self.__pydantic_private__ or {}).get("_clients")  # `self._clients` is a slow search
+        settings, clients = self._settings, self._clients
         if clients is None or not clients.are_of(settings, self.http_client, self.http_async_client):
-            clients = self._clients = Clients(
+            clients = vars(self)["_made"] = Clients(
                 settings, http_client=self.http_client, http_async_client=self.http_async_client
             )
         return clients
+
+    @property
+    def _clients(self) -> Clients | None:
+        """The clients that were made; kept as a cached property's value is: a private attribute is slow to reach."""
+        return vars(self).get("_made")
 
     def close(self) -> None:
         """Close the connections that threads opened; a call after that opens new ones."""
@@ -203,9 +204,8 @@ class Connection(BaseModel):
 
     def __getstate__(self) -> dict[Any, Any]:
         state = super().__getstate__()
-        dropped = {"api_key": None, "http_client": None, "http_async_client": None}
-        private = {**(state["__pydantic_private__"] or {}), "_clients": None}
-        return {**state, "__dict__": {**state["__dict__"], **dropped}, "__pydantic_private__": private}
+        dropped = {"api_key": None, "http_client": None, "http_async_client": None, "_made": None}
+        return {**state, "__dict__": {**state["__dict__"], **dropped}}
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
         super().__setstate__(state)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import pytest
@@ -221,6 +223,29 @@ def test_profile(make: Make) -> None:
     assert make(model="openai-gpt-4o").profile["pdf_inputs"] is True
     assert make(model="nobody/knows-it").profile is None
     assert make(profile={"tool_calling": False}).profile == {"tool_calling": False}
+
+
+def test_a_profile_is_its_models_own(make: Make) -> None:
+    first = make(model="qwen3.8-max").profile
+    levels = list(first["reasoning_effort_levels"])
+    assert levels
+    first["reasoning_effort_levels"].append("odd")
+    first["max_input_tokens"] = 1
+    second = make(model="qwen3.8-max").profile
+    assert second["reasoning_effort_levels"] == levels
+    assert second["max_input_tokens"] > 1
+
+
+def test_a_profile_that_core_does_not_know_is_told_of(make: Make) -> None:
+    with pytest.warns(UserWarning, match="odd_key"):
+        make(profile={"odd_key": True})
+
+
+@pytest.mark.parametrize("method", ["_generate", "_agenerate"])
+def test_a_signature_that_is_noted_is_the_right_one(method: str, model: ChatDigitalOcean) -> None:
+    bare = FunctionType(getattr(ChatDigitalOcean, method).__code__, {})
+    noted = inspect.signature(getattr(model, method)).parameters
+    assert list(noted) == list(inspect.signature(bare).parameters)[1:] == ["messages", "stop", "run_manager", "kwargs"]
 
 
 def test_headers_can_be_asked_for_in_one_call(emu: Emulator) -> None:

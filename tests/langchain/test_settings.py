@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from langchain_core.exceptions import ModelInvalidRequestError
+from langchain_core.load import dumps
 
 from inference_do import ConfigError, Timeout
 from inference_do.emulator import Emulator
@@ -221,3 +222,13 @@ def test_numbers_in_words_are_read(make: Make) -> None:
 
 def test_a_timeout_that_was_serialized_is_read(make: Make) -> None:
     assert make(timeout={"first_token": 30, "idle": 5}).timeout == Timeout(first_token=30, idle=5)
+
+
+def test_clients_are_no_part_of_a_model(make: Make) -> None:
+    model, unused = make(), make()
+    model.invoke("hi")
+    assert model == unused
+    assert repr(model) == repr(unused)
+    assert model.model_dump() == unused.model_dump()
+    assert dict(model).keys() == dict(unused).keys()
+    assert dumps(model) == dumps(unused)
