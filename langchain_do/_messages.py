@@ -78,6 +78,8 @@ def to_wire(
 
 Part = Callable[[Any, str], dict[str, Any]]
 
+write_json = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps would make an encoder for each call
+
 
 def _wire(message: BaseMessage, where: str, part: Part) -> Iterator[dict[str, Any]]:
     match message:
@@ -163,11 +165,11 @@ def _chat(message: ChatMessage, where: str, part: Part) -> dict[str, Any]:
 
 
 def _assistant(message: AIMessage, where: str, part: Part) -> dict[str, Any]:
+    text = message.content if isinstance(message.content, str) else None
     parts: list[dict[str, Any]] = []
     reasoning: list[str] = []
     refusal = message.additional_kwargs.get("refusal")
-    content = [message.content] if isinstance(message.content, str) and message.content else message.content
-    for place, block in enumerate(content):
+    for place, block in enumerate(message.content if text is None else ()):
         match block:
             case {"type": "refusal", "refusal": str() as refusal} | {
                 "type": "non_standard",
@@ -180,7 +182,7 @@ def _assistant(message: AIMessage, where: str, part: Part) -> dict[str, Any]:
                 pass
             case _:
                 parts.append(part(block, f"{where}.content[{place}]"))
-    wire: dict[str, Any] = {"role": "assistant", "content": _plainest(parts)}
+    wire: dict[str, Any] = {"role": "assistant", "content": _plainest(parts) if text is None else text}
     if calls := _calls(message, where):
         wire["tool_calls"] = calls
     if refusal:
@@ -206,8 +208,8 @@ def _kept_reasoning(message: AIMessage) -> str:
 
 def _calls(message: AIMessage, where: str) -> list[dict[str, Any]]:
     """Return the message's tool calls; those that only blocks hold count as well."""
-    calls: list[tuple[Any, Any, Any]] = [(call["id"], call["name"], call["args"]) for call in message.tool_calls]
-    calls += [(call["id"], call["name"], call["args"]) for call in message.invalid_tool_calls]
+    both: tuple[Mapping[str, Any], ...] = (*message.tool_calls, *message.invalid_tool_calls)
+    calls = [(call["id"], call["name"], call["args"]) for call in both]
     seen = {id_ for id_, _, _ in calls}
     for block in message.content if isinstance(message.content, list) else ():
         match block:
@@ -234,4 +236,4 @@ def _as_json(arguments: Any) -> str:
         except ValueError:
             parsed = None
         arguments = parsed if isinstance(parsed, dict) else {"invalid_json": arguments}
-    return json.dumps(arguments or {}, ensure_ascii=False)
+    return write_json(arguments or {})
