@@ -43,6 +43,7 @@ SAMPLES: Sequence[tuple[Any, ...]] = (
     ("", {}, [NAMED], PROVIDED, None),
     ("a text", {}, [{**NAMED, "args": '{"a'}], PROVIDED, None),
     ("", {}, [{**FRAGMENT, "args": ' the "b": ['}], PROVIDED, None),
+    ("", {}, [{**FRAGMENT, "args": '", "b": {"c": 1}'}], PROVIDED, None),
     ("", {}, [{**FRAGMENT, "args": "7"}, {**NAMED, "index": 1}], PROVIDED, None),
 )
 
@@ -110,11 +111,12 @@ def likeness(prototype: M) -> Callable[[dict[str, Any]], M]:
     The object says of the same fields that they were given.
     """
     kind, fields_set, extra = type(prototype), prototype.model_fields_set, prototype.model_extra
+    new = object.__new__
     # what `object.__setattr__` comes to, which is how pydantic itself copies
     put_values, put_fields_set, put_extra, put_private = (vars(BaseModel)[slot].__set__ for slot in SLOTS)
 
     def make(values: dict[str, Any]) -> M:
-        made = object.__new__(kind)
+        made = new(kind)
         put_values(made, values)
         put_fields_set(made, fields_set.copy())
         put_extra(made, None if extra is None else {})
