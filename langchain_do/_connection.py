@@ -135,7 +135,8 @@ class Connection(BaseModel):
             return values
         known = cls.model_fields
         given = {name: value for name, value in values.items() if value is not None}
-        if "model_kwargs" not in given and given.keys() <= known.keys():  # nothing to settle: no alias is a field
+        is_settled = given.keys() <= known.keys() and cls.ALIASES.keys().isdisjoint(given)
+        if is_settled and given.get("model_kwargs", {}) == {}:
             return {**given, "model_kwargs": {}}
         extra = renamed(check_mapping(values.get("model_kwargs"), name="model_kwargs"), cls.ALIASES)
         settled = renamed({**values, "model_kwargs": None}, cls.ALIASES)
