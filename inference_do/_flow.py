@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from ._call import Call, Disconnected, Head, Read, Release, Send, Sleep, TimedOut
-from ._json import load_json, parse_chunk
+from ._json import chunk_parser, load_json
 from ._retry import is_retryable, wait_hint
 from ._sse import BOM, MAX_EVENT_BYTES, Event, EventTooLarge, Parser
 from ._status import from_event, from_status, read_words, snippet
@@ -245,11 +245,12 @@ def _one_part_each(raw: dict[str, Any]) -> tuple[dict[str, Any], ...]:
 class _Stream:
     """The state of one stream, from the first byte to the last."""
 
-    __slots__ = ("_accumulator", "_call", "_parser")
+    __slots__ = ("_accumulator", "_call", "_parse", "_parser")
 
     def __init__(self, call: Call, accumulator: Accumulator) -> None:
         self._call = call
         self._parser = Parser()
+        self._parse = chunk_parser()
         self._accumulator = accumulator
 
     def open(self) -> Step[list[Event]]:
@@ -355,15 +356,16 @@ class _Stream:
 
     def _parsed(self, name: str, data: bytes) -> dict[str, Any]:
         try:
-            raw = parse_chunk(data)
+            raw = self._parse(data)
         except ValueError as error:
-            raw, reason = None, _reason(error)
-        if name == "error" or (raw is not None and _is_error(raw)):
+            raw, reason = {}, _reason(error)
+        else:
+            if name != "error" and not _is_error(raw):
+                return raw
+        if name == "error" or raw:
             raise from_event(data.decode("utf-8", "replace"), scrub=self._call.scrub, **self._call.details)
-        if raw is None:
-            message = f"an event of the stream is not a chunk of an answer: {reason}"
-            raise ProtocolError(message, **self._call.details)
-        return raw
+        message = f"an event of the stream is not a chunk of an answer: {reason}"
+        raise ProtocolError(message, **self._call.details)
 
     def _check_first(self, event: Event) -> None:
         """Let an error in place of an answer count as the status that it names."""

@@ -7,15 +7,13 @@ parsing alone, where building objects costs several times that.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pydantic_core
 from pydantic import ConfigDict, TypeAdapter, with_config
 from typing_extensions import TypedDict
-
-if TYPE_CHECKING:
-    from pydantic_core import SchemaValidator
 
 _open = with_config(ConfigDict(extra="allow"))
 
@@ -75,21 +73,22 @@ class _RawChunk(TypedDict, total=False):
 
 
 @cache
-def _raw_chunk() -> SchemaValidator:
-    return TypeAdapter(_RawChunk).validator  # type: ignore[return-value]  # built on first use, not on import
+def chunk_parser() -> Callable[[bytes], dict[str, Any]]:
+    """Return a function that parses and checks one event's data; it is built on first use, not on import.
 
-
-def parse_chunk(data: bytes) -> dict[str, Any]:
-    """Parse and check one event's data.
-
-    Raises:
-        ValueError: It is not JSON, or not an object of a chunk's shape (pydantic's ValidationError is one).
+    The function raises a ValueError if the data is not JSON, or not an object of a chunk's shape.
     """
-    try:
-        return _raw_chunk().validate_json(data)  # type: ignore[no-any-return]
-    except pydantic_core.ValidationError:
-        # A lone surrogate ("\ud83d", half an emoji) is legal in JSON and refused by the fast parser.
-        return _raw_chunk().validate_python(load_json(data))  # type: ignore[no-any-return]
+    validator: Any = TypeAdapter(_RawChunk).validator
+    validate = validator.validate_json
+
+    def parse(data: bytes) -> dict[str, Any]:
+        try:
+            return validate(data)  # type: ignore[no-any-return]
+        except pydantic_core.ValidationError:
+            # A lone surrogate ("\ud83d", half an emoji) is legal in JSON and refused by the fast parser.
+            return validator.validate_python(load_json(data))  # type: ignore[no-any-return]
+
+    return parse
 
 
 def load_json(data: bytes) -> Any:

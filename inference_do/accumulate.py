@@ -74,13 +74,14 @@ class Accumulator:
         answers: How many were asked for.
     """
 
-    __slots__ = ("_answers", "_choices", "_extra", "_head", "usage")
+    __slots__ = ("_answers", "_choices", "_extra", "_head", "_is_named", "usage")
 
     def __init__(self, answers: int = 1) -> None:
         self._answers = answers
         self._extra: dict[str, Any] = {}
         self._choices: dict[int, _Choice] = {}
         self._head: dict[str, Any] = {}
+        self._is_named = False
         self.usage: dict[str, Any] | None = None
 
     def add(self, raw: dict[str, Any]) -> tuple[ToolCallFragment, ...]:
@@ -96,8 +97,9 @@ class Accumulator:
             choice.add(part, fragments)
         if not CHUNK_FIELDS.issuperset(raw):  # an agent's own: what it retrieved, called and guarded against
             self._extra.update({name: value for name, value in raw.items() if name not in CHUNK_FIELDS and value})
-        if not self._head or not self._head.get("model"):
+        if not self._is_named:
             self._head = {name: value for name, value in raw.items() if name not in {"choices", "usage"} and value}
+            self._is_named = bool(raw.get("model"))
         return _joined(fragments) if fragments else ()
 
     @property

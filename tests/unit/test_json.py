@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference_do._json import dump_json, load_json, parse_chunk
+from inference_do._json import chunk_parser, dump_json, load_json
 from inference_do.accumulate import Accumulator
 from inference_do.types import ChatCompletionChunk
 
@@ -25,10 +25,10 @@ def test_text_survives_both_ways(text):
 
 
 def test_a_lone_surrogate_in_a_chunk_survives():
-    raw = parse_chunk(b'{"choices": [{"delta": {"content": "a\\ud83d"}}]}')
+    raw = chunk_parser()(b'{"choices": [{"delta": {"content": "a\\ud83d"}}]}')
     assert raw["choices"][0]["delta"]["content"] == "a\ud83d"
     with pytest.raises(ValueError, match="choices"):
-        parse_chunk(b'{"choices": "\\ud83d"}')
+        chunk_parser()(b'{"choices": "\\ud83d"}')
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
@@ -87,7 +87,7 @@ def test_bad_json_is_a_value_error(data):
     with pytest.raises(ValueError, match=r"."):
         load_json(data)
     with pytest.raises(ValueError, match=r"."):
-        parse_chunk(data)
+        chunk_parser()(data)
 
 
 @given(st.binary(max_size=60))
@@ -119,7 +119,7 @@ LENIENT = [
 
 @pytest.mark.parametrize("raw", LENIENT, ids=lambda raw: json.dumps(raw)[:60])
 def test_lenient_chunks(raw):
-    assert parse_chunk(json.dumps(raw).encode()) == raw
+    assert chunk_parser()(json.dumps(raw).encode()) == raw
 
 
 WRONG = [
@@ -136,7 +136,7 @@ WRONG = [
 @pytest.mark.parametrize("raw", WRONG, ids=lambda raw: json.dumps(raw)[:60])
 def test_chunks_of_the_wrong_shape_are_refused(raw):
     with pytest.raises(ValueError, match=r"."):
-        parse_chunk(json.dumps(raw).encode())
+        chunk_parser()(json.dumps(raw).encode())
 
 
 LEAVES = (
@@ -168,7 +168,7 @@ CHUNK = st.builds(
 @settings(max_examples=200, deadline=None)
 def test_every_chunk_that_passes_can_be_read_and_put_together(raw):
     try:
-        parsed = parse_chunk(json.dumps(raw).encode())
+        parsed = chunk_parser()(json.dumps(raw).encode())
     except ValueError:
         return
     accumulator = Accumulator()
