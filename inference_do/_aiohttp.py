@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 import httpx
+import yarl
 
 from . import _http
 from ._call import Send
@@ -154,13 +155,14 @@ class Connections(httpx.AsyncBaseTransport):
     async def send(self, request: Outgoing, pieces: AsyncIterator[bytes] | None) -> aiohttp.ClientResponse:
         """Send a request and return its reply, whose head has come."""
         if self._session is None:
-            connector = _Connector(limit=0, keepalive_timeout=_http.IDLE_SECONDS, ssl=self._context or False)
+            verify = self._context or bool(self._proxy)  # a proxy may be https of its own
+            connector = _Connector(limit=0, keepalive_timeout=_http.IDLE_SECONDS, ssl=verify)
             self._session = aiohttp.ClientSession(
                 connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, timeout=ENDLESS
             )
         return await self._session.request(
             request.method,
-            request.address.url,
+            yarl.URL(request.address.url, encoded=True),
             data=request.content if pieces is None else pieces,
             headers=_headers(request, pieces),
             allow_redirects=False,

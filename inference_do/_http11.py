@@ -2,8 +2,8 @@
 
 Replies are parsed by llhttp, Node's parser in C, by way of httptools. h11, which httpx would use, is Python and makes
 objects of every piece: that was half of what a streamed delta cost, and most of a call. llhttp is as strict, and what
-it does not judge is judged here: whether a reply may end with its connection, how long a head may be, and which codings
-there are.
+it does not judge is judged here: whether a reply may end with its connection, how much may stand before, between and
+behind the pieces of its body, which codings and statuses there are, and what came that nobody asked for.
 """
 
 from __future__ import annotations
@@ -133,6 +133,7 @@ class Reply:
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
         self._parser = HttpResponseParser(self)
+        self._parser.set_dangerous_leniencies(lenient_spaces_after_chunk_size=True)  # old servers pad it, to no harm
         self._parts: list[bytes] = []
         self._failure: str | None = None
         self._has_head = False
@@ -175,10 +176,9 @@ class Reply:
                 return
             if self._failure is not None:  # what had come before it has been handed out
                 raise ProtocolError(self._failure)
-            if size > LONGEST_HEAD:
-                self._failure = "too much comes between the pieces of its body"
-                continue
             size += len(self._read())
+            if size > LONGEST_HEAD and not self._parts and not self._is_whole:
+                self._failure = "too much comes between the pieces of its body"
 
     def close(self) -> None:
         """Let go of the parser, which knows this object."""

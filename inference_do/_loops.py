@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 RETIRE_SECONDS = 0.5
 PIECE = 64 * 1024
 """Bytes of a request that are written at once."""
+FRAMING = frozenset({"content-length", "transfer-encoding"})
 
 
 class AsyncHTTP:
@@ -171,6 +172,7 @@ class LoopExchange:
         "_config",
         "_give_up",
         "_http",
+        "_is_framed",
         "_is_interrupted",
         "_limits",
         "_place",
@@ -186,6 +188,7 @@ class LoopExchange:
         self._place: asyncio.Semaphore | None = None  # among the connections of the loop
         self._timer: asyncio.Timeout | None = None  # of the read that is under way
         self._is_interrupted = False
+        self._is_framed = False  # whether the reply tells where it ends
         self._client: Any = None
         self._give_up: Callable[[], None] | None = None  # ends a connection to which not all was written
 
@@ -248,6 +251,7 @@ class LoopExchange:
             self._close = reply.aclose
             self._limits["read"] = None  # from here on, each read is timed here
         named = by_name(headers)
+        self._is_framed = not FRAMING.isdisjoint(named)
         self._chunks = aiter(body) if "content-encoding" not in named else _decoded(headers, body)
         return Head(status, named)
 
@@ -267,8 +271,10 @@ class LoopExchange:
         except Exception as error:  # noqa: BLE001  nothing foreign may pass
             failure = interrupted() if self._is_interrupted else fault(error, handled)
         else:
-            self._chunks = None
-            return b""
+            if self._is_framed or self._http.is_open(self._client):
+                self._chunks = None
+                return b""
+            failure = interrupted()  # the server has not ended the connection, which alone would end this reply
         raise failure
 
     async def release(self) -> None:

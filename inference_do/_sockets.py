@@ -34,7 +34,7 @@ class Inner(Protocol):
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Return what has come, nothing at the end."""
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+    def write(self, buffer: Any, timeout: float | None = None) -> None:
         """Send all of it, waiting so long each time that the other side takes no more."""
 
     def close(self) -> None:
@@ -121,11 +121,10 @@ class _Plain:
         self._socket.settimeout(timeout)
         return self._socket.recv(max_bytes)
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        rest = memoryview(buffer)
+    def write(self, buffer: memoryview, timeout: float | None = None) -> None:
         self._socket.settimeout(timeout)
-        while rest:
-            rest = rest[self._socket.send(rest) :]
+        while buffer:
+            buffer = buffer[self._socket.send(buffer) :]
 
     def close(self) -> None:
         self._socket.close()
@@ -157,6 +156,7 @@ class Socket:
         self._process = os.getpid()
         self._is_used = False
         self._is_closed = False
+        self._is_woken = False
         self._ends: float | None = None  # when the wait ends; None until it begins
         home.note(self)
 
@@ -176,7 +176,10 @@ class Socket:
             TimeoutError: The wait is over.
             OSError: The connection broke.
         """
-        return self._use(self._inner.read, max_bytes, self._left(timeout))
+        data = self._use(self._inner.read, max_bytes, self._left(timeout))
+        if not data and self._is_woken:
+            raise ConnectionAbortedError  # the other side has not ended it, which would end some replies
+        return data
 
     def _left(self, timeout: float | None) -> float | None:
         ends = self.wait(timeout) if self._ends is None else self._ends  # None before the head of a new reply
@@ -185,7 +188,7 @@ class Socket:
             raise TimeoutError
         return None if left == math.inf else left
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+    def write(self, buffer: bytes | memoryview, timeout: float | None = None) -> None:
         """Send all of it, waiting so long each time that the other side takes no more.
 
         Raises:
@@ -193,6 +196,7 @@ class Socket:
             OSError: The connection broke.
         """
         self._ends = None  # a new request
+        buffer = memoryview(buffer)  # which a traceback does not spell out: the key is in it
         self._use(self._inner.write, buffer, timeout)
 
     def _use(self, step: Callable[..., T], *args: Any) -> T:
@@ -222,5 +226,6 @@ class Socket:
     def wake(self) -> None:
         """End the wait of another thread; after a fork, the socket is still the parent's and is left alone."""
         if self._is_used and self._process == os.getpid():
+            self._is_woken = True
             with suppress(OSError):
                 self._inner.get_extra_info("socket").shutdown(socket.SHUT_RDWR)

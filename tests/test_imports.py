@@ -105,7 +105,7 @@ ALLOWED = {
         "types",
     },
 }
-HTTP = {"httpx", "httpcore", "httptools", "h11", "aiohttp", "httpx_aiohttp", "urllib3", "requests"}
+HTTP = {"httpx", "httpcore", "httptools", "h11", "aiohttp", "yarl", "httpx_aiohttp", "urllib3", "requests"}
 MAY_KNOW_HTTP = {"_http", "_http11", "_decoding", "_proxies", "_loops", "_aiohttp"}
 
 

@@ -7,14 +7,16 @@ import copy
 import logging
 import pickle
 import socket
+import sys
 import threading
 import traceback
+from pathlib import Path
 from typing import Any
 
 import pytest
 from client_kit import ASK, caught, make, make_async
 
-from inference_do import AsyncClient, Client, InferenceError
+from inference_do import AsyncClient, Client, ConfigError, InferenceError
 from inference_do.emulator import Emulator, ErrorEvent, RawBody, Redirect, Reset, Status, Truncate
 
 KEY = "sk-do-v1-SECRETSECRET"
@@ -161,3 +163,66 @@ def test_proxies_are_used_and_their_passwords_masked(monkeypatch):
     for error in errors:
         assert "hunter2" not in everything_of(error)
     assert KEY.encode() not in b"".join(seen)
+
+
+def ours_of(error: BaseException) -> str:
+    """Return the local variables of our frames in a traceback, as a debugger would show them."""
+    steps = traceback.walk_tb(error.__traceback__)
+    frames = [frame for frame, _ in steps if Path(frame.f_code.co_filename).parent.name == "inference_do"]
+    assert len(frames) > 3
+    return repr([frame.f_locals for frame in frames])
+
+
+@pytest.fixture
+def deaf(monkeypatch):
+    """A server, or a proxy, that takes connections and reads nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+        monkeypatch.setenv("HTTP_PROXY", address)
+        monkeypatch.setenv("HTTPS_PROXY", address)
+        yield address
+
+
+DESTINATIONS = ["", "http://api.test", "https://api.test"]
+"""The deaf server itself, and others through it."""
+SIZES = {"small": 1, "large": 8_000_000}
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("to", DESTINATIONS, ids=["direct", "proxy", "tunnel"])
+async def test_the_traceback_of_a_cancelled_call_does_not_show_it(deaf, to, size):
+    large = {**ASK, "messages": [{"role": "user", "content": "x" * SIZES[size]}]}
+    async with AsyncClient(KEY, base_url=to or deaf, allow_http=True) as client:
+        call = asyncio.create_task(client.chat(**large))
+        await asyncio.sleep(0.1)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError) as cancelled:
+            await call
+    assert KEY not in ours_of(cancelled.value)
+
+
+@pytest.mark.parametrize("step", ["send", "recv"])
+@pytest.mark.parametrize("to", DESTINATIONS, ids=["direct", "proxy", "tunnel"])
+def test_the_traceback_of_a_call_that_ctrl_c_ends_does_not_show_it(deaf, to, step):
+    """It comes where a thread waits: in the socket."""
+
+    def press(_: object, event: str, called: Any) -> None:
+        if event == "c_call" and called.__name__ == step and isinstance(called.__self__, socket.socket):
+            sys.setprofile(None)
+            raise KeyboardInterrupt
+
+    with Client(KEY, base_url=to or deaf, allow_http=True) as client, pytest.raises(KeyboardInterrupt) as interrupted:
+        sys.setprofile(press)
+        client.chat(**ASK)
+    assert KEY not in ours_of(interrupted.value)
+
+
+async def test_the_traceback_of_a_url_that_cannot_be_written_does_not_show_it():
+    unwritable = {**ASK, "extra_query": {"q": "x" * 70_000}}
+    with Client(KEY) as client, pytest.raises(ConfigError, match="cannot be written as a URL") as refused:
+        client.chat(**unwritable)
+    assert KEY not in ours_of(refused.value)
+    async with AsyncClient(KEY) as other:
+        with pytest.raises(ConfigError, match="cannot be written as a URL") as refused:
+            await other.chat(**unwritable)
+    assert KEY not in ours_of(refused.value)

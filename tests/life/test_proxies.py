@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+import trustme
 from client_kit import soon
 from life_doors import ANSWER
 from life_tls import Server, passing_on
 
-from inference_do import APIConnectionError, APIStatusError, InferenceError
+from inference_do import APIConnectionError, APIStatusError, AsyncClient, Client, InferenceError
 
 API = "api.test"
 """A host that does not exist: only a proxy can lead there."""
@@ -156,3 +158,29 @@ def assert_no_password(error: InferenceError) -> None:
         assert base64.b64encode(b"joe:hunter2").decode() not in shown
         assert type(link).__module__.startswith(("inference_do", "langchain_do", "llamaindex_do"))
         link = link.__cause__ or link.__context__
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_proxy_whose_certificate_does_not_verify_sees_nothing(monkeypatch, scheme):
+    """It is asked over TLS of its own, also for an address that is plain http."""
+    seen: list[bytes] = []
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+
+    async def note(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        seen.append(await reader.read(1))
+
+    server = await asyncio.start_server(note, "127.0.0.1", 0, ssl=context)
+    monkeypatch.setenv(f"{scheme.upper()}_PROXY", f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    ask = {"model": "m", "messages": [{"role": "user", "content": "Hello"}]}
+    with Client("k", base_url=f"{scheme}://{API}", allow_http=True) as client:
+        with pytest.raises(APIConnectionError, match="CERTIFICATE_VERIFY_FAILED") as refused:
+            await asyncio.to_thread(client.chat, **ask)
+        assert not refused.value.retryable
+    async with AsyncClient("k", base_url=f"{scheme}://{API}", allow_http=True) as other:
+        with pytest.raises(APIConnectionError, match="CERTIFICATE_VERIFY_FAILED") as refused:
+            await other.chat(**ask)
+        assert not refused.value.retryable
+    server.close()
+    await server.wait_closed()
+    assert seen == []

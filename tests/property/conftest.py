@@ -1,4 +1,4 @@
-"""Lets the property tests import their kits, and the kit that drives a flow by hand."""
+"""Lets the property tests import their kits, and those that drive a flow by hand and speak plain bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from inference_do._retry import Policy
 from inference_do.config import BASE_URL_VARIABLE, KEY_VARIABLES
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "unit")]
+sys.path[:0] = [str(HERE), str(HERE.parent / "unit"), str(HERE.parent / "client")]
 
 
 @pytest.fixture(autouse=True)
