@@ -293,6 +293,8 @@ def _refusal_of_proxy(error: BaseException) -> str | None:
 def _reason(error: OSError) -> str:
     if isinstance(error, socket.gaierror):
         return ": the host's name was not found"
+    if isinstance(error, ssl.SSLError):  # its errno is not the system's
+        return f": TLS failed ({(error.reason or 'for no reason that was told').replace('_', ' ').lower()})"
     return f": {os.strerror(error.errno or 0)}"
 
 

@@ -130,6 +130,21 @@ def test_a_certificate_that_does_not_verify_is_not_tried_again(tmp_path):
         assert (error.attempts, error.retryable) == (1, False)
 
 
+def test_a_server_without_tls_is_told_as_such():
+    def answer(server: socket.socket) -> None:
+        for _ in range(2):
+            connection, _address = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=answer, args=(server,), daemon=True).start()
+        one, other = ask_at(f"https://127.0.0.1:{server.getsockname()[1]}/v1", max_retries=0, timeout=5)
+    assert outcome_of(one) == outcome_of(other)
+    assert one.message.startswith("no connection to the API: TLS failed (")
+
+
 class UnsignedServer:
     """A TLS server with a certificate that nobody signed."""
 
