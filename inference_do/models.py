@@ -11,7 +11,6 @@ age. An id that is not listed gets what is known of its family, and unknowns. Fa
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
@@ -267,6 +266,8 @@ def _words(model: str, providers: AbstractSet[str]) -> tuple[str, str]:
 
 
 def _likeness(left: tuple[str, str], right: tuple[str, str]) -> float:
+    import difflib  # noqa: PLC0415  for words about a mistake, not before
+
     return max(difflib.SequenceMatcher(None, a, b).ratio() for a, b in zip(left, right, strict=True))
 
 
@@ -348,6 +349,8 @@ def _checked(model: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     checked: dict[str, Any] = {}
     for name, value in facts.items():
         if name == "id" or name not in TYPES:
+            import difflib  # noqa: PLC0415  as above
+
             close = difflib.get_close_matches(name, TYPES.keys() - {"id"}, n=1)
             message = f"{model!r}: there is no fact {name!r}" + (f": did you mean {close[0]!r}?" if close else "")
             raise ConfigError(message)

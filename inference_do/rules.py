@@ -11,7 +11,6 @@ Nothing here knows a model by its name: the facts stand in `_models.json`, and `
 
 from __future__ import annotations
 
-import difflib
 import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -154,6 +153,8 @@ def _no_images(info: ModelInfo) -> str:
 
 def _alternatives(info: ModelInfo, is_fit: Callable[[ModelInfo], bool]) -> list[str]:
     """Return up to three active models that are fit, those of the same provider first, then the most alike."""
+    import difflib  # noqa: PLC0415  for words about a mistake, not before
+
     fit = [
         other
         for other in known_models().values()

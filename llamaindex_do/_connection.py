@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Self, get_args
 
@@ -213,6 +212,8 @@ def _checked(cls: type[Connected], name: str, value: Any) -> Any:
 
 
 def _unknown(cls: type[Connected], name: str) -> str:
+    import difflib  # noqa: PLC0415  for words about a mistake, not before
+
     known = [*cls.model_fields, *cls.ALIASES]
     close = difflib.get_close_matches(name, known, n=1)
     mending = f"did you mean {close[0]!r}?" if close else "a field of the API goes into additional_kwargs or extra_body"

@@ -13,7 +13,7 @@ from __future__ import annotations
 import inspect
 import reprlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial, wraps
+from functools import wraps
 from typing import Any, Self, TypeVar, cast
 
 from llama_index.core.base.llms.types import ChatMessage
@@ -27,6 +27,9 @@ __all__ = ["asks_messages", "asks_prompt", "unveiled"]
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 MASK = "**********"
+
+NO_LISTS = (str, bytes, Mapping, ChatMessage)
+"""What can be iterated over, and is no conversation."""
 
 dispatcher = get_dispatcher(__name__)
 
@@ -66,25 +69,25 @@ class Veiled(str):
 def _asking(method: Method, report: Callable[[Any], Any], name: str, check: Callable[[object], Any]) -> Method:
     reported = dispatcher.span(report(method))
 
-    def checked(llm: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Return the reported method, which is told whose it is, with what to call it with."""
+    def ask(llm: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call the reported method, which is told whose it is, with what has been checked."""
         if name in kwargs and not args:
             args = (kwargs.pop(name),)
         if args:
             args = (check(args[0]), *args[1:])
-        return partial(reported.__get__(llm, type(llm)), *args, **_veiled(kwargs))
+        return reported.__get__(llm, type(llm))(*args, **_veiled(kwargs))
 
     if inspect.iscoroutinefunction(method):
 
         @wraps(reported)
         async def asked(self: Any, *args: Any, **kwargs: Any) -> Any:
-            return await checked(self, args, kwargs)()
+            return await ask(self, args, kwargs)
 
     else:
 
         @wraps(reported)
         def asked(self: Any, *args: Any, **kwargs: Any) -> Any:
-            return checked(self, args, kwargs)()
+            return ask(self, args, kwargs)
 
     return cast("Method", asked)
 
@@ -95,7 +98,7 @@ def _messages(messages: object) -> Sequence[ChatMessage]:
     Raises:
         ConfigError: They are none, or one of them is something else.
     """
-    if isinstance(messages, str | bytes | Mapping | ChatMessage) or not isinstance(messages, Iterable):
+    if not isinstance(messages, list) and (isinstance(messages, NO_LISTS) or not isinstance(messages, Iterable)):
         how = "[it]" if isinstance(messages, ChatMessage) else "[ChatMessage(content=...)]"
         message = f"messages must be a list of ChatMessage, not {_shown(messages)}: pass {how}"
         raise ConfigError(message)

@@ -25,11 +25,9 @@ from ._tools import INVALID, parsed_arguments, wire_name
 
 __all__ = ["to_wire"]
 
-ROLES: Mapping[MessageRole, str] = {
-    MessageRole.CHATBOT: "assistant",
-    MessageRole.MODEL: "assistant",
-    MessageRole.FUNCTION: "tool",
-}
+ROLES: Mapping[str, str] = {"chatbot": "assistant", "model": "assistant", "function": "tool"}
+"""Other names that LlamaIndex has for the API's roles."""
+
 MEDIA_ROLES = frozenset({"user", "tool"})
 BESIDE_CONTENT = (ThinkingBlock, ToolCallBlock)
 NO_RESULT = "No result was recorded for this call."
@@ -65,8 +63,9 @@ class _Conversation:
         self._media: list[Part] = []
 
     def add(self, message: ChatMessage, position: int) -> None:
-        role = ROLES.get(message.role, message.role.value)
-        where = f"messages[{position}] ({message.role.value})"
+        given = message.role.value
+        role = ROLES.get(given, given)
+        where = f"messages[{position}] ({given})"
         if role == "tool":
             self._add_result(message, where)
             return
@@ -159,4 +158,4 @@ def _call(call_id: str, name: str, arguments: dict[str, Any] | str) -> Wire:
 
 def _name(message: ChatMessage) -> Wire:
     name = message.additional_kwargs.get("name")
-    return {"name": name} if isinstance(name, str) and name and name == wire_name(name) else {}
+    return {"name": name} if name and isinstance(name, str) and name == wire_name(name) else {}

@@ -55,7 +55,8 @@ def request_params(layers: Iterable[Mapping[str, Any]], *, streaming: bool) -> d
     """
     params: dict[str, Any] = {}
     for layer in layers:
-        _lay_over(params, layer)
+        if layer:
+            _lay_over(params, layer)
     if headers := params.get("extra_headers"):
         params["extra_headers"] = unveiled(headers)
     if affinity := params.pop("model_affinity", None):
@@ -91,20 +92,20 @@ def check_limits(layer: Mapping[str, Any]) -> int | None:
 
 
 def _lay_over(params: dict[str, Any], layer: Mapping[str, Any]) -> None:
-    if (limit := check_limits(layer)) is not None:
-        layer = {**layer, "max_completion_tokens": limit, "max_tokens": None}
     given = {name: value for name, value in layer.items() if value is not None and name not in INTERNAL}
-    for name in COLLECTED & given.keys():
+    if (limit := check_limits(given)) is not None:
+        given.pop("max_tokens", None)
+        given["max_completion_tokens"] = limit
+    if body := params.get("extra_body"):
+        params["extra_body"] = {name: value for name, value in body.items() if name not in given}
+    for name in COLLECTED:
+        if name not in given:
+            continue
         if not isinstance(given[name], Mapping):
             message = f"{name} must be a mapping, not {type(given[name]).__name__}"
             raise ConfigError(message)
-    body = {name: value for name, value in params.get("extra_body", {}).items() if name not in given}
-    below = {**params, "extra_body": body}
+        given[name] = {**params.get(name, {}), **given[name]}
     params.update(given)
-    for name in COLLECTED:
-        joined = {**below.get(name, {}), **given.get(name, {})}
-        if joined or name in params:
-            params[name] = joined
 
 
 def _forget_tools(params: dict[str, Any]) -> None:

@@ -54,7 +54,9 @@ def parts_of(
     """
     parts: list[Part] = []
     for position, block in enumerate(blocks):
-        if isinstance(block, CachePoint):
+        if type(block) is TextBlock:  # most are; `isinstance` of another class of pydantic's runs Python code
+            parts.append(_text(block.text))
+        elif isinstance(block, CachePoint):
             _mark(parts, block, caching=caching)
         elif not isinstance(block, elsewhere):
             place = f"{where}: block {position} ({type(block).__name__})"
@@ -67,9 +69,8 @@ def parts_of(
 
 def content_of(parts: list[Part]) -> str | list[Part]:
     """Return the shortest form: one string if there is only plain text, which every model takes."""
-    if all(part["type"] == "text" and len(part) == 2 for part in parts):  # noqa: PLR2004  its type and its text
-        return "\n".join(part["text"] for part in parts)
-    return parts
+    texts = [part["text"] for part in parts if part["type"] == "text" and len(part) == 2]  # noqa: PLR2004  no marks
+    return "\n".join(texts) if len(texts) == len(parts) else parts
 
 
 @singledispatch

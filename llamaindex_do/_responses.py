@@ -35,6 +35,7 @@ __all__ = ["StreamReader", "completion_of", "read_completion"]
 
 AGENTS = frozenset(AGENT_FIELDS)
 ASSISTANT = MessageRole.ASSISTANT
+SUMS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 
 def read_completion(completion: ChatCompletion, names: Mapping[str, str], *, headers: bool = False) -> ChatResponse:
@@ -52,16 +53,16 @@ def read_completion(completion: ChatCompletion, names: Mapping[str, str], *, hea
         for call in message.tool_calls
     ]
     text = message.content if message.content is not None else message.refusal
+    tokens = _tokens(completion.usage)
     raw = completion.model_dump(exclude_unset=True)
-    if completion.usage is not None:
-        raw["usage"] = _usage_dict(completion.usage)
-    reasoning = reasoning_text({"reasoning_content": message.reasoning_content, "reasoning": message.reasoning})
+    if tokens:
+        raw["usage"].update(_sums(tokens))
     return ChatResponse(
-        message=_message(text, reasoning, calls, whole=True, tokens=_reasoning_tokens(completion.usage)),
+        message=_message(text, reasoning_text(vars(message)), calls, whole=True, thought=tokens.get("reasoning_tokens")),
         raw=raw,
         logprobs=_logprobs(choice.logprobs),
         additional_kwargs=_facts(
-            choice.finish_reason, completion.usage, completion.response_info, message.refusal, raw, headers=headers
+            choice.finish_reason, tokens, completion.response_info, message.refusal, raw, headers=headers
         ),
     )
 
@@ -138,14 +139,17 @@ class StreamReader:
             info: The HTTP side of the stream.
         """
         usage = None if self._usage is None else Usage.model_validate(self._usage)
+        tokens = _tokens(usage)
         text = self._text if self._text is not None else self._refusal or None
-        raw = dict(self._raw) if usage is None else {**self._raw, "usage": _usage_dict(usage)}
+        raw = dict(self._raw)
+        if usage is not None:
+            raw["usage"] = {**usage.model_dump(exclude_unset=True), **_sums(tokens)}
         return ChatResponse(
-            message=_message(text, self._reasoning, self._calls, whole=True, tokens=_reasoning_tokens(usage)),
+            message=_message(text, self._reasoning, self._calls, whole=True, thought=tokens.get("reasoning_tokens")),
             delta="" if self._text is not None else self._refusal,
             raw=raw,
             logprobs=self._logprobs or None,
-            additional_kwargs=_facts(self._finish, usage, info, self._refusal, self._told, headers=self._headers),
+            additional_kwargs=_facts(self._finish, tokens, info, self._refusal, self._told, headers=self._headers),
         )
 
 
@@ -163,18 +167,18 @@ def completion_of(response: ChatResponse) -> CompletionResponse:
 class _Call:
     """A tool call as far as it has come."""
 
-    __slots__ = ("arguments", "id", "name", "partial", "wire_name")
+    __slots__ = ("arguments", "id", "name", "reader", "wire_name")
 
     def __init__(self, call_id: str, name: str, arguments: str) -> None:
         self.id = call_id
         self.name = name
         self.wire_name = name
         self.arguments = arguments
-        self.partial = PartialObject()
+        self.reader = PartialObject()
 
     def block(self, *, whole: bool) -> ToolCallBlock:
         if not whole:
-            return OpenCall.so_far(self.id, self.name, self.arguments, self.partial.read(self.arguments))
+            return OpenCall.so_far(self.id, self.name, self.arguments, self.reader)
         return ToolCallBlock(tool_call_id=self.id, tool_name=self.name, tool_kwargs=parsed_arguments(self.arguments))
 
     def as_dict(self) -> dict[str, Any]:
@@ -182,12 +186,12 @@ class _Call:
 
 
 def _message(
-    text: str | None, reasoning: str, calls: list[_Call], *, whole: bool = False, tokens: int | None = None
+    text: str | None, reasoning: str, calls: list[_Call], *, whole: bool = False, thought: int | None = None
 ) -> ChatMessage:
-    """Make a message that shares nothing with those before it."""
+    """Make a message that shares nothing with those before it; `thought` is in tokens."""
     blocks: list[Any] = []
     if reasoning:
-        blocks.append(ThinkingBlock(content=reasoning, num_tokens=tokens))
+        blocks.append(ThinkingBlock(content=reasoning, num_tokens=thought))
     if text or not (calls or reasoning):
         blocks.append(TextBlock(text=text or ""))
     if not calls:
@@ -200,7 +204,7 @@ def _message(
 
 def _facts(
     finish_reason: str | None,
-    usage: Usage | None,
+    tokens: Mapping[str, int],
     info: ResponseInfo | None,
     refusal: str | None,
     told: Mapping[str, Any],
@@ -211,7 +215,7 @@ def _facts(
 
     Args:
         finish_reason: Why the answer ended.
-        usage: Its tokens.
+        tokens: How many there were, by kind.
         info: The HTTP side of the reply.
         refusal: The model's words, if it refused.
         told: The answer's fields, among them an agent's own.
@@ -219,16 +223,7 @@ def _facts(
     """
     facts: dict[str, Any] = {"finish_reason": finish_reason}
     facts.update({name: told[name] for name in AGENT_FIELDS if told.get(name)})
-    if usage is not None:
-        facts["prompt_tokens"] = usage.input_tokens
-        facts["completion_tokens"] = usage.completion_tokens
-        facts["total_tokens"] = max(usage.total_tokens, usage.input_tokens + usage.output_tokens)
-        if usage.cached_tokens:
-            facts["cached_tokens"] = usage.cached_tokens
-        if usage.cache_created_input_tokens:
-            facts["cache_created_tokens"] = usage.cache_created_input_tokens
-        if usage.reasoning_tokens:
-            facts["reasoning_tokens"] = usage.reasoning_tokens
+    facts.update(tokens)
     if info is not None and info.request_id:
         facts["request_id"] = info.request_id
     if info is not None and info.route:
@@ -240,20 +235,34 @@ def _facts(
     return facts
 
 
-def _usage_dict(usage: Usage) -> dict[str, Any]:
-    """Return the API's own usage with the counts that LlamaIndex adds up: numbers, the cached ones among the input."""
-    total = max(usage.total_tokens, usage.input_tokens + usage.output_tokens)
-    counts = {"prompt_tokens": usage.input_tokens, "completion_tokens": usage.output_tokens, "total_tokens": total}
-    return {**usage.model_dump(exclude_unset=True), **counts}
+def _tokens(usage: Usage | None) -> dict[str, int]:
+    """Return how many tokens there were: those read, cached ones among them, those made, all; others if there were."""
+    if usage is None:
+        return {}
+    read, made = usage.input_tokens, usage.output_tokens
+    others = {
+        "cached_tokens": usage.cached_tokens,
+        "cache_created_tokens": usage.cache_created_input_tokens,
+        "reasoning_tokens": usage.reasoning_tokens,
+    }
+    return {
+        "prompt_tokens": read,
+        "completion_tokens": made,
+        "total_tokens": max(usage.total_tokens, read + made),
+        **{name: count for name, count in others.items() if count},
+    }
 
 
-def _reasoning_tokens(usage: Usage | None) -> int | None:
-    return (usage.reasoning_tokens or None) if usage is not None else None
+def _sums(tokens: Mapping[str, int]) -> dict[str, int]:
+    """Return the counts that LlamaIndex adds up, which take the place of the API's own."""
+    return {name: tokens[name] for name in SUMS}
 
 
 def _logprobs(logprobs: Mapping[str, Any] | None) -> list[list[LogProb]] | None:
     """Return, for each token, the one that was chosen and then the others that were likely."""
-    tokens = (logprobs or {}).get("content") or (logprobs or {}).get("refusal")
+    if not logprobs:
+        return None
+    tokens = logprobs.get("content") or logprobs.get("refusal")
     return [_candidates(token) for token in tokens] if tokens else None
 
 

@@ -14,7 +14,6 @@ from typing import Any
 
 from llama_index.core.base.llms.types import ChatResponse, ToolCallBlock
 from llama_index.core.llms.llm import ToolSelection
-from pydantic import PrivateAttr
 from pydantic_core import from_json
 
 from inference_do.errors import ConfigError
@@ -174,21 +173,24 @@ class PartialObject:
     """The beginning of a JSON object, read again as it grows.
 
     A long one is read only when it has grown by a sixteenth, and is that much behind meanwhile: so all readings
-    together take time in proportion to its length.
+    together take time in proportion to its length. A beginning that is shorter than one before is read by itself.
     """
 
-    __slots__ = ("_next", "_value")
+    __slots__ = ("_latest",)
 
     def __init__(self) -> None:
-        self._next = 0
-        self._value: dict[str, Any] = {}
+        self._latest: tuple[int, int, dict[str, Any]] = (0, 0, {})
 
     def read(self, text: str) -> dict[str, Any]:
         """Return what there is of the object, given its whole text so far."""
-        if len(text) >= self._next:
-            self._value = partial_object(text)
-            self._next = 0 if len(text) < SHORT else len(text) + len(text) // 16
-        return self._value
+        length = len(text)
+        read, due, value = self._latest
+        if read <= length < due:
+            return value
+        value = partial_object(text)
+        if length >= read:
+            self._latest = length, length + max(1, length // 16 if length >= SHORT else 0), value
+        return value
 
 
 def partial_object(text: str) -> dict[str, Any]:
@@ -201,21 +203,24 @@ def partial_object(text: str) -> dict[str, Any]:
 
 
 class OpenCall(ToolCallBlock):
-    """A call of a tool whose arguments are still coming, with what has been read of them."""
+    """A call of a tool whose arguments are still coming. They are read when somebody asks what is in them."""
 
-    _read: dict[str, Any] = PrivateAttr(default_factory=dict)
+    __slots__ = ("_reader",)  # no field and no private one of pydantic's: a copy has none, and reads for itself
 
     @classmethod
-    def so_far(cls, call_id: str, name: str, arguments: str, read: dict[str, Any]) -> OpenCall:
-        """Make the block for a chunk of a stream."""
+    def so_far(cls, call_id: str, name: str, arguments: str, reader: PartialObject) -> OpenCall:
+        """Make the block for a chunk of a stream; `reader` is the same for all blocks of a call."""
         block = cls(tool_call_id=call_id, tool_name=name, tool_kwargs=arguments)
-        block._read = read
+        object.__setattr__(block, "_reader", reader)
         return block
 
     @property
     def read(self) -> dict[str, Any]:
-        """The arguments as far as they have been read."""
-        return self._read
+        """The arguments as far as they have come."""
+        if isinstance(self.tool_kwargs, dict):
+            return self.tool_kwargs
+        reader = getattr(self, "_reader", None) or PartialObject()
+        return reader.read(self.tool_kwargs)
 
 
 def keep_one_call(response: ChatResponse) -> None:

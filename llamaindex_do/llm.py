@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import aclosing, closing
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from llama_index.core.base.llms.types import (
     ChatMessage,
@@ -54,8 +53,7 @@ DEFAULT_NUM_OUTPUT = 256
 """Tokens that LlamaIndex leaves free for an answer when nothing else is said: its own default."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One call of the client, and the tools' names that were altered for it."""
 
     params: dict[str, Any]
@@ -261,7 +259,8 @@ class DigitalOcean(Connected, StructuredPrediction):
     def _request(
         self, messages: Sequence[ChatMessage], kwargs: Mapping[str, Any], *, streaming: bool = False
     ) -> Request:
-        settings = {name: getattr(self, name) for name in WIRE_FIELDS}
+        fields = vars(self)
+        settings = {name: value for name in WIRE_FIELDS if (value := fields[name]) is not None}
         params = request_params((settings, self.additional_kwargs, kwargs), streaming=streaming)
         if streaming and not self.stream_usage:
             params.setdefault("stream_options", {"include_usage": False})
