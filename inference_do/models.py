@@ -21,7 +21,7 @@ from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import ConfigError
 
@@ -221,14 +221,15 @@ _REGISTERED: dict[str, ModelInfo] = {}
 @cache
 def known_models() -> Mapping[str, ModelInfo]:
     """Return every known model by its id."""
-    ids = {**_data()["models"], **_users_file()}
+    ids = {**_shipped().models, **_users_file()}
     return MappingProxyType({**{id_: _found(id_) for id_ in ids}, **_REGISTERED})
 
 
 @lru_cache(maxsize=1024)
 def _found(model: str) -> ModelInfo:
     """Return what the data says of a model; only the entries that are asked for are made."""
-    info = entry_of(model, _data()["models"].get(model, {}), _data()["families"])
+    shipped = _shipped()
+    info = entry_of(model, shipped.facts_of(model), shipped.families)
     facts = _users_file().get(model)
     return info if facts is None else _with_facts(info, facts)
 
@@ -274,11 +275,29 @@ def _likeness(left: tuple[str, str], right: tuple[str, str]) -> float:
 # --- reading the data ---
 
 
+class _Shipped(NamedTuple):
+    """What `_models.json` says, models as lines of it: a process asks for a few of the hundred."""
+
+    families: dict[str, dict[str, Any]]
+    models: dict[str, str]
+
+    def facts_of(self, model: str) -> dict[str, Any]:
+        line = self.models.get(model)
+        return {} if line is None else _parsed([line])[model]
+
+
 @cache
-def _data() -> dict[str, dict[str, dict[str, Any]]]:
+def _shipped() -> _Shipped:
     text = resources.files(__package__).joinpath("_models.json").read_text(encoding="utf-8")
-    data: dict[str, dict[str, dict[str, Any]]] = json.loads(text)
-    return data
+    families, models = (  # one entry a line, as `catalogue.as_text` writes them
+        [line for line in table.split("\n") if line.startswith("  ")] for table in text.split('\n"models": ')
+    )
+    return _Shipped(_parsed(families), {line.split('"', 2)[1]: line for line in models})
+
+
+def _parsed(lines: list[str]) -> dict[str, dict[str, Any]]:
+    entries: dict[str, dict[str, Any]] = json.loads("{" + "".join(lines).rstrip(",") + "}")
+    return entries
 
 
 @cache

@@ -39,7 +39,12 @@ NEVER_PICKLED = ("api_key", "http_client", "http_async_client")
 class Connected(BaseModel):
     """A component of LlamaIndex that calls the API."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, hide_input_in_errors=True, protected_namespaces=())
+    model_config = ConfigDict(
+        arbitrary_types_allowed=True,
+        hide_input_in_errors=True,
+        protected_namespaces=(),
+        defer_build=True,  # it is not built by itself; what is made of it says False
+    )
 
     ALIASES: ClassVar[Mapping[str, str]] = {}
     """Arguments under the names that earlier packages gave them."""
@@ -111,21 +116,25 @@ class Connected(BaseModel):
     @classmethod
     def _understood(cls, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments that were given, under their present names."""
+        fields = cls.model_fields
         understood: dict[str, Any] = {}
         for given, value in options.items():
             name = cls.ALIASES.get(given, given)
             if value is None or name == "class_name":
                 continue
-            if name not in cls.model_fields:
+            if name not in fields:
                 raise ConfigError(_unknown(cls, given))
             if name in understood:
                 message = f"{cls.__name__}: {given!r} is another name for {name!r}: give one of them"
                 raise ConfigError(message)
-            understood[name] = _checked(cls, name, value)
+            if isinstance(value, bool):
+                _check_switch(cls, name, value)
+            understood[name] = value
         return understood
 
     def _clients_anew(self) -> Clients:
-        settings: dict[str, Any] = {name: getattr(self, name) for name in SETTINGS}
+        fields = vars(self)
+        settings: dict[str, Any] = {name: fields[name] for name in SETTINGS}
         config = Config.build(**settings)
         settings |= {"api_key": config.secret.reveal, "base_url": config.base_url}  # the environment is read once
         return Clients(settings, http_client=self.http_client, http_async_client=self.http_async_client)
@@ -198,17 +207,16 @@ def _hide_key(options: dict[str, Any]) -> None:
             raise ConfigError(message)
 
 
-def _checked(cls: type[Connected], name: str, value: Any) -> Any:
+def _check_switch(cls: type[Connected], name: str, value: bool) -> None:  # noqa: FBT001  it is the value of a field
     """Refuse True and False for a number, where pydantic would take 1.0 and 0.0.
 
     Raises:
         ConfigError: That is so.
     """
     kinds = get_args(cls.model_fields[name].annotation) or (cls.model_fields[name].annotation,)
-    if isinstance(value, bool) and not {bool, Any} & {*kinds}:
+    if not {bool, Any} & {*kinds}:
         message = f"{cls.__name__}: {name} must not be {value!r}"
         raise ConfigError(message)
-    return value
 
 
 def _unknown(cls: type[Connected], name: str) -> str:

@@ -51,7 +51,7 @@ OWN_ARGUMENTS = ("tool_choice", "tool_required", "allow_parallel_tool_calls")
 dispatcher = get_dispatcher(__name__)
 
 
-class StructuredPrediction(FunctionCallingLLM):
+class StructuredPrediction(FunctionCallingLLM, defer_build=True):
     """An LLM that predicts objects."""
 
     def structured_predict(

@@ -20,7 +20,7 @@ from ._loading import enter
 __all__ = ["DigitalOceanEmbedding"]
 
 
-class DigitalOceanEmbedding(Connected, BaseEmbedding):
+class DigitalOceanEmbedding(Connected, BaseEmbedding, defer_build=False):
     """An embedding model of DigitalOcean's inference API.
 
     Raises:

@@ -60,7 +60,7 @@ class Request(NamedTuple):
     names: Mapping[str, str]
 
 
-class DigitalOcean(Connected, StructuredPrediction):
+class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
     """A chat model of DigitalOcean's inference API.
 
     Settings are the API's own fields under its own names; one that is not given is not sent. Each call takes the same

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,6 +52,16 @@ def test_what_is_known_of_a_family_holds_for_ids_that_are_not_listed():
     assert (info.is_known, info.cache_control, info.images_on_chat, info.vision) == (False, True, False, None)
     assert model_info("openai-gpt-7").cache_retention is True
     assert model_info("openai-gpt-oss-500b").cache_retention is False
+
+
+def test_what_is_read_line_by_line_is_what_the_file_says():
+    text = Path(module.__file__).with_name("_models.json").read_text(encoding="utf-8")
+    data = json.loads(text)
+    shipped = module._shipped()
+    assert shipped.families == data["families"]
+    assert {id_: shipped.facts_of(id_) for id_ in shipped.models} == data["models"]
+    assert shipped.facts_of("nobody/knows:it") == {}
+    assert as_text(data["models"], data["families"]) == text
 
 
 @pytest.mark.parametrize("info", known_models().values(), ids=known_models())
