@@ -136,7 +136,9 @@ class Connected(BaseModel):
         fields = vars(self)
         settings: dict[str, Any] = {name: fields[name] for name in SETTINGS}
         config = Config.build(**settings)
-        settings |= {"api_key": config.secret.reveal, "base_url": config.base_url}  # the environment is read once
+        settings["base_url"] = config.base_url  # the environment is read once
+        if not callable(self.api_key):
+            settings["api_key"] = SecretStr(config.secret.reveal())
         return Clients(settings, http_client=self.http_client, http_async_client=self.http_async_client)
 
     @property
