@@ -247,6 +247,27 @@ def test_long_arguments_are_read_in_linear_time(
     assert sum(read) < 25 * len(text)  # reading it anew for every chunk would be a thousand times
 
 
+def test_a_response_that_is_asked_after_later_ones_tells_what_had_come_with_it(
+    llm: DigitalOcean, emu: Emulator
+) -> None:
+    pieces = ['{"text": "', *["and so on "] * 300]
+    fragments = [{"index": 0, "id": "call_1", "function": {"name": "note"}}]
+    fragments += [{"index": 0, "function": {"arguments": piece}} for piece in pieces]
+    chunks = [{"choices": [{"index": 0, "delta": {"tool_calls": [fragment]}}]} for fragment in fragments]
+    emu.reply(chunks=[*chunks, {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}])
+    responses = [r for r in llm.stream_chat([ChatMessage(content="Write")]) if "finish_reason" not in r.additional_kwargs]
+    assert len(responses) == len(fragments)
+
+    def length(response: ChatResponse) -> int:
+        (selection,) = llm.get_tool_calls_from_response(response)
+        return len(selection.tool_kwargs.get("text", ""))
+
+    assert length(responses[-1]) == 3000
+    assert [length(response) for response in responses[2:]] == list(range(10, 3001, 10))
+    assert length(responses[-1]) == 3000
+    assert "text" not in llm.get_tool_calls_from_response(responses[0])[0].tool_kwargs
+
+
 def test_open_calls_are_stored_like_others(llm: DigitalOcean, emu: Emulator) -> None:
     emu.reply(tool_calls=[("add", {"a": 41, "b": 58})])
     for response in llm.stream_chat_with_tools([ADD], "Add 41 and 58"):
