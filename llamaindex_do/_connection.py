@@ -143,9 +143,10 @@ class Connected(BaseModel):
 
     @property
     def _clients(self) -> Clients:
-        if self._made is None:
-            self._made = self._clients_anew()
-        return self._made
+        made: Clients | None = (self.__pydantic_private__ or {}).get("_made")  # what `self._made` does in 18,000 steps
+        if made is None:
+            made = self._made = self._clients_anew()
+        return made
 
     def close(self) -> None:
         """Close the connections that threads opened; a later call opens new ones."""

@@ -240,17 +240,15 @@ def _tokens(usage: Usage | None) -> dict[str, int]:
     if usage is None:
         return {}
     read, made = usage.input_tokens, usage.output_tokens
-    others = {
-        "cached_tokens": usage.cached_tokens,
-        "cache_created_tokens": usage.cache_created_input_tokens,
-        "reasoning_tokens": usage.reasoning_tokens,
-    }
-    return {
-        "prompt_tokens": read,
-        "completion_tokens": made,
-        "total_tokens": max(usage.total_tokens, read + made),
-        **{name: count for name, count in others.items() if count},
-    }
+    total = max(usage.total_tokens, read + made)
+    tokens = {"prompt_tokens": read, "completion_tokens": made, "total_tokens": total}
+    if cached := usage.cached_tokens:
+        tokens["cached_tokens"] = cached
+    if created := usage.cache_created_input_tokens:
+        tokens["cache_created_tokens"] = created
+    if thought := usage.reasoning_tokens:
+        tokens["reasoning_tokens"] = thought
+    return tokens
 
 
 def _sums(tokens: Mapping[str, int]) -> dict[str, int]:
