@@ -210,7 +210,7 @@ def _hide_key(options: dict[str, Any]) -> None:
             raise ConfigError(message)
 
 
-def _check_switch(cls: type[Connected], name: str, value: bool) -> None:  # noqa: FBT001  it is the value of a field
+def _check_switch(cls: type[Connected], name: str, value: bool) -> None:
     """Refuse True and False for a number, where pydantic would take 1.0 and 0.0.
 
     Raises:

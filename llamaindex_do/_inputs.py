@@ -67,7 +67,9 @@ class Veiled(str):
 
 
 def _asking(method: Method, report: Callable[[Any], Any], name: str, check: Callable[[object], Any]) -> Method:
-    reported = dispatcher.span(report(method))
+    observed = report(method)
+    observed.__signature__ = inspect.signature(observed)  # the span asks for it at each call: to work it out is slow
+    reported = dispatcher.span(observed)
 
     def ask(llm: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call the reported method, which is told whose it is, with what has been checked."""

@@ -53,12 +53,13 @@ def read_completion(completion: ChatCompletion, names: Mapping[str, str], *, hea
         for call in message.tool_calls
     ]
     text = message.content if message.content is not None else message.refusal
+    reasoning = reasoning_text(vars(message))
     tokens = _tokens(completion.usage)
     raw = completion.model_dump(exclude_unset=True)
     if tokens:
         raw["usage"].update(_sums(tokens))
     return ChatResponse(
-        message=_message(text, reasoning_text(vars(message)), calls, whole=True, thought=tokens.get("reasoning_tokens")),
+        message=_message(text, reasoning, calls, whole=True, thought=tokens.get("reasoning_tokens")),
         raw=raw,
         logprobs=_logprobs(choice.logprobs),
         additional_kwargs=_facts(
