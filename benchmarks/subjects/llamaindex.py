@@ -111,7 +111,11 @@ class LiteLLM(LlamaIndex):
 
 
 class Floor(LlamaIndex):
-    """A model that hands out objects made beforehand: what LlamaIndex itself costs."""
+    """A model that hands out objects made beforehand: what LlamaIndex itself costs.
+
+    It is a function-calling LLM, as ours is, so that what each of those has to import (tools, prompts, programs) counts
+    as LlamaIndex's. Of LlamaIndex ours imports no module besides.
+    """
 
     def bring(self) -> Any:
         from llama_index.core.base.llms.types import ChatResponse
