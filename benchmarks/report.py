@@ -11,7 +11,7 @@ from .bars import BARS, Bar, K, M
 from .parts import PARTS
 from .rounds import Result
 from .series import Results, Series, middle, ratio, shortened
-from .subjects import ENTRIES, Entry
+from .subjects import ENTRIES, FLOORS, Entry
 
 BEGIN, END = "<!-- benchmark: begin -->", "<!-- benchmark: end -->"
 OURS = {entry.environment: entry.name for entry in reversed(ENTRIES) if entry.kind == "ours"}
@@ -22,7 +22,7 @@ COLUMNS: dict[str, dict[str, tuple[str, str]]] = {
         "call": ("call, M", "M"),
         "acall": ("async call, M", "M"),
         "stream_start": ("stream's start, M", "M"),
-        "astream_start": ("async, M", "M"),
+        "astream_start": ("async stream's start, M", "M"),
         "delta": ("delta, k", "k"),
         "adelta": ("async delta, k", "k"),
         "fragment": ("tool-call fragment, k", "k"),
@@ -126,7 +126,7 @@ def write(results: Iterable[Result], target: Path, picture: Path) -> None:
 def page(kept: Iterable[Result]) -> str:
     """Return everything that was measured, as Markdown."""
     results = Results(kept)
-    tables = [_bars(results), *(_part(results, name) for name in PARTS if results.has(name))]
+    tables = [_bars(results), _shares(results), *(_part(results, name) for name in PARTS if results.has(name))]
     return "\n".join(tables)
 
 
@@ -146,6 +146,24 @@ def _bars(results: Results) -> str:
             ]
         )
     return "### To reach\n\n" + _table(["what", "bar", "measured", "met", "for comparison"], rows)
+
+
+def _shares(results: Results) -> str:
+    """Return whose instructions they are: what is neither the framework's nor the client's is the adapter's."""
+    rows = []
+    for environment in ("langchain", "llamaindex"):
+        names = ours, _, _ = OURS[environment], FLOORS[environment], OURS["client"]
+        for metric, (title, unit) in COLUMNS["instructions"].items():
+            parts = [middle(results.series("instructions", name, metric)) for name in names]
+            whole, framework, client = parts
+            if whole is not None and framework is not None and client is not None:
+                shares = (framework, client, whole - framework - client)
+                told = [f"{_scaled(share, unit)} ({share / whole:.0%})" for share in shares]
+                rows.append([f"{ours}: {title.partition(',')[0]}", _scaled(whole, unit), *told])
+    if not rows:
+        return ""
+    heads = ["instructions", "in all", "the framework itself", "the client", "the adapter"]
+    return "### Whose cost it is\n\n" + _table(heads, rows)
 
 
 def _limit(bar: Bar) -> str:

@@ -160,6 +160,18 @@ def test_the_tables_stand_between_the_markers(tmp_path):
     assert ET.fromstring(picture.read_text()).tag.endswith("svg")
 
 
+def test_what_is_neither_the_frameworks_nor_the_clients_is_the_adapters():
+    counted = [
+        COUNTED[0],
+        Result("instructions", "ChatDigitalOcean", 0, {"call": 5.0e6, "delta": 192e3}),
+        Result("instructions", "LangChain itself", 0, {"call": 1.0e6}),
+    ]
+    written = report.page(counted)
+    assert "| ChatDigitalOcean: call | 5 M | 1 M (20%) | 2 M (40%) | 2 M (40%) |" in written
+    assert "| ChatDigitalOcean: delta |" not in written
+    assert "Whose cost it is" not in report.page(COUNTED)
+
+
 def test_the_plot_has_a_bar_for_each_number():
     root = ET.fromstring(plot.drawn(Results(COUNTED)))
     rects = root.findall("{http://www.w3.org/2000/svg}rect")
