@@ -19,6 +19,7 @@ from .subjects import ENTRIES, SUBJECTS
 RESULTS = HOME / "results.json"
 PAGE = ROOT / "docs" / "performance.md"
 PLOT = ROOT / "docs" / "performance.svg"
+README = ROOT / "README.md"
 
 
 def _arguments() -> argparse.Namespace:
@@ -33,7 +34,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--environment", choices=("client", "langchain", "llamaindex"), action="append")
     parser.add_argument("--rounds", type=int, help="in place of each part's own number")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="FILE", help="default: %(default)s")
-    parser.add_argument("--write", action="store_true", help="write the results into docs/performance.md and its plot")
+    parser.add_argument(
+        "--write", action="store_true", help="write the results into docs/performance.md and the README"
+    )
     parser.add_argument("--report", action="store_true", help="measure nothing, report what is kept")
     chosen = parser.parse_args()
     for unknown in set(chosen.parts) - set(PARTS):
@@ -87,7 +90,7 @@ def main() -> None:
         _measure(chosen)
     results = _read(chosen.results)
     if chosen.write:
-        report.write(results, PAGE, PLOT)
+        report.write(results, PAGE, PLOT, README)
     else:
         print(report.page(results))
 

@@ -17,6 +17,23 @@ BEGIN, END = "<!-- benchmark: begin -->", "<!-- benchmark: end -->"
 OURS = {entry.environment: entry.name for entry in reversed(ENTRIES) if entry.kind == "ours"}
 SCALES = {"M": M, "k": K}
 
+COMPARED = (
+    ("ChatDigitalOcean", "ChatOpenAI", "ChatGradient", "LangChain itself"),
+    ("DigitalOcean", "OpenAILike", "GradientAI", "LlamaIndex itself"),
+)
+"""Who stands in the README: ours, OpenAI's package, DigitalOcean's own, the framework with nothing behind it."""
+
+FIGURES = (
+    ("a call, instructions", "instructions", "call", "M"),
+    ("an asynchronous call", "instructions", "acall", "M"),
+    ("a streamed delta", "instructions", "delta", "k"),
+    ("an asynchronous one", "instructions", "adelta", "k"),
+    ("a fragment of a tool call", "instructions", "fragment", "k"),
+    ("from import to the first answer, CPU", "cold", "cpu_ms", "ms"),
+    ("connections of 100 streams", "connections", "streams", ""),
+    ("calls a second of 64 threads", "threads", "calls_per_s", ""),
+)
+
 COLUMNS: dict[str, dict[str, tuple[str, str]]] = {
     "instructions": {
         "call": ("call, M", "M"),
@@ -114,13 +131,32 @@ def line(result: Result) -> str:
     return ", ".join(told)
 
 
-def write(results: Iterable[Result], target: Path, picture: Path) -> None:
-    """Put the tables between the page's markers, and draw the plot."""
+def write(results: Iterable[Result], target: Path, picture: Path, readme: Path) -> None:
+    """Put the tables between the markers of the page and of the README, and draw the plot."""
     kept = list(results)
-    page_text = target.read_text()
-    pattern = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
-    target.write_text(pattern.sub(lambda _: f"{BEGIN}\n\n{page(kept)}\n{END}", page_text))
+    _put(target, page(kept))
+    _put(readme, summary(kept))
     picture.write_text(plot.drawn(Results(kept)))
+
+
+def _put(target: Path, tables: str) -> None:
+    pattern = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
+    target.write_text(pattern.sub(lambda _: f"{BEGIN}\n\n{tables}\n{END}", target.read_text()))
+
+
+def summary(kept: Iterable[Result]) -> str:
+    """Return a few figures of each framework's models, as Markdown."""
+    results = Results(kept)
+    return "\n".join(_compared(results, names) for names in COMPARED)
+
+
+def _compared(results: Results, names: Sequence[str]) -> str:
+    rows = []
+    for title, part, metric, unit in FIGURES:
+        found = [middle(results.series(part, name, metric)) for name in names]
+        if found[0] is not None:
+            rows.append([title, *("-" if value is None else _scaled(value, unit) for value in found)])
+    return _table(["", *names], rows) if rows else ""
 
 
 def page(kept: Iterable[Result]) -> str:

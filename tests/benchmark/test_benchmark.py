@@ -144,9 +144,14 @@ COUNTED = [
 
 
 def test_the_tables_stand_between_the_markers(tmp_path):
-    page, picture = tmp_path / "page.md", tmp_path / "plot.svg"
-    page.write_text(f"# Before\n\n{report.BEGIN}\nold\n{report.END}\n\nafter\n")
-    report.write(COUNTED, page, picture)
+    page, picture, readme = tmp_path / "page.md", tmp_path / "plot.svg", tmp_path / "readme.md"
+    for text in (page, readme):
+        text.write_text(f"# Before\n\n{report.BEGIN}\nold\n{report.END}\n\nafter\n")
+    counted = [*COUNTED, Result("instructions", "ChatDigitalOcean", 0, {"call": 5.0e6})]
+    report.write(counted, page, picture, readme)
+    assert "| a call, instructions | 5 M | - | - | - |" in readme.read_text()
+    assert "DigitalOcean | OpenAILike" not in readme.read_text()
+    report.write(COUNTED, page, picture, readme)
     written = page.read_text()
     assert written.startswith(f"# Before\n\n{report.BEGIN}\n\n### To reach\n")
     assert written.endswith(f"{report.END}\n\nafter\n")
@@ -155,7 +160,7 @@ def test_the_tables_stand_between_the_markers(tmp_path):
     assert "| bare client: per delta | ≤ 95 k | 96 k | **no** | openai SDK 800 k |" in written
     assert "| openai SDK | 8 | - | - | - | 800 | - | - | 4 x |" in written
     assert "* openai SDK: ValueError: no" in written
-    report.write(COUNTED, page, picture)
+    report.write(COUNTED, page, picture, readme)
     assert page.read_text() == written
     assert ET.fromstring(picture.read_text()).tag.endswith("svg")
 
