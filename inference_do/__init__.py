@@ -104,7 +104,7 @@ __all__ = [
     "register_model",
 ]
 
-_MODULES = ("errors", "config", "models", "pricing", "rules", "types", "client", "knowledge")  # the light ones first
+_MODULES = ("errors", "config", "types", "models", "rules", "pricing", "client", "knowledge")  # what all need first
 _PUBLIC = frozenset(__all__)
 
 

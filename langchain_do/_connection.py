@@ -81,7 +81,11 @@ Whole = Annotated[int, BeforeValidator(_no_bool)]
 class Connection(BaseModel):
     """Settings of the connection to the API."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        arbitrary_types_allowed=True,
+        hide_input_in_errors=True,
+        defer_build=True,  # it is not built by itself; what is made of it says False
+    )
 
     api_key: SecretStr | Callable[[], str | SecretStr] | None = Field(default_factory=_key_of_environment, repr=False)
     """A model access key or a personal access token, or a function that is asked for one before each request. By

@@ -14,7 +14,7 @@ import math
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict
-from typing import Any, ClassVar, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
@@ -37,8 +37,10 @@ from ._messages import to_wire
 from ._params import ALIASES, UNANSWERED, merge, streaming_options, takes_cache_control
 from ._profile import is_known, profile_of
 from ._replies import ChunkReader, from_completion
-from ._structured import Method, joined, parsed, plan
 from ._tools import wire_choice, wire_format, wire_tool
+
+if TYPE_CHECKING:
+    from ._structured import Method
 
 __all__ = ["ChatDigitalOcean"]
 
@@ -55,7 +57,7 @@ def signed(method: M) -> M:
     return method
 
 
-class ChatDigitalOcean(BaseChatModel, Connection):
+class ChatDigitalOcean(BaseChatModel, Connection, defer_build=False):
     """A chat model of DigitalOcean's inference API.
 
     Any field of the API may also be given to a single call (`invoke(..., temperature=0)`, `bind(...)`), and so may
@@ -356,6 +358,8 @@ class ChatDigitalOcean(BaseChatModel, Connection):
         Raises:
             ConfigError: The arguments do not go together.
         """
+        from ._structured import joined, parsed, plan  # noqa: PLC0415  its parsers are built on import
+
         if method is None:
             known = bool((self.profile or {}).get("structured_output"))
             method = "json_schema" if known and schema is not None else "function_calling"

@@ -16,7 +16,7 @@ from ._errors import translate
 __all__ = ["DigitalOceanEmbeddings"]
 
 
-class DigitalOceanEmbeddings(Connection, Embeddings):
+class DigitalOceanEmbeddings(Connection, Embeddings, defer_build=False):
     """Embeddings of DigitalOcean's inference API.
 
     vectors = DigitalOceanEmbeddings(model="gte-large-en-v1.5").embed_documents(["a", "b"])

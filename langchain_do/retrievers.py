@@ -25,7 +25,7 @@ from ._errors import translate
 __all__ = ["DigitalOceanKnowledgeBaseRetriever", "retrieved_documents"]
 
 
-class DigitalOceanKnowledgeBaseRetriever(Connection, BaseRetriever):
+class DigitalOceanKnowledgeBaseRetriever(Connection, BaseRetriever, defer_build=False):
     """Retrieves from a knowledge base. A call may have its own `k`, `alpha` and `filters`.
 
     retriever = DigitalOceanKnowledgeBaseRetriever(knowledge_base_id="11f0-...", k=4)
