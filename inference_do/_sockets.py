@@ -228,4 +228,5 @@ class Socket:
         if self._is_used and self._process == os.getpid():
             self._is_woken = True
             with suppress(OSError):
-                self._inner.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+                # not by TLS's own method, which forgets TLS first: the next write would go in the clear
+                socket.socket.shutdown(self._inner.get_extra_info("socket"), socket.SHUT_RDWR)

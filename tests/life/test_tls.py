@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ from life_doors import ANSWER, HELLO, WAYS, aread, read
 from life_tls import Server, passing_on
 
 from inference_do import APIConnectionError, APITimeoutError, InferenceError, StreamInterrupted, Timeout
+from inference_do._sockets import Sockets
 
 
 @pytest.mark.usefixtures("trusted")
@@ -152,3 +154,22 @@ def test_errors_of_tls_hold_nothing_foreign(routed, authority, emu, ask):
     while error is not None:
         assert type(error).__module__.startswith(("inference_do", "langchain_do", "llamaindex_do"))
         error = error.__cause__ or error.__context__
+
+
+def test_a_wait_that_another_thread_ends_does_not_end_tls(authority):
+    """Without it, what the thread was about to write would go in the clear, and the key with it."""
+
+    async def say_nothing(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    sockets = Sockets()
+    with Server(say_nothing, authority.server_context("localhost")) as server, ThreadPoolExecutor(1) as threads:
+        used = sockets.connect("localhost", server.port, authority.client_context(), 5)
+        reading = threads.submit(used.read, 1, 5)
+        while not reading.done():
+            sockets.wake()
+            time.sleep(0.01)
+        assert isinstance(reading.exception(), ConnectionAbortedError)
+        cipher = used._inner.get_extra_info("socket").cipher()
+        sockets.close()
+    assert cipher  # None where TLS is forgotten
