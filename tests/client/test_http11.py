@@ -14,6 +14,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from http import HTTPStatus
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
@@ -238,7 +239,7 @@ def test_a_refusal_that_comes_before_a_large_request_is_written_is_told(server):
             error = caught(lambda: client.chat(**large))
             refusing.result(5)
             assert isinstance(error, BadRequestError)
-            assert error.message == "413 Request Entity Too Large: too large"
+            assert error.message == f"413 {HTTPStatus(413).phrase}: too large"  # Python 3.13 has another phrase
             (mine,) = client._http._clients.values()
             assert not mine._idle
 
