@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from rows import BASE, BUSY, NEVER, NOW, Row
@@ -89,7 +90,7 @@ ROWS = [
     refused("65c", 403, "PermissionDeniedError", "403 Forbidden: "),
     refused("65d", 404, "NotFoundError", "404 Not Found: "),
     refused("65e", 413, "BadRequestError", "413 "),
-    refused("65f", 422, "BadRequestError", "422 Unprocessable Entity: body.messages: bad", body={"detail": [{"loc": ["body", "messages"], "msg": "bad", "type": "x"}]}),
+    refused("65f", 422, "BadRequestError", f"422 {HTTPStatus(422).phrase}: body.messages: bad", body={"detail": [{"loc": ["body", "messages"], "msg": "bad", "type": "x"}]}),
     refused("65g", 418, "APIStatusError", "418 I'm a Teapot: short and stout", body="short and stout"),
     refused("65h", 400, "BadRequestError", "400 Bad Request: no such thing", body={"id": "bad_request", "message": "no such thing"}, code=None),
     refused("65i", 403, "PermissionDeniedError", "403 Forbidden: not in your tier", body={"error": {"message": "not in your tier", "type": "forbidden_error"}, "status_code": 403}, code="403"),
