@@ -1,4 +1,4 @@
-"""httpx's asynchronous client over aiohttp's connections."""
+"""The connections of one event loop, which are aiohttp's; httpx's rules say through which proxy, if any."""
 
 from __future__ import annotations
 

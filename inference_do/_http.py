@@ -1,8 +1,9 @@
 """What both HTTP sides share: the request, how clients are built, and what their failures are called.
 
-Only this module and those beside it (`_threads.py`, `_pool.py` and `_http11.py` for threads, `_loops.py` and
-`_aiohttp.py` for event loops) know an HTTP library. Whatever a library raises is put into two words here,
-`Disconnected` and `TimedOut`, and no exception of theirs goes further: they may hold the request, and with it the key.
+Only this module and those beside it know an HTTP library: `_threads.py`, `_pool.py`, `_http11.py`, `_sockets.py` and
+`_proxies.py` for threads, `_loops.py` and `_aiohttp.py` for event loops, `_decoding.py` for both. Whatever a library
+raises is put into two words here, `Disconnected` and `TimedOut`, and no exception of theirs goes further: they may hold
+the request, and with it the key.
 """
 
 from __future__ import annotations

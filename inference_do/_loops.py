@@ -1,6 +1,6 @@
-"""The HTTP side of a client for event loops: one `httpx.AsyncClient` a loop, over aiohttp's connections.
+"""The HTTP side of a client for event loops: one `LoopClient` a loop, which keeps aiohttp's connections.
 
-httpx's own asynchronous pool loses a place whenever a request is cancelled while it connects
+httpx is not used for them: its asynchronous pool loses a place whenever a request is cancelled while it connects
 (https://github.com/encode/httpcore/issues/1093), and costs several times as much per streamed event.
 
 A loop's client lives in a suspended asynchronous generator. `asyncio.run` closes the generators of its loop when it
