@@ -14,7 +14,7 @@ import json
 import re
 from collections.abc import Mapping
 from operator import itemgetter
-from typing import Any, Literal
+from typing import Any
 
 from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage, AIMessageChunk
@@ -30,9 +30,7 @@ from inference_do import ConfigError
 from ._errors import RefusalError
 from ._tools import json_schema_format, wire_tool
 
-__all__ = ["Method", "joined", "parsed", "plan"]
-
-Method = Literal["function_calling", "json_schema", "json_mode"]
+__all__ = ["joined", "parsed", "plan"]
 
 
 def plan(schema: Any, method: str, strict: bool | None) -> tuple[dict[str, Any], Runnable[Any, Any]]:

@@ -14,7 +14,7 @@ import math
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
@@ -39,12 +39,12 @@ from ._profile import is_known, profile_of
 from ._replies import ChunkReader, from_completion
 from ._tools import wire_choice, wire_format, wire_tool
 
-if TYPE_CHECKING:
-    from ._structured import Method
-
 __all__ = ["ChatDigitalOcean"]
 
 BYTES_PER_TOKEN = 4
+Method = Literal["function_calling", "json_schema", "json_mode"]
+"""How structured output is asked for."""
+
 TRACED = frozenset({"temperature", "model", "max_tokens", "stop", *ALIASES})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from langchain_core import exceptions
@@ -311,3 +311,8 @@ async def test_refusal_is_raised_in_streams_too(
         list(structured.stream("bad"))
     with pytest.raises(InferenceError, match="I will not"):
         _ = [part async for part in structured.astream("bad")]
+
+
+def test_the_types_of_its_arguments_can_be_asked_for():
+    """As what makes a schema of a method does; so no type may be imported for the checker alone."""
+    assert "json_schema" in str(get_type_hints(ChatDigitalOcean.with_structured_output)["method"])
