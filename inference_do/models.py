@@ -107,6 +107,9 @@ class ModelInfo:
     dates: tuple[tuple[str, str], ...] = ()
     """When the facts were seen, by group: `facts`, `prices`, `behaviour`, `listing`. ISO days or months."""
 
+    def __hash__(self) -> int:
+        return hash(self.id)  # a refused value may be an object of JSON, which has no hash
+
     @property
     def is_known(self) -> bool:
         """Whether the data has an entry for this id."""

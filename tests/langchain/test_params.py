@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from inference_do import ConfigError
 from inference_do.emulator import DelayHead, Emulator, Status
+from inference_do.models import register_model
 from langchain_do import ChatDigitalOcean
 
 Make = Callable[..., ChatDigitalOcean]
@@ -234,6 +235,14 @@ def test_a_profile_is_its_models_own(make: Make) -> None:
     second = make(model="qwen3.8-max").profile
     assert second["reasoning_effort_levels"] == levels
     assert second["max_input_tokens"] > 1
+
+
+def test_a_model_with_a_refused_value_that_is_an_object_has_a_profile(make: Make, monkeypatch) -> None:
+    """Core makes no profile, and says nothing, where making it fails."""
+    monkeypatch.setattr("inference_do.models._REGISTERED", {})
+    refused = [["response_format", {"type": "json_object"}]]
+    register_model("mine/small", context_window=4096, tools=True, refused_values=refused)
+    assert make(model="mine/small").profile["max_input_tokens"] == 4096
 
 
 def test_a_profile_that_core_does_not_know_is_told_of(make: Make) -> None:
