@@ -65,10 +65,7 @@ class Sockets:
             ConnectError: It failed.
         """
         try:
-            made = socket.create_connection((host, port), timeout)
-            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if context is not None:
-                made = _secured(made, context, host)
+            made = _made_ready(socket.create_connection((host, port), timeout), context, host)
         except TimeoutError:
             raise TimedOut(phase="connect") from None
         except OSError as error:
@@ -102,12 +99,15 @@ class Sockets:
             used.wake()
 
 
-def _secured(plain: socket.socket, context: ssl.SSLContext, host: str) -> socket.socket:
+def _made_ready(made: socket.socket, context: ssl.SSLContext | None, host: str) -> socket.socket:
     try:
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if context is None:
+            return made
         context.set_alpn_protocols(["http/1.1"])
-        return context.wrap_socket(plain, server_hostname=host)
+        return context.wrap_socket(made, server_hostname=host)
     except BaseException:
-        plain.close()
+        made.close()
         raise
 
 
