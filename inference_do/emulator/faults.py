@@ -195,6 +195,11 @@ class RawStream:
     pause: float = 0.0
     """Seconds between the elements."""
 
+    def __post_init__(self) -> None:
+        if isinstance(self.chunks, bytes):
+            message = "RawStream takes a list of bytes, as each element is a chunk of its own: RawStream([b'...'])"
+            raise TypeError(message)
+
 
 @dataclass(frozen=True, slots=True)
 class Raw:

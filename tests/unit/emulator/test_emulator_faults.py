@@ -269,3 +269,8 @@ def test_faults_combine(emu: Emulator) -> None:
     assert ended == "rst"
     assert chunks_of(received)[0] == b"data: x\n\n"
     assert time.monotonic() - start >= 0.05
+
+
+def test_a_raw_stream_is_made_of_pieces():
+    with pytest.raises(TypeError, match="takes a list of bytes"):
+        e.RawStream(b"data: x\n\n")
