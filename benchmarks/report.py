@@ -17,6 +17,8 @@ BEGIN, END = "<!-- benchmark: begin -->", "<!-- benchmark: end -->"
 OURS = {entry.environment: entry.name for entry in reversed(ENTRIES) if entry.kind == "ours"}
 SCALES = {"M": M, "k": K}
 
+SHARED = ("call", "acall", "delta", "adelta", "fragment")
+
 COMPARED = (
     ("ChatDigitalOcean", "ChatOpenAI", "ChatGradient", "LangChain itself"),
     ("DigitalOcean", "OpenAILike", "GradientAI", "LlamaIndex itself"),
@@ -189,7 +191,8 @@ def _shares(results: Results) -> str:
     rows = []
     for environment in ("langchain", "llamaindex"):
         names = ours, _, _ = OURS[environment], FLOORS[environment], OURS["client"]
-        for metric, (title, unit) in COLUMNS["instructions"].items():
+        for metric in SHARED:
+            title, unit = COLUMNS["instructions"][metric]
             parts = [middle(results.series("instructions", name, metric)) for name in names]
             whole, framework, client = parts
             if whole is not None and framework is not None and client is not None:

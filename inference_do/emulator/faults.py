@@ -196,7 +196,8 @@ class RawStream:
     """Seconds between the elements."""
 
     def __post_init__(self) -> None:
-        if isinstance(self.chunks, bytes):
+        given: object = self.chunks
+        if isinstance(given, bytes):
             message = "RawStream takes a list of bytes, as each element is a chunk of its own: RawStream([b'...'])"
             raise TypeError(message)
 
