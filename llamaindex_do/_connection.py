@@ -75,7 +75,10 @@ class Connected(BaseModel):
         description="Headers of every request. They may hold secrets, so they are neither shown nor serialized.",
     )
     default_query: dict[str, Any] | None = Field(
-        default=None, repr=False, description="Query parameters of every request."
+        default=None,
+        exclude=True,
+        repr=False,
+        description="Query parameters of every request; neither shown nor serialized: gateways take their keys there.",
     )
     allow_http: bool = Field(
         default=False, description="Accept a plain http base URL of any host, for a private network."

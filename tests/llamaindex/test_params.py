@@ -128,6 +128,12 @@ def test_headers_and_query(make: Make, emu: Emulator) -> None:
     assert body(emu) == {}
 
 
+def test_headers_and_query_are_neither_shown_nor_serialized(make: Make) -> None:
+    llm = make(default_headers={"X-Gate": "hunter2"}, default_query={"code": "hunter3"})
+    for shown in (repr(llm), str(llm), llm.to_json(), str(llm.to_dict()), str(llm.model_dump()), llm.model_dump_json()):
+        assert "hunter" not in shown
+
+
 def test_a_model_class_is_a_response_format(make: Make, emu: Emulator) -> None:
     class City(BaseModel):
         name: str
