@@ -233,10 +233,9 @@ def is_event_stream(start: bytes, *, says_so: bool) -> bool | None:
     return None if any(field.startswith(name) for field in SSE_FIELDS) else False
 
 
-def _one_part_each(raw: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+def _one_part_each(raw: dict[str, Any], choices: list[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
     """Split a chunk that speaks of one answer more than once, as gateways that batch send, into chunks that do not."""
-    choices = raw.get("choices")
-    if not choices or len(choices) == 1 or len({choice.get("index") or 0 for choice in choices}) == len(choices):
+    if len({choice.get("index") or 0 for choice in choices}) == len(choices):
         return (raw,)
     *earlier, last = choices
     return (*({**raw, "choices": [choice], "usage": None} for choice in earlier), {**raw, "choices": [last]})
@@ -316,8 +315,11 @@ class _Stream:
                 if data[:1] != b"{" and data.lstrip().startswith(b"[DONE]"):  # whatever stands behind it
                     return True
                 raw = self._parsed(name, data)
-                for part in (raw,) if len(raw.get("choices") or ()) < 2 else _one_part_each(raw):  # noqa: PLR2004
-                    yield ChatCompletionChunk(part, add(part))
+                if (choices := raw.get("choices")) and len(choices) > 1:
+                    for part in _one_part_each(raw, choices):
+                        yield ChatCompletionChunk(part, add(part))
+                else:
+                    yield ChatCompletionChunk(raw, add(raw))
             if events:
                 silent_since = call.clock()  # a comment is not a sign of life, nor is the consumer's work silence
             try:
@@ -360,7 +362,7 @@ class _Stream:
         except ValueError as error:
             raw, reason = {}, _reason(error)
         else:
-            if name != "error" and not _is_error(raw):
+            if name != "error" and not raw.get("error") and raw.get("object") != "error":  # `_is_error`, without a call
                 return raw
         if name == "error" or raw:
             raise from_event(data.decode("utf-8", "replace"), scrub=self._call.scrub, **self._call.details)
