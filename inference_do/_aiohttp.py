@@ -164,7 +164,7 @@ class Connections(httpx.AsyncBaseTransport):
             request.method,
             yarl.URL(request.address.url, encoded=True),
             data=request.content if pieces is None else pieces,
-            headers=_headers(request, pieces),
+            headers=request.headers,
             allow_redirects=False,
             **self._proxy,
         )
@@ -173,13 +173,6 @@ class Connections(httpx.AsyncBaseTransport):
         """Close the connections."""
         if self._session is not None:
             await self._session.close()
-
-
-def _headers(request: Outgoing, pieces: AsyncIterator[bytes] | None) -> dict[str, str]:
-    """Return what aiohttp is to send; it is in no frame of ours that waits and that a traceback may show."""
-    if pieces is None:
-        return dict(request.headers)
-    return {**request.headers, "Content-Length": str(len(request.content or b""))}
 
 
 def _with_password_in_headers(proxy: httpx.Proxy) -> httpx.Proxy:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from http import HTTPStatus
 from typing import Any
 
 import httpx
 
-from ._http import Headers
-
 SLICE = 4096
 """Bytes given to the decompressor at once, so that a bomb is noticed before it has gone off."""
 
 
-def decoded(headers: Headers, body: Any) -> httpx.Response:
+def response(headers: Sequence[tuple[bytes, bytes]], body: Any) -> httpx.Response:
     """Return a body to be read decompressed, by `iter_bytes()` or `aiter_bytes()`."""
     return httpx.Response(HTTPStatus.OK, headers=list(headers), stream=Sliced(body))
 

@@ -18,11 +18,14 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from http import HTTPStatus
 from ipaddress import ip_address
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ._call import Disconnected, Send, TimedOut
 from .config import PEM, Config
 from .errors import ConfigError, Phase
+
+if TYPE_CHECKING:
+    import httpx
 
 C = TypeVar("C")
 
@@ -92,7 +95,8 @@ class Request:
             ConfigError: Its URL cannot be written, or there is no key.
         """
         address = self._address()  # first: should it fail, this frame has not seen the key
-        headers = {**self.headers, "Authorization": f"Bearer {config.secret.reveal()}"}
+        length = {} if self.content is None else {"Content-Length": str(len(self.content))}
+        headers = {**self.headers, "Authorization": f"Bearer {config.secret.reveal()}", **length}
         return Outgoing(self.method, address, headers, self.content)
 
     def of(self, client: Any, config: Config, limits: dict[str, float | None]) -> Any:
@@ -143,6 +147,10 @@ def _is_address(host: str) -> bool:
     return True
 
 
+FRAMING = frozenset({"content-length", "transfer-encoding"})
+"""Headers of a reply that tell where it ends; without them the end of its connection does."""
+
+
 def by_name(headers: Headers) -> dict[str, str]:
     """Return headers by their lower-case names; what stands there more than once is joined with commas."""
     named: dict[str, str] = {}
@@ -150,6 +158,13 @@ def by_name(headers: Headers) -> dict[str, str]:
         key, text = name.decode("latin-1").lower(), _text(value)
         named[key] = f"{named[key]}, {text}" if key in named else text
     return named
+
+
+def decoded(headers: Headers, body: Any) -> httpx.Response:
+    """Return a compressed body to be read decompressed, by `iter_bytes()` or `aiter_bytes()`."""
+    from ._decoding import response  # noqa: PLC0415  httpx is imported when the first compressed reply comes
+
+    return response(headers, body)
 
 
 def _text(value: bytes) -> str:

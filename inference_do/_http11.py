@@ -17,7 +17,7 @@ from http import HTTPStatus
 from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from ._call import TimedOut
-from ._http import Address, Outgoing, Seconds
+from ._http import FRAMING, Address, Outgoing, Seconds, by_name
 from ._sockets import Socket, Sockets
 
 READ_BYTES = 64 * 1024
@@ -27,7 +27,6 @@ LONGEST_HEAD = 100 * 1024
 PROTOCOL = b"HTTP/"
 """How a reply begins; llhttp would take those of two other protocols as well, and empty lines before it."""
 
-FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 SPENT = HttpResponseParser(None)
 """What a reply has in place of its parser when it is closed."""
 
@@ -117,8 +116,6 @@ def written(request: Outgoing) -> bytes:
         f"Host: {request.address.netloc}",
         *(f"{name}: {value}" for name, value in request.headers.items()),
     ]
-    if request.content is not None:
-        lines.append(f"Content-Length: {len(request.content)}")
     head = "\r\n".join(lines)
     if head.count("\n") + head.count("\r") != 2 * len(lines) - 2 or "\0" in head:
         raise LocalProtocolError
@@ -211,7 +208,7 @@ class Reply:
     def _end(self) -> None:
         """Judge the end of the connection: it ends a reply whose length nobody told, and cuts any other."""
         self._is_sound = False
-        if self._has_head and FRAMING.isdisjoint(name.lower() for name, _ in self.headers):
+        if self._has_head and FRAMING.isdisjoint(by_name(self.headers)):
             self._is_whole = True
         else:
             self._failure = "the connection ended before the reply"

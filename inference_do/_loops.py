@@ -19,7 +19,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ._call import Head, Send, TimedOut
-from ._http import Headers, Request, built, by_name, closed, fault, interrupted, timeouts
+from ._http import FRAMING, Request, built, by_name, closed, decoded, fault, interrupted, timeouts
 from .config import Config, check_http_client
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 RETIRE_SECONDS = 0.5
 PIECE = 64 * 1024
 """Bytes of a request that are written at once."""
-FRAMING = frozenset({"content-length", "transfer-encoding"})
 
 
 class AsyncHTTP:
@@ -101,12 +100,6 @@ async def _let_go(reply: aiohttp.ClientResponse) -> None:
     """End a reply; its connection goes back if it has been read to its end, and is closed otherwise."""
     reply.release()
     await reply.wait_for_close()
-
-
-def _decoded(headers: Headers, body: Any) -> AsyncIterator[bytes]:
-    from ._decoding import decoded  # noqa: PLC0415  only for compressed replies
-
-    return decoded(headers, body).aiter_bytes()
 
 
 async def _in_pieces(content: bytes) -> AsyncGenerator[bytes, None]:
@@ -252,7 +245,7 @@ class LoopExchange:
             self._limits["read"] = None  # from here on, each read is timed here
         named = by_name(headers)
         self._is_framed = not FRAMING.isdisjoint(named)
-        self._chunks = aiter(body) if "content-encoding" not in named else _decoded(headers, body)
+        self._chunks = aiter(body) if "content-encoding" not in named else decoded(headers, body).aiter_bytes()
         return Head(status, named)
 
     async def read(self, timeout: float | None) -> bytes:  # noqa: ASYNC109  the flow sets it

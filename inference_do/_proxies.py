@@ -6,7 +6,7 @@ It is imported only where the environment names a proxy.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpcore
@@ -62,7 +62,7 @@ class _Transport(httpx.BaseTransport):
         self.pool.close()
 
 
-def _maker(proxy: httpx.Proxy, context: ssl.SSLContext | None) -> Any:
+def _maker(proxy: httpx.Proxy, context: ssl.SSLContext | None) -> Callable[[Sockets, Address], Connection]:
     address = httpcore.URL(
         scheme=proxy.url.raw_scheme, host=proxy.url.raw_host, port=proxy.url.port, target=proxy.url.raw_path
     )
@@ -108,8 +108,6 @@ class _Proxied:
 def _for_httpcore(request: Outgoing, limits: Seconds) -> httpcore.Request:
     to = request.address
     named = {"Host": to.netloc, **request.headers}
-    if request.content is not None:
-        named["Content-Length"] = str(len(request.content))
     return httpcore.Request(
         request.method,
         httpcore.URL(

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from ._call import Disconnected, Head, Send, TimedOut
 from ._http import (
-    Headers,
     Request,
     built,
     by_name,
     closed,
     context_of,
+    decoded,
     fault,
     interrupted,
     names_proxies,
@@ -155,7 +155,7 @@ class SyncExchange:
         else:
             status, headers, body = reply.status_code, reply.headers.raw, reply.stream
         named = by_name(headers)
-        self._chunks = iter(body) if "content-encoding" not in named else _decoded(headers, body)
+        self._chunks = iter(body) if "content-encoding" not in named else decoded(headers, body).iter_bytes()
         return Head(status, named)
 
     def read(self, timeout: float | None) -> bytes:
@@ -187,9 +187,3 @@ class SyncExchange:
             self._chunks = None
             with suppress(Exception):  # it is closed either way
                 reply.close()
-
-
-def _decoded(headers: Headers, body: Any) -> Iterator[bytes]:
-    from ._decoding import decoded  # noqa: PLC0415  only for compressed replies
-
-    return decoded(headers, body).iter_bytes()
