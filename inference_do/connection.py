@@ -14,7 +14,20 @@ from .config import check_http_client
 if TYPE_CHECKING:
     from .client import AsyncClient, Client
 
-__all__ = ["Clients"]
+__all__ = ["SETTINGS", "Clients"]
+
+SETTINGS = (
+    "api_key",
+    "base_url",
+    "timeout",
+    "max_retries",
+    "retry_ambiguous",
+    "default_headers",
+    "default_query",
+    "allow_http",
+    "ca",
+)
+"""What both clients are made of, by the names of their arguments; a framework's model has fields of these names."""
 
 
 class Clients:

@@ -31,24 +31,11 @@ from pydantic import (
 
 from inference_do import ConfigError, Timeout
 from inference_do.config import KEY_VARIABLES, Config, check_http_client, check_mapping, hidden
-from inference_do.connection import Clients
+from inference_do.connection import SETTINGS, Clients
 
 from ._errors import translate
 
 __all__ = ["Connection", "Number", "Whole", "renamed"]
-
-SETTINGS = (
-    "api_key",
-    "base_url",
-    "timeout",
-    "max_retries",
-    "retry_ambiguous",
-    "default_headers",
-    "default_query",
-    "allow_http",
-    "ca",
-)
-"""What both clients are made of."""
 
 SLIP = 0.85
 """How alike an unknown name must be to a known one to be taken for a slip; `top_k` and `top_p` are 0.80."""

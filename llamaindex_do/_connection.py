@@ -13,25 +13,12 @@ from typing import Any, ClassVar, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
 
 from inference_do.config import Config, Timeout
-from inference_do.connection import Clients
+from inference_do.connection import SETTINGS, Clients
 from inference_do.errors import ConfigError
 
 __all__ = ["Connected", "check_model"]
 
 KEY_ARGUMENTS = frozenset({"api_key", "model_access_key"})
-
-SETTINGS = (
-    "api_key",
-    "base_url",
-    "timeout",
-    "max_retries",
-    "retry_ambiguous",
-    "default_headers",
-    "default_query",
-    "allow_http",
-    "ca",
-)
-"""What both clients are made of."""
 
 NEVER_PICKLED = ("api_key", "http_client", "http_async_client")
 
