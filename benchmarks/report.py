@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+from tools.fill_in import put
 
 from . import plot
 from .bars import BARS, Bar, K, M
@@ -136,14 +137,9 @@ def line(result: Result) -> str:
 def write(results: Iterable[Result], target: Path, picture: Path, readme: Path) -> None:
     """Put the tables between the markers of the page and of the README, and draw the plot."""
     kept = list(results)
-    _put(target, page(kept))
-    _put(readme, summary(kept))
+    put(target, BEGIN, END, page(kept))
+    put(readme, BEGIN, END, summary(kept))
     picture.write_text(plot.drawn(Results(kept)))
-
-
-def _put(target: Path, tables: str) -> None:
-    pattern = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
-    target.write_text(pattern.sub(lambda _: f"{BEGIN}\n\n{tables}\n{END}", target.read_text()))
 
 
 def summary(kept: Iterable[Result]) -> str:

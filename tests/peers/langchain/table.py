@@ -14,6 +14,8 @@ from importlib.metadata import version
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from tools.fill_in import put
+
 HERE = Path(__file__).parent
 BEGIN, END = "<!-- LangChain, written by scripts/peers -->", "<!-- end of LangChain -->"
 METHODS = {"function_calling": "function calling", "json_schema": "JSON Schema", "json_mode": "JSON mode"}
@@ -88,10 +90,7 @@ def main() -> None:
         "",
         *behaviour(report, names),
     ]
-    text = document.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    document.write_text("\n".join([before + BEGIN, "", *part, "", END + after]), encoding="utf-8")
+    put(document, BEGIN, END, "\n".join([*part, ""]))
 
 
 if __name__ == "__main__":

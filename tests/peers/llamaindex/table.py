@@ -13,6 +13,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from llamaindex_do.testing import LLMConformance, catalogue
+from tools.fill_in import put
 
 BEGIN, END = "<!-- LlamaIndex, written by scripts/peers-llamaindex -->", "<!-- end of LlamaIndex -->"
 COLUMNS = {
@@ -55,10 +56,7 @@ def main() -> None:
         "|---" * (len(names) + 1) + "|",
         *(f"| {' | '.join(cells)} |" for cells in rows(passes(report))),
     ]
-    text = document.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    document.write_text("\n".join([before + BEGIN, "", *part, "", END + after]), encoding="utf-8")
+    put(document, BEGIN, END, "\n".join([*part, ""]))
 
 
 if __name__ == "__main__":
