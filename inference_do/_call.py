@@ -24,12 +24,14 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Send(Command):
-    """Send the request; answer with its `Head`. Seconds, None for ever."""
+    """Send the request; answer with the `Head` of its response. Seconds, None for ever."""
 
     connect: float | None
     pool: float | None
     write: float | None
     read: float | None
+    deadline: float | None = None
+    """The moment at which the call ends, by `time.monotonic`; None if it has no end."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,8 +54,19 @@ class Release(Command):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Request:
+    """What is sent, the same bytes on every attempt. The key is added when it is sent."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    query: Mapping[str, Any] = field(repr=False)  # gateways take keys in it
+    content: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Head:
-    """A reply's status and headers, these by lower-case name."""
+    """A response's status and headers, these by lower-case name."""
 
     status: int
     headers: Mapping[str, str]
@@ -62,15 +75,15 @@ class Head:
 class Disconnected(Exception):  # noqa: N818  a marker, which no caller sees
     """The connection could not be made or broke."""
 
-    def __init__(self, reason: str, *, sent: bool, hopeless: bool = False, garbled: bool = False) -> None:
+    def __init__(self, reason: str, *, sent: bool, non_retryable: bool = False, malformed: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.sent = sent
         """Whether the API may have begun to work on the request."""
-        self.hopeless = hopeless
+        self.non_retryable = non_retryable
         """Whether trying again cannot help: a certificate that does not verify, for instance."""
-        self.garbled = garbled
-        """Whether the connection is well, and what came over it is not HTTP as it should be."""
+        self.malformed = malformed
+        """Whether something came that is not HTTP as it should be: the same would come again."""
 
 
 class TimedOut(Exception):  # noqa: N818  a marker, which no caller sees
@@ -185,10 +198,10 @@ class Call:
         """Make the error for what the driver reported while `phase` lasted."""
         if isinstance(marker, TimedOut):
             return self.timed_out(phase=marker.phase or phase)
-        if marker.garbled:
+        if marker.malformed:
             return ProtocolError(marker.reason, **self.details)
         self.ambiguous = marker.sent
-        return APIConnectionError(marker.reason, retryable=not marker.hopeless, **self.details)
+        return APIConnectionError(marker.reason, retryable=not marker.non_retryable, **self.details)
 
 
 RETRIED_PHASES = frozenset({"connect", "pool", "write", "first_token"})

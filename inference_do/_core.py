@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ._bodies import chat_body, checked_model, encode, given, read_embeddings
-from ._call import Call
-from ._http import Request
+from ._call import Call, Request
 from ._retry import Budget, Policy
 from .accumulate import Accumulator
-from .config import Config, Key, Timeout, check_headers, check_mapping, check_retries, hidden
+from .config import Config, Key, Timeout, check_headers, check_http_client, check_mapping, check_retries, hidden
 from .errors import ConfigError
 from .models import EMBEDDINGS_PATH, model_info
 from .rules import check_endpoint, explained, shaped, shaped_for_agent, warn_mute
@@ -24,6 +23,8 @@ CALL_OPTIONS = frozenset({"extra_headers", "extra_query", "extra_body", "timeout
 
 class Core:
     """A client without its calls."""
+
+    _is_async = False
 
     def __init__(
         self,
@@ -49,9 +50,10 @@ class Core:
             max_retries: Requests sent again after the first, at most.
             default_headers: Headers of every request.
             default_query: Query parameters of every request.
-            http_client: An `httpx.Client` (for `AsyncClient` an `httpx.AsyncClient`) to use as it is; it is never
-                closed here. Of an `httpx.Client` the wait for each read of a reply is fixed when the first one is made,
-                to what `first_token` leaves for it; `idle` and `total` are then looked at only between reads.
+            http_client: An `httpx.Client` (for `AsyncClient` an `httpx.AsyncClient`), or one of httpx2, to send with; it
+                is never closed here. The wait for each read of a response is fixed in an `httpx.Client` when the first
+                one is made, to what `first_token` leaves for it; `idle` and `total` are then looked at only between
+                reads.
             retry_ambiguous: Whether to send again when the request was written and no answer came: the API may be
                 generating one, which is then billed twice.
             allow_http: Accept a plain http base URL of any host, for a private network.
@@ -74,11 +76,7 @@ class Core:
             ca=ca,
         )
         self._budget = Budget()
-        self._open(http_client)
-
-    def _open(self, http_client: Any) -> None:
-        """Make the HTTP side; nothing is connected yet."""
-        raise NotImplementedError
+        self._http_client = check_http_client(http_client, is_async=self._is_async)
 
     def __repr__(self) -> str:
         config = getattr(self, "_config", None)  # a traceback may show a client whose settings were refused

@@ -6,8 +6,6 @@ is closed, by `break`, `close()`, cancellation or the garbage collector, it clos
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import AsyncGenerator, Generator
 from typing import Any, Protocol
 
@@ -23,6 +21,9 @@ class Exchange(Protocol):
     def read(self, timeout: float | None) -> bytes:
         """Return more of the reply's body, nothing at its end."""
 
+    def sleep(self, seconds: float) -> None:
+        """Wait before the next attempt."""
+
     def release(self) -> None:
         """Be done with the reply, if there is one."""
 
@@ -35,6 +36,9 @@ class AsyncExchange(Protocol):
 
     async def read(self, timeout: float | None) -> bytes:  # noqa: ASYNC109  the driver's caller sets it
         """Return more of the reply's body, nothing at its end."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait before the next attempt."""
 
     async def release(self) -> None:
         """Be done with the reply, if there is one."""
@@ -61,7 +65,7 @@ def drive(flow: Generator[Any, Any, None], exchange: Exchange) -> Generator[Any,
                     case Send():
                         reply = exchange.send(command)
                     case Sleep():
-                        time.sleep(command.seconds)
+                        exchange.sleep(command.seconds)
                     case Release():
                         exchange.release()
             except (Disconnected, TimedOut) as marker:
@@ -92,7 +96,7 @@ async def adrive(flow: Generator[Any, Any, None], exchange: AsyncExchange) -> As
                     case Send():
                         reply = await exchange.send(command)
                     case Sleep():
-                        await asyncio.sleep(command.seconds)
+                        await exchange.sleep(command.seconds)
                     case Release():
                         await exchange.release()
             except (Disconnected, TimedOut) as marker:

@@ -88,7 +88,13 @@ def _with_retries(call: Call, attempt: Callable[[], Step[T]]) -> Step[T]:
         pause = call.pause_after(failure)
         if pause is None:
             raise failure
-        yield Sleep(pause)
+        try:
+            yield Sleep(pause)
+        except Disconnected as marker:
+            reported = marker
+        else:
+            continue
+        raise call.fault(reported, "total")
 
 
 def _open(call: Call) -> Step[ResponseInfo]:
@@ -99,6 +105,7 @@ def _open(call: Call) -> Step[ResponseInfo]:
         pool=call.left(limits.pool),
         write=call.left(limits.write),
         read=call.left(limits.first_token),
+        deadline=call.ends,
     )
     try:
         head: Head = yield command
@@ -396,7 +403,7 @@ class _Stream:
     def _broken(self, marker: Disconnected | TimedOut) -> InferenceError:
         fault = self._call.fault(marker, "idle")
         fault.retryable = False
-        if isinstance(marker, TimedOut) or marker.garbled:
+        if isinstance(marker, TimedOut) or marker.malformed:
             return fault
         return StreamInterrupted(f"the stream broke off: {fault.message}", **self._call.details)
 

@@ -7,20 +7,22 @@ exists twice only in what Python makes different: `await`.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Self, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ._bodies import read_completion, read_models, read_object
-from ._call import Call
+from ._call import Call, Request
 from ._core import Core, Reading
 from ._drive import adrive, drive
 from ._flow import call_flow, stream_flow
-from ._http import Request
-from ._loops import AsyncHTTP
-from ._threads import SyncHTTP
 from .accumulate import Accumulator
 from .config import Timeout
 from .errors import StreamInterrupted
 from .types import ChatCompletion, ChatCompletionChunk, EmbeddingResponse, Model, Reply, ResponseInfo
+
+if TYPE_CHECKING:
+    from ._transport.loops import AsyncHTTP
+    from ._transport.threads import SyncHTTP
 
 __all__ = ["AsyncClient", "AsyncStream", "Client", "Stream"]
 
@@ -33,8 +35,11 @@ class Client(Core):
     As a context manager it closes its connections at the end; so does `close()`. A call after that opens new ones.
     """
 
-    def _open(self, http_client: Any) -> None:
-        self._http = SyncHTTP(self._config, http_client)
+    @cached_property
+    def _http(self) -> SyncHTTP:
+        from ._transport.threads import SyncHTTP  # noqa: PLC0415  httpx is imported by the first call
+
+        return SyncHTTP(self._config, self._http_client)
 
     def chat(self, *, model: str, messages: Iterable[Any], **params: Any) -> ChatCompletion:
         """Return the model's whole answer.
@@ -108,8 +113,13 @@ class AsyncClient(Core):
     `asyncio.run` closes the connections of its loop when it ends; `aclose()` and `async with` do so earlier.
     """
 
-    def _open(self, http_client: Any) -> None:
-        self._http = AsyncHTTP(self._config, http_client)
+    _is_async = True
+
+    @cached_property
+    def _http(self) -> AsyncHTTP:
+        from ._transport.loops import AsyncHTTP  # noqa: PLC0415  as above
+
+        return AsyncHTTP(self._config, self._http_client)
 
     async def chat(self, *, model: str, messages: Iterable[Any], **params: Any) -> ChatCompletion:
         """Return the model's whole answer; see `Client.chat`."""

@@ -7,7 +7,6 @@ mask; the one place that unwraps it is the one that writes the Authorization hea
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 import re
@@ -283,18 +282,22 @@ def check_mapping(value: object, *, name: str) -> dict[str, Any]:
 
 
 def check_http_client(client: Any, *, is_async: bool) -> Any:
-    """Return a caller's own HTTP client if it is of the right kind.
+    """Return a caller's own HTTP client if it is one of httpx or httpx2.
 
     Raises:
-        ConfigError: It is not.
+        ConfigError: It is not, or is of the other mode.
     """
-    if client is None or (
-        hasattr(client, "build_request") and inspect.iscoroutinefunction(getattr(client, "send", None)) is is_async
+    name = "AsyncClient" if is_async else "Client"
+    if client is None or any(
+        kind.__name__ == name and kind.__module__.partition(".")[0] in HTTP_LIBRARIES for kind in type(client).__mro__
     ):
         return client
-    kind = "httpx.AsyncClient" if is_async else "httpx.Client"
-    message = f"the HTTP client given must be an {kind}, not {type(client).__module__}.{type(client).__name__}"
+    message = f"the HTTP client must be an httpx.{name}, not {type(client).__module__}.{type(client).__name__}"
     raise ConfigError(message)
+
+
+HTTP_LIBRARIES = ("httpx", "httpx2")
+"""The packages whose clients are accepted."""
 
 
 @dataclass(frozen=True, kw_only=True)

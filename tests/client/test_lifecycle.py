@@ -13,7 +13,7 @@ import pytest
 from client_kit import ANSWER, ASK, asoon, make, make_async, soon
 
 from inference_do import AsyncClient
-from inference_do._loops import RETIRE_SECONDS, _retire
+from inference_do._transport.loops import RETIRE_SECONDS, _retire
 from inference_do.emulator import CloseAfter, DelayEvents, DelayHead, Emulator, Stall, Status
 
 
@@ -172,7 +172,7 @@ async def test_cancelling_a_pause_ends_it(emu):
 
 async def test_cancelled_calls_take_no_place_from_later_ones(monkeypatch):
     """httpx's own pool loses a place with each (httpcore #1093)."""
-    monkeypatch.setattr("inference_do._http.MAX_CONNECTIONS", 5)
+    monkeypatch.setattr("inference_do._transport.thread_sockets.MAX_CONNECTIONS", 5)
     with Emulator(always=DelayHead(0.05)) as emu:
         async with make_async(emu, max_retries=0, timeout=2) as client:
             for delay in (0, 0, 0, 0.001, 0.005, 0.01, 0.03) * 4:
@@ -294,7 +294,7 @@ def test_loops_that_died_are_forgotten(emu):
     """A loop that is closed without `shutdown_asyncgens` cannot close its client; nothing of it is kept."""
     client = make_async(emu)
     closed = asyncio.new_event_loop()
-    life = client._http._lives
+    life = client._http._lifespans
     closed.close()
 
     async def nothing() -> Any:

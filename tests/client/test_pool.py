@@ -58,7 +58,7 @@ def test_idle_connections_cost_a_call_nothing(emu):
 
 
 def test_connections_that_are_not_needed_any_more_are_closed_one_after_another(emu, monkeypatch):
-    monkeypatch.setattr("inference_do._http.IDLE_SECONDS", 0.3)
+    monkeypatch.setattr("inference_do._transport.pool.IDLE_SECONDS", 0.3)
     with make(emu) as client:
         leave_idle(client, 6)
         assert emu.open_connections == 6
@@ -82,7 +82,7 @@ def test_connections_that_the_server_has_closed_are_not_used(emu):
 
 @pytest.mark.parametrize("fault", [Reset(before_head=True), Stall(before_head=True)], ids=["reset", "stall"])
 def test_a_failed_call_gives_its_place_back(emu, monkeypatch, fault):
-    monkeypatch.setattr("inference_do._http.MAX_CONNECTIONS", 1)
+    monkeypatch.setattr("inference_do._transport.thread_sockets.MAX_CONNECTIONS", 1)
     with make(emu, max_retries=0, timeout=0.2) as client:
         emu.always = fault
         for _ in range(3):
@@ -93,7 +93,7 @@ def test_a_failed_call_gives_its_place_back(emu, monkeypatch, fault):
 
 
 def test_a_connection_that_cannot_be_made_gives_its_place_back(monkeypatch):
-    monkeypatch.setattr("inference_do._http.MAX_CONNECTIONS", 1)
+    monkeypatch.setattr("inference_do._transport.thread_sockets.MAX_CONNECTIONS", 1)
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         with Client("k", base_url=f"http://127.0.0.1:{nobody.getsockname()[1]}", max_retries=0, timeout=0.5) as client:

@@ -1,0 +1,1 @@
+"""What sends: an httpx client, and below it this project's own transports. See docs/decisions/httpx.md."""
