@@ -27,6 +27,7 @@ def missing() -> str | None:
 
 def command(home: Path, out: Path) -> tuple[list[str], dict[str, str]]:
     """Return what to put before a command, and into its environment, so that it can be counted."""
+    home.mkdir(parents=True, exist_ok=True)
     library = home / "callgrind.so"
     if not library.exists() or library.stat().st_mtime < SOURCE.stat().st_mtime:
         subprocess.run([COMPILER, "-O1", "-shared", "-fPIC", "-o", str(library), str(SOURCE)], check=True)

@@ -167,11 +167,11 @@ class Call:
         return self.left(limit)
 
     def told_by(self, head: Head) -> ResponseInfo:
-        """Return a reply's side of HTTP; a server that repeats the key in a header is not repeated."""
-        values = "\n".join(head.headers.values())
+        """Return a response's side of HTTP; a server that repeats the key in a header is not repeated."""
         headers = head.headers
-        if self.scrub(values) != values:
-            headers = {name: self.scrub(value) for name, value in headers.items()}
+        text = "\n".join([*headers, *headers.values()])
+        if self.scrub(text) != text:
+            headers = {self.scrub(name): self.scrub(value) for name, value in headers.items()}
         return ResponseInfo(head.status, headers, self.attempts)
 
     @property

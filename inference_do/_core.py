@@ -50,10 +50,10 @@ class Core:
             max_retries: Requests sent again after the first, at most.
             default_headers: Headers of every request.
             default_query: Query parameters of every request.
-            http_client: An `httpx.Client` (for `AsyncClient` an `httpx.AsyncClient`), or one of httpx2, to send with; it
-                is never closed here. The wait for each read of a response is fixed in an `httpx.Client` when the first
-                one is made, to what `first_token` leaves for it; `idle` and `total` are then looked at only between
-                reads.
+            http_client: An `httpx.Client` (for `AsyncClient` an `httpx.AsyncClient`), or one of httpx2, to send with.
+                It is never closed here. In an `httpx.Client` the wait for each read of a response is fixed when the
+                first one is made, to what `first_token` leaves for it; `idle` and `total` are then looked at only
+                between reads.
             retry_ambiguous: Whether to send again when the request was written and no answer came: the API may be
                 generating one, which is then billed twice.
             allow_http: Accept a plain http base URL of any host, for a private network.
@@ -64,19 +64,27 @@ class Core:
             ConfigError: A setting cannot be right.
         """
         api_key = hidden(api_key)
-        self._config = Config.build(
-            api_key,
-            base_url=base_url,
-            timeout=timeout,
-            max_retries=max_retries,
-            retry_ambiguous=retry_ambiguous,
-            default_headers=default_headers,
-            default_query=default_query,
-            allow_http=allow_http,
-            ca=ca,
-        )
-        self._budget = Budget()
-        self._http_client = check_http_client(http_client, is_async=self._is_async)
+        try:
+            self._config = Config.build(
+                api_key,
+                base_url=base_url,
+                timeout=timeout,
+                max_retries=max_retries,
+                retry_ambiguous=retry_ambiguous,
+                default_headers=default_headers,
+                default_query=default_query,
+                allow_http=allow_http,
+                ca=ca,
+            )
+            self._http_client = check_http_client(http_client, is_async=self._is_async)
+        except ConfigError as error:
+            failure = error
+        else:
+            self._budget = Budget()
+            return
+        base_url = timeout = default_headers = default_query = http_client = ca = None  # one of them may be a key
+        max_retries = 0
+        raise failure.with_traceback(None)
 
     def __repr__(self) -> str:
         config = getattr(self, "_config", None)  # a traceback may show a client whose settings were refused

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Generator
 from typing import Any, Protocol
 
 from ._call import Command, Disconnected, Head, Read, Release, Send, Sleep, TimedOut
+from .errors import InferenceError
 
 
 class Exchange(Protocol):
@@ -54,6 +55,9 @@ def drive(flow: Generator[Any, Any, None], exchange: Exchange) -> Generator[Any,
                 command = flow.send(reply) if failure is None else flow.throw(failure)
             except StopIteration:
                 return
+            except InferenceError as error:  # without the flow's frames: a server may have repeated the key
+                reply = None
+                raise error.with_traceback(None)  # noqa: B904  it is the same error
             reply = failure = None
             if not isinstance(command, Command):
                 yield command
@@ -85,6 +89,9 @@ async def adrive(flow: Generator[Any, Any, None], exchange: AsyncExchange) -> As
                 command = flow.send(reply) if failure is None else flow.throw(failure)
             except StopIteration:
                 return
+            except InferenceError as error:  # without the flow's frames: a server may have repeated the key
+                reply = None
+                raise error.with_traceback(None)  # noqa: B904  it is the same error
             reply = failure = None
             if not isinstance(command, Command):
                 yield command

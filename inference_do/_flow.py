@@ -36,6 +36,7 @@ from .types import ChatCompletion, ChatCompletionChunk, ResponseInfo
 T = TypeVar("T")
 
 BODY_LIMIT = 64 * 1024 * 1024
+STREAM_LIMIT = 256 * 1024 * 1024
 ERROR_BODY_LIMIT = 64 * 1024
 WHOLE_LIMIT = MAX_EVENT_BYTES  # of what comes in place of a stream
 DRAIN_LIMIT = 64 * 1024
@@ -156,6 +157,9 @@ def _status_error(call: Call, status: int, body: bytes) -> InferenceError:
 def _read_body(call: Call, limit: int, *, cut: bool) -> Step[bytes]:
     """Read a body to its end.
 
+    An answer has begun with the first byte that is no white space, as a stream has with its first event: some servers
+    send blank lines while the model thinks.
+
     Args:
         call: The call.
         limit: The most bytes to take, after decompression.
@@ -163,9 +167,12 @@ def _read_body(call: Call, limit: int, *, cut: bool) -> Step[bytes]:
     """
     parts: list[bytes] = []
     size = 0
+    started, has_begun = call.clock(), cut
     while True:
         try:
-            data: bytes = yield Read(call.left(call.timeout.idle))
+            data: bytes = yield Read(
+                call.left(call.timeout.idle) if has_begun else call.left_of("first_token", started)
+            )
         except (Disconnected, TimedOut) as marker:
             reported = marker
             break
@@ -173,6 +180,7 @@ def _read_body(call: Call, limit: int, *, cut: bool) -> Step[bytes]:
             return b"".join(parts)
         parts.append(data)
         size += len(data)
+        has_begun = has_begun or not data.isspace()
         if size > limit:
             if cut:
                 return b"".join(parts)[:limit]
@@ -180,7 +188,7 @@ def _read_body(call: Call, limit: int, *, cut: bool) -> Step[bytes]:
             raise ProtocolError(message, **call.details)
     if cut:
         return b"".join(parts)
-    raise call.fault(reported, "idle")
+    raise call.fault(reported, "idle" if has_begun else "first_token")
 
 
 def _parse_body(call: Call, body: bytes, read: Callable[[bytes], T]) -> T:
@@ -251,12 +259,13 @@ def _one_part_each(raw: dict[str, Any], choices: list[dict[str, Any]]) -> tuple[
 class _Stream:
     """The state of one stream, from the first byte to the last."""
 
-    __slots__ = ("_accumulator", "_call", "_parse", "_parser")
+    __slots__ = ("_accumulator", "_call", "_parse", "_parser", "_size")
 
     def __init__(self, call: Call, accumulator: Accumulator) -> None:
         self._call = call
         self._parser = Parser()
         self._parse = chunk_parser()
+        self._size = 0
         self._accumulator = accumulator
 
     def open(self) -> Step[list[Event]]:
@@ -305,6 +314,7 @@ class _Stream:
         except InferenceError as error:
             if not self._is_whole_despite(error):
                 error.partial = self._accumulator.completion()
+                error.attempts, error.request_id = self._call.attempts, self._call.request_id
                 raise
         self._call.is_complete = True
         if self._accumulator.is_mute:
@@ -357,6 +367,10 @@ class _Stream:
 
     def _feed(self, data: bytes) -> list[Event]:
         """Return the events that say something."""
+        self._size += len(data)
+        if self._size > STREAM_LIMIT:
+            message = f"the stream is larger than {STREAM_LIMIT:,} bytes"
+            raise ProtocolError(message, **self._call.details)
         try:
             return [event for event in self._parser.feed(data) if event[1] or event[0] == "error"]
         except EventTooLarge as error:

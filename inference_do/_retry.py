@@ -21,7 +21,9 @@ from random import random
 
 from .errors import APIStatusError, APITimeoutError, InferenceError, QuotaExceededError
 
-RETRIED_STATUSES = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
+RETRIED_STATUSES = frozenset({408, 409, 429, 500, 502, 503, 504, 529, *range(520, 526), 530})
+"""520 to 525 and 530 are Cloudflare's, which stands before the API: the origin could not be reached, or fell silent.
+https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors/"""
 TOO_MANY_REQUESTS = 429
 
 BUCKETS = ("requests", "tokens-per-minute", "tokens-per-day")

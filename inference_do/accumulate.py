@@ -12,17 +12,27 @@ Tool calls come in fragments, and servers disagree on how fragments name their c
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any
 
+from .errors import ProtocolError
 from .types import ChatCompletion, ToolCallFragment
 
 __all__ = ["Accumulator", "new_call_id", "reasoning_text"]
 
 CHUNK_FIELDS = frozenset({"id", "object", "created", "model", "choices", "usage", "service_tier", "system_fingerprint"})
+MAX_CHOICES = 128
+"""Answers of one stream, at most; more only where more were asked for."""
+MAX_CALLS = 4096
+"""Tool calls of one answer, at most."""
 MERGED_FIELDS = frozenset({"role", "content", "refusal", "reasoning_content", "reasoning", "tool_calls"})
+
+
+STRUCTURE = re.compile(r'\\.|["{}]', re.DOTALL)
+"""What a scan of JSON stops at: an escaped character, quotes, braces."""
 
 
 def new_call_id() -> str:
@@ -93,6 +103,9 @@ class Accumulator:
             number = part.get("index") or 0
             choice = self._choices.get(number)
             if choice is None:
+                if len(self._choices) >= max(MAX_CHOICES, self._answers):
+                    message = f"the stream has more than {len(self._choices)} answers"
+                    raise ProtocolError(message)
                 choice = self._choices[number] = _Choice(number)
             choice.add(part, fragments)
         if not CHUNK_FIELDS.issuperset(raw):  # an agent's own: what it retrieved, called and guarded against
@@ -142,6 +155,12 @@ class _Call:
     wire_id: str | None
     name: str = ""
     parts: list[str] = field(default_factory=list)
+    _scanned: int = 0
+    """How many parts `_depth` has been counted of, so that asking again and again takes linear time."""
+    _depth: int = 0
+    _in_string: bool = False
+    _is_broken: bool = False
+    """What closed was not JSON, so nothing that follows can make it JSON."""
 
     @property
     def arguments(self) -> str:
@@ -152,13 +171,24 @@ class _Call:
         """Whether the arguments are whole JSON; none at all are whole, for a tool that takes none."""
         if not self.parts:
             return True
-        if not self.parts[-1].rstrip().endswith("}"):
+        self._scan()
+        if self._is_broken or self._depth or self._in_string or not self.parts[-1].rstrip().endswith("}"):
             return False
         try:
             json.loads("".join(self.parts))
         except (ValueError, RecursionError):
-            return False
-        return True
+            self._is_broken = True
+        return not self._is_broken
+
+    def _scan(self) -> None:
+        """Count the open braces of what has come since the last time."""
+        new, self._scanned = self.parts[self._scanned :], len(self.parts)
+        for found in STRUCTURE.finditer("".join(new)):
+            mark = found[0]
+            if mark == '"':
+                self._in_string = not self._in_string
+            elif not self._in_string and mark in "{}":
+                self._depth += 1 if mark == "{" else -1
 
 
 class _Choice:
@@ -270,6 +300,9 @@ class _Choice:
         return wire_id is None and name != call.name and not arguments and not call.parts
 
     def _begin(self, wire_id: str | None, index: int | None) -> _Call:
+        if len(self.calls) >= MAX_CALLS:
+            message = f"the answer has more than {MAX_CALLS:,} tool calls"
+            raise ProtocolError(message)
         call = _Call(len(self.calls), wire_id or new_call_id(), wire_id)
         self.calls.append(call)
         if wire_id is not None:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 from pydantic import SecretStr
@@ -35,9 +35,10 @@ KEY_VARIABLES = (
 Key = str | SecretStr | Callable[[], str | SecretStr]
 """A key, or a function that is asked for one before each request."""
 
-PEM = "-----BEGIN CERTIFICATE-----"
+PATH = re.compile(r"^[./~\\]|[/\\].*\.|\.(pem|crt|cer|ca|bundle)$", re.IGNORECASE)
+"""What looks like a path and not like a key."""
 
-K = TypeVar("K")
+PEM = "-----BEGIN CERTIFICATE-----"
 
 MASK = "**********"
 SHORTEST_SECRET = 6
@@ -103,9 +104,23 @@ class Secret:
         raise TypeError(message)
 
 
-def hidden(key: K) -> K | SecretStr:
-    """Return a key wrapped. What takes a key from a caller does this first."""
-    return SecretStr(key) if isinstance(key, str) else key
+class NoKey:
+    """What stands in place of a value that is no key and may hold one: the name of its type."""
+
+    __slots__ = ("kind",)
+
+    def __init__(self, value: object) -> None:
+        self.kind = type(value).__name__
+
+    def __repr__(self) -> str:
+        return f"NoKey({self.kind})"
+
+
+def hidden(key: Any) -> Any:
+    """Return a key wrapped. What takes a key from a caller does this first; what is no key is not kept."""
+    if isinstance(key, str):
+        return SecretStr(key)
+    return key if key is None or isinstance(key, SecretStr | NoKey) or callable(key) else NoKey(key)
 
 
 def _spellings(key: str) -> set[str]:
@@ -131,7 +146,8 @@ def find_key(api_key: Key | None) -> Secret:
 def _checked_key(key: object) -> SecretStr:
     """Return a key without the white space around it."""
     if not isinstance(key, SecretStr):
-        message = f"api_key must be a string, or a function that returns one, not {type(key).__name__}"
+        kind = key.kind if isinstance(key, NoKey) else type(key).__name__
+        message = f"api_key must be a string, or a function that returns one, not {kind}"
         raise ConfigError(message)
     clean = SecretStr(key.get_secret_value().strip(" \t\r\n"))
     if problem := _problem_of_key(clean):
@@ -177,7 +193,8 @@ class Timeout:
             value = getattr(self, item.name)
             if value is not None and not _is_positive(value):
                 message = (
-                    f"timeout: {item.name} must be a number of seconds, above 0 and at most a million, not {value!r}"
+                    f"timeout: {item.name} must be a number of seconds, above 0 and at most a million, "
+                    f"not {_shown(value)}"
                 )
                 raise ConfigError(message)
 
@@ -197,13 +214,19 @@ class Timeout:
                 return cls(connect=value, pool=value, write=value, first_token=value, idle=value)
             case _:
                 message = (
-                    f"timeout must be a Timeout or a number of seconds, above 0 and at most a million, not {value!r}"
+                    "timeout must be a Timeout or a number of seconds, above 0 and at most a million, "
+                    f"not {_shown(value)}"
                 )
                 raise ConfigError(message)
 
     def of_phase(self, phase: Phase) -> float | None:
         """Return the limit of one phase."""
         return getattr(self, phase)  # type: ignore[no-any-return]
+
+
+def _shown(value: object) -> str:
+    """Return how a message shows a wrong value: a text may be a key that was given in the wrong place."""
+    return f"a {type(value).__name__}" if isinstance(value, str | bytes | list | tuple | dict) else repr(value)
 
 
 def _is_positive(value: object) -> bool:
@@ -262,7 +285,8 @@ def check_ca(ca: object) -> str | None:
         raise ConfigError(message)
     path = os.fspath(ca)
     if not os.path.isfile(path):  # noqa: PTH113  pathlib would be imported for this alone
-        message = f"ca names no file: {path!r}"
+        shown = f": {path!r}" if isinstance(path, str) and PATH.search(path) else " (what was given is not shown)"
+        message = f"ca names no file{shown}"
         raise ConfigError(message)
     return path
 

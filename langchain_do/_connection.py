@@ -188,6 +188,13 @@ class Connection(BaseModel):
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, hidden(value) if name == "api_key" else value)
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy; a key among what is changed is wrapped as at construction."""
+        changed = dict(update or {})
+        if "api_key" in changed:
+            changed["api_key"] = hidden(changed["api_key"])
+        return super().model_copy(update=changed, deep=deep)
+
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         memo = {} if memo is None else memo
         for shared in (self._clients, self.http_client, self.http_async_client, self.api_key):

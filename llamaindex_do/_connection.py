@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
 
-from inference_do.config import Config, Timeout
+from inference_do.config import Config, Timeout, hidden
 from inference_do.connection import SETTINGS, Clients
 from inference_do.errors import ConfigError
 
@@ -163,6 +163,13 @@ class Connected(BaseModel):
         bare = self.__copy__()  # LlamaIndex deletes what does not pickle from the object it is given
         bare.__dict__.update(dict.fromkeys(NEVER_PICKLED))
         return super(Connected, bare).__getstate__()
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy; a key among what is changed is wrapped as at construction."""
+        changed = dict(update or {})
+        if "api_key" in changed:
+            changed["api_key"] = hidden(changed["api_key"])
+        return super().model_copy(update=changed, deep=deep)
 
     def __copy__(self) -> Self:
         copy = super().__copy__()

@@ -1,62 +1,70 @@
-"""What an exchange of a thread and one of an event loop share: all but the words `await` and `async`."""
+"""The requests of one call, sent one after another by an httpx client; what threads and event loops do alike.
+
+A client of ours sends through its own connections, a caller's through whatever it has. Nothing here asks which, but
+where the one can do more: its responses look at the limit before each read, and end a wait from another thread.
+"""
 
 from __future__ import annotations
 
 import sys
+import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import httpx
 
-from .._call import Disconnected, Head, Request, Send, TimedOut
-from ..config import Config
-from ..errors import ConfigError, InferenceError
-from .decompress import Decompressor, decompressor
-from .faults import closed, face_of, failure_of, without_frames
-from .pool import PooledResponse
-from .request import auth_of, build_request
-from .sockets import Attempt
+from inference_do._call import Disconnected, Head, Request, Send, TimedOut
+from inference_do.config import Config
+from inference_do.errors import ConfigError, InferenceError
+
+from .environment import proxy_of, tls_context
+from .faults import closed, face_of, failure_of, interrupted, without_frames
+from .loop_sockets import LoopNetwork
+from .pool import IDLE_SECONDS, Pool, PooledResponse
+from .sockets import MAX_CONNECTIONS, Attempt, moment
+from .thread_sockets import ThreadNetwork
+
+PIECE = 64 * 1024
+LIMITS = httpx.Limits(
+    max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS, keepalive_expiry=IDLE_SECONDS
+)
 
 
-class Exchange:
-    """The requests of one call, sent one after another by httpx clients.
+class Exchange(ABC):
+    """The requests of one call. `_perform` and `iterate` are what differs."""
 
-    A client of ours sends through its own transport, a caller's through whatever it has: nothing here asks which, but
-    where the one can do more, as ending a wait from another thread.
-    """
+    iterate: Any
+    """`iter` or `aiter`."""
 
-    __slots__ = (
-        "__weakref__",
-        "_attempt",
-        "_body",
-        "_client",
-        "_config",
-        "_decompressor",
-        "_face",
-        "_is_framed",
-        "_interruption",
-        "_is_ours",
-        "_limits",
-        "_pieces",
-        "_request",
-        "_response",
-    )
-
-    def __init__(self, request: Request, config: Config) -> None:
-        self._request, self._config = request, config
+    def __init__(self, http: Any, request: Request, config: Config) -> None:
+        self._http, self._request, self._config = http, request, config
         self._client: Any = None
         self._face: Any = httpx
         self._attempt = Attempt()
-        self._limits: dict[str, float | None] = {}  # of the request that is under way; a transport may look again
+        self._limits: dict[str, float | None] = {}  # of the request that is under way
         self._response: Any = None
         self._body: Any = None
-        self._pieces: Iterator[bytes] = iter(())
-        self._decompressor: Decompressor | None = None
-        self._is_framed = False
-        self._is_ours = False  # the response is of our transport, which looks at the limits before each read
+        self._pieces: Iterator[bytes] = iter(())  # of what is decompressed, or was read by a hook
+        self._inflate: Any = None  # of zlib
+        self._is_ours = False  # it is of our connections
         self._interruption: Disconnected | None = None
 
-    def _interrupt(self, reason: Disconnected) -> None:
+    @abstractmethod
+    async def _perform(self, client: Any, request: Any) -> Any:
+        """Return the client's response."""
+
+    def interrupt(self) -> None:
+        """End the wait of the thread or task that makes the call, from another one."""
+        self._end_wait(interrupted())
+
+    def client_closed(self, client: Any) -> None:
+        """End the call if this client, which was just closed, is the one that makes it."""
+        if client is not None and self._client is client:
+            self._end_wait(closed())
+
+    def _end_wait(self, reason: Disconnected) -> None:
         self._interruption = self._interruption or reason
         self._attempt.interrupt()
 
@@ -64,60 +72,59 @@ class Exchange:
         if self._interruption is not None:
             raise self._interruption
 
-    def _begin(self, client: Any, command: Send) -> dict[str, Any]:
-        """Return the arguments of the client's `send` for another request."""
+    async def _send(self, client: Any, command: Send) -> Head:
         self._check()
         if client is not self._client and self._client is not None:
-            raise closed()  # it was closed while the call was under way, and this is the next one
-        self._client, self._face = client, face_of(client) or httpx
-        self._attempt = Attempt(command.deadline if command.deadline is not None else float("inf"))
-        self._limits = {
-            "connect": command.connect,
-            "pool": command.pool,
-            "write": command.write,
-            "read": command.read,
-        }
-        handled = sys.exception()
+            raise closed()  # the client was closed while the call was under way, and this is the next one
+        self._client, self._face = client, face_of(client)
+        self._attempt = Attempt(moment(None) if command.deadline is None else command.deadline)
+        self._limits = {phase: getattr(command, phase) for phase in ("connect", "pool", "write", "read")}
+        url = _url(self._request)
+        request, handled = None, sys.exception()
         try:
-            request = build_request(client, self._request, self._config, self._limits, self._attempt)
-        except Exception:
-            raise  # the key function's own
+            request = self._build(client, url)
+            try:
+                response = await self._perform(client, request)
+            except self._face.HTTPStatusError as error:  # an event hook's
+                response = error.response
+            return self._head(response)
         except BaseException as error:
-            raise without_frames(error, handled) from None
-        return {
-            "request": request,
-            "stream": True,
-            "auth": auth_of(client, self._face),
-            "follow_redirects": False,
-        }
+            if request is None and isinstance(error, Exception):
+                raise  # it is the key function's own
+            failure, request = self._failure(error, handled), None
+        raise failure
 
-    def _head(self, response: Any, iterate: Callable[[Any], Any]) -> Head:
-        """Take a response, and return what its head says; `iterate` is `iter` or `aiter`."""
+    def _build(self, client: Any, url: httpx.URL) -> Any:
+        """Return the request as the client makes it, with the key."""
+        return client.build_request(
+            self._request.method,
+            url if self._face is httpx else str(url),
+            headers={**self._request.headers, "Authorization": f"Bearer {self._config.secret.reveal()}"},
+            content=self._request.content,
+            extensions={"timeout": self._limits, Attempt.NAME: self._attempt},
+        )
+
+    def _head(self, response: Any) -> Head:
+        """Take a response, and return what its head says."""
         self._response = response
-        named = _by_name(response.headers)
+        named = dict(response.headers.items())
         if response.is_stream_consumed or response.is_closed:
             self._pieces = iter((_content(response, self._face),))  # a hook, an auth flow or a transport has read it
         else:
             self._is_ours = isinstance(response.extensions.get("network_stream"), PooledResponse)
-            self._is_framed = "content-length" in named or "transfer-encoding" in named
-            self._decompressor = decompressor(named)
-            self._body = iterate(response.stream)
+            self._inflate = _inflate_of(named.get("content-encoding", ""))
+            self._body = self.iterate(response.stream)
         return Head(response.status_code, named)
 
-    def _next_piece(self) -> bytes:
-        """Return more of what is decompressed already, nothing if nothing is left."""
+    def _decompress(self, data: bytes) -> bytes:
+        """Return what a piece of the body decompresses to, or the first part of it."""
+        if self._inflate is None:
+            return data
+        self._pieces = _inflated(self._inflate, data)
         return next(self._pieces, b"")
 
-    def _decompress(self, data: bytes) -> bytes:
-        if self._decompressor is None:
-            return data
-        self._pieces = self._decompressor.feed(data)
-        return self._next_piece()
-
     def _end(self) -> bytes:
-        """Take the end of the body."""
-        if not self._is_framed and (self._interruption or not self._is_current(self._client)):
-            raise self._interruption or closed()  # the server has not ended the connection, which alone would complete this response
+        self._check()
         self._body = None
         return b""
 
@@ -129,13 +136,7 @@ class Exchange:
             return without_frames(error, handled)
         if self._interruption is not None:
             return self._interruption
-        if not self._is_current(self._client):
-            return closed()
-        return failure_of(error, handled, self._face)
-
-    def _is_current(self, client: Any) -> bool:
-        """Return whether a client that was used is still the one to use."""
-        raise NotImplementedError
+        return failure_of(error, handled, self._face) if self._http.is_current(self._client) else closed()
 
     def _forget(self) -> Any:
         """Be done with the response; return it, to be closed."""
@@ -144,20 +145,24 @@ class Exchange:
         return response
 
 
-def _by_name(headers: Any) -> dict[str, str]:
-    """Return headers by their lower-case names; what stands there more than once is joined with commas."""
-    named: dict[str, str] = {}
-    for name, value in headers.raw:
-        key, text = name.decode("latin-1").lower(), _text(value)
-        named[key] = f"{named[key]}, {text}" if key in named else text
-    return named
+def _url(request: Request) -> httpx.URL:
+    """Return where a request goes.
 
-
-def _text(value: bytes) -> str:
+    Raises:
+        ConfigError: It cannot be written.
+    """
     try:
-        return value.decode("utf-8")
-    except UnicodeDecodeError:
-        return value.decode("latin-1")
+        return httpx.URL(request.url, params=dict(request.query)) if request.query else _parsed(request.url)
+    except (httpx.InvalidURL, UnicodeError) as error:
+        reason = type(error).__name__
+    message = f"base_url, default_query or extra_query cannot be written as a URL ({reason})"
+    raise ConfigError(message)
+
+
+@lru_cache(maxsize=64)
+def _parsed(url: str) -> httpx.URL:
+    """Parse a URL: a client has few, and it would take a tenth of a call each time."""
+    return httpx.URL(url)
 
 
 def _content(response: Any, face: Any) -> bytes:
@@ -171,20 +176,72 @@ def _content(response: Any, face: Any) -> bytes:
     except face.ResponseNotRead:
         if not httpx.codes.is_success(response.status_code):
             return b""
-        message = "its body was read by an event hook or a transport and not kept: use response.read() there"
+    message = "its body was read by an event hook or a transport and not kept: use response.read() there"
     raise face.RemoteProtocolError(message)
 
 
-def built(make: Callable[[], Any], config: Config) -> Any:
-    """Make what connects.
+def _inflate_of(named: str) -> Any:
+    """Return what decompresses a body with this `Content-Encoding`; None if it is not compressed.
+
+    Raises:
+        httpx.DecodingError: It has a coding that was not asked for, or several.
+    """
+    codings = [coding for item in named.lower().split(",") if (coding := item.strip()) not in {"", "identity"}]
+    if not codings:
+        return None
+    if codings[1:] or codings[0] not in {"gzip", "x-gzip", "deflate"}:
+        message = f"content-encoding {named[:100]!r} was not asked for"
+        raise httpx.DecodingError(message)
+    return zlib.decompressobj(32 + zlib.MAX_WBITS)  # gzip's frame or zlib's
+
+
+def _inflated(inflate: Any, data: bytes) -> Iterator[bytes]:
+    """Yield what a piece of a body decompresses to, in pieces of 64 KiB: who has enough stops between two.
+
+    httpx decompresses a piece whole, and any number of codings one inside the other: a kilobyte can become gigabytes.
+
+    Raises:
+        httpx.DecodingError: It is not of this coding.
+    """
+    while data and not inflate.eof:
+        try:
+            piece = inflate.decompress(data, PIECE)
+        except zlib.error as error:
+            raise httpx.DecodingError(str(error)) from None
+        if piece:
+            yield piece
+        data = inflate.unconsumed_tail
+
+
+def built(make: Callable[[Config], Any], config: Config) -> Any:
+    """Make an httpx client.
 
     Raises:
         ConfigError: The environment names a proxy or certificates that cannot be used.
     """
     try:
-        return make()
+        return make(config)
     except (ValueError, OSError, ImportError) as error:
         reason = str(error)
     where = "ca or the environment" if config.ca else "the environment"
     message = f"the proxy or certificates that {where} names cannot be used: {reason[:300]}"
     raise ConfigError(message)
+
+
+def take_pool(transport: Any, network: ThreadNetwork | LoopNetwork, config: Config) -> Pool | None:
+    """Give one of httpx's transports connections of ours, and return them.
+
+    Its class and `handle_request` stay httpx's, so that what patches them (respx, pytest-httpx, VCR.py, OpenTelemetry)
+    sees every request. `_pool` is a private name of httpx: where it has another one, httpx's own pool sends, slower.
+    Proxies that are spoken to by TLS or SOCKS are left to it as well.
+    """
+    proxy = proxy_of(config)
+    if not hasattr(transport, "_pool") or (proxy is not None and proxy.url.scheme != "http"):
+        return None
+    transport._pool = pool = Pool(network, tls_context(config), proxy)  # noqa: SLF001
+    return pool
+
+
+def transport_options(config: Config) -> dict[str, Any]:
+    """Return the arguments of one of httpx's transports."""
+    return {"verify": tls_context(config) or False, "proxy": proxy_of(config), "limits": LIMITS, "trust_env": False}

@@ -10,20 +10,20 @@ import os
 import socket
 import ssl
 import sys
-from types import ModuleType
 from typing import Any
 
-from .._call import Disconnected, TimedOut
-from ..config import HTTP_LIBRARIES
+from inference_do._call import Disconnected, TimedOut
+from inference_do.config import HTTP_LIBRARIES
+from inference_do.errors import Phase
 
 CUT = ("Server disconnected", "peer closed connection")
-"""How httpcore says that a connection ended before its response, which is the class for malformed responses there."""
+"""How httpcore says that a connection ended before its response, in the class that it has for malformed responses."""
 
 
-def face_of(client: Any) -> ModuleType | None:
-    """Return the package that a client is of; None if it is of neither."""
+def face_of(client: Any) -> Any:
+    """Return the package that a client is of."""
     packages = (kind.__module__.partition(".")[0] for kind in type(client).__mro__)
-    return next((sys.modules[package] for package in packages if package in HTTP_LIBRARIES), None)
+    return next(sys.modules[package] for package in packages if package in HTTP_LIBRARIES)
 
 
 def closed() -> Disconnected:
@@ -44,48 +44,44 @@ def failure_of(error: Exception, handled: BaseException | None, face: Any) -> Di
         handled: What the caller was already handling when it called: it led to nothing here.
         face: The package of the client that raised it.
     """
-    if (timeout := _timeout(error, face)) is not None:
-        return timeout
+    if isinstance(error, face.TimeoutException | TimeoutError):
+        phases: dict[Any, Phase] = {
+            face.ConnectTimeout: "connect",
+            face.PoolTimeout: "pool",
+            face.WriteTimeout: "write",
+        }
+        return TimedOut(next((phase for kind, phase in phases.items() if isinstance(error, kind)), None))
     chain = _chain(error, handled)
     text = " ".join(str(error).split())[:300]
+    sent = non_retryable = malformed = False
     match error:
         case face.DecodingError():
-            return Disconnected(f"the response cannot be decompressed: {text}", sent=True, malformed=True)
+            reason, sent, malformed = f"the response cannot be decompressed: {text}", True, True
         case face.RemoteProtocolError() if not text.startswith(CUT):
-            return Disconnected(f"the response is not HTTP as it should be: {text}", sent=True, malformed=True)
+            reason, sent, malformed = f"the response is not HTTP as it should be: {text}", True, True
         case face.ProxyError():
-            refused = text[:1] in {"3", "4"}
-            return Disconnected(f"no connection to the API: the proxy answered {text}", sent=False, non_retryable=refused)
+            reason, non_retryable = f"no connection to the API: the proxy answered {text}", text[:1] in {"3", "4"}
         case face.ConnectError():
-            reason = next((_reason(link) for link in reversed(chain) if isinstance(link, OSError) and link.errno), "")
-            untrusted = any(isinstance(link, ssl.SSLCertVerificationError) for link in chain)
-            return Disconnected(f"no connection to the API{reason}", sent=False, non_retryable=untrusted)
+            reason = f"no connection to the API{next(filter(None, map(_reason, reversed(chain))), '')}"
+            non_retryable = any(isinstance(link, ssl.SSLCertVerificationError) for link in chain)
         case face.NetworkError() | face.RemoteProtocolError() | OSError():
-            return Disconnected("the connection to the API broke before the response was complete", sent=True)
+            reason, sent = "the connection to the API broke before the response was complete", True
         case _:
-            return Disconnected(f"the request cannot be sent: {text}", sent=False, non_retryable=True)
+            reason, non_retryable = f"the request cannot be sent: {text}", True
+    return Disconnected(reason, sent=sent, non_retryable=non_retryable, malformed=malformed)
 
 
-def _timeout(error: Exception, face: Any) -> TimedOut | None:
+def _reason(error: BaseException) -> str:
+    """Return why there is no connection, as far as an exception says."""
     match error:
-        case face.ConnectTimeout():
-            return TimedOut("connect")
-        case face.PoolTimeout():
-            return TimedOut("pool")
-        case face.WriteTimeout():
-            return TimedOut("write")
-        case face.TimeoutException() | TimeoutError():
-            return TimedOut(None)
+        case socket.gaierror() | UnicodeError():
+            return ": the host's name was not found"
+        case ssl.SSLError():  # its errno is not the system's
+            return f": TLS failed ({(error.reason or 'no reason was given').replace('_', ' ').lower()})"
+        case OSError(errno=int(number)) if number:
+            return f": {os.strerror(number)}"
         case _:
-            return None
-
-
-def _reason(error: OSError) -> str:
-    if isinstance(error, socket.gaierror):
-        return ": the host's name was not found"
-    if isinstance(error, ssl.SSLError):  # its errno is not the system's
-        return f": TLS failed ({(error.reason or 'no reason was given').replace('_', ' ').lower()})"
-    return f": {os.strerror(error.errno or 0)}"
+            return ""
 
 
 def _chain(error: BaseException, handled: BaseException | None) -> list[BaseException]:

@@ -1,6 +1,6 @@
-"""HTTP/1.1 without I/O: a request as bytes, and a parser of responses.
+"""HTTP/1.1 without I/O: a request's head as bytes, and a parser of responses.
 
-Responses are parsed by llhttp, Node's parser in C, by way of httptools: per streamed delta it costs a third of h11. What
+Responses are parsed by llhttp, Node's parser in C, by way of httptools: a streamed delta costs a third of h11's. What
 llhttp does not judge is judged here: whether a response may end with its connection, how much may stand before, between
 and behind the pieces of its body, which transfer codings and statuses there are, and what came that was not asked for.
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from http import HTTPStatus
 
 import httpx
 from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpResponseParser
@@ -19,10 +18,10 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 MAX_HEAD = 100 * 1024
 """Bytes of a head. It holds as well for what stands between the pieces of a body, or behind it."""
-
 PROTOCOL = b"HTTP/"
 """How a response begins; llhttp would accept two other protocols as well, and empty lines before it."""
-
+FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+"""Headers that say where a response ends; without them the end of its connection does."""
 CLOSED_PARSER = HttpResponseParser(None)
 """What a response has in place of its parser when it is closed: the parser knows the response."""
 
@@ -68,42 +67,37 @@ class ResponseParser:
         Raises:
             httpx.RemoteProtocolError: The response is malformed; what came before that has been returned.
         """
-        parts = self._parts
-        if parts:
+        if parts := self._parts:
             data = parts[0] if len(parts) == 1 else b"".join(parts)
             parts.clear()
             self._overhead = 0
             return data
-        self.check()
-        return b""
-
-    def check(self) -> None:
-        """Raise if the response is malformed.
-
-        Raises:
-            httpx.RemoteProtocolError: It is.
-        """
         if self._failure is not None and not self.is_whole:
             raise httpx.RemoteProtocolError(self._failure)
+        return b""
 
     def feed(self, data: bytes) -> None:
-        """Take bytes from the connection; none at its end.
+        """Take bytes from the connection, none at its end.
 
         Raises:
-            httpx.ReadError: The connection ended before the response was whole.
+            ConnectionError: It ended before the response was whole.
+            httpx.RemoteProtocolError: There will be no head.
         """
         if not data:
             self._end()
-            return
-        if not self.has_head and len(self._start) < len(PROTOCOL):
-            self._start = (self._start + data)[: len(PROTOCOL)]
-            if not PROTOCOL.startswith(self._start):
-                self._failure = "what came is not HTTP/1.1"
-                return
-        self._overhead += len(data)
-        self._parse(data)
-        if self._overhead > MAX_HEAD and not self._parts and not self.is_whole:
-            self._failure = f"more than {MAX_HEAD:,} bytes came that are no part of a body"
+        elif len(self._start) < len(PROTOCOL) and not PROTOCOL.startswith(self._first(data)):
+            self._failure = "what came is not HTTP/1.1"
+        else:
+            self._overhead += len(data)
+            self._parse(data)
+            if self._overhead > MAX_HEAD and not self._parts and not self.is_whole:
+                self._failure = f"more than {MAX_HEAD:,} bytes came that are no part of a body"
+        if self._failure is not None and not self.has_head:
+            raise httpx.RemoteProtocolError(self._failure)
+
+    def _first(self, data: bytes) -> bytes:
+        self._start = (self._start + data)[: len(PROTOCOL)]
+        return self._start
 
     def _parse(self, data: bytes) -> None:
         interruption: BaseException | None = None
@@ -117,21 +111,18 @@ class ResponseParser:
             interruption = KeyboardInterrupt() if error.__context__ in {None, handled} else error.__context__
         except HttpParserError as error:
             self._is_clean = False
-            if not self.is_whole:  # else it is something that came behind the response
-                self._failure = self._failure or str(error)
+            self._failure = self._failure or str(error)
         if interruption is not None:
             raise interruption
 
     def _end(self) -> None:
         """Take the connection's end: it completes a response without a length, and cuts any other."""
         self._is_clean = False
-        if self.is_whole:
-            return
         if self.has_head and not any(name.lower() in FRAMING for name, _ in self.headers):
             self.is_whole = True
-            return
-        message = "the connection ended before the response was whole"
-        raise httpx.ReadError(message)
+        if not self.is_whole:
+            message = "the connection ended before the response was whole"
+            raise ConnectionError(message)
 
     def close(self) -> None:
         """Let go of the parser, which refers to this object."""
@@ -144,37 +135,28 @@ class ResponseParser:
         self._is_clean = not self.has_head
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; trailers are ignored."""
         if not self.has_head:
             self.headers.append((name, value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
-        """Take the status, unless it is an interim one."""
         if self.has_head or self._failure is not None:
             return
         status = self._parser.get_status_code()
         codings = [value.lower() for name, value in self.headers if name.lower() == b"transfer-encoding"]
-        if status < HTTPStatus.CONTINUE:
+        if status < httpx.codes.CONTINUE:
             self._failure = f"there is no status {status}"
         elif codings not in ([], [b"chunked"]):
             self._failure = "the response has a transfer coding that was not asked for"
-        elif status < HTTPStatus.OK and status != HTTPStatus.SWITCHING_PROTOCOLS:
+        elif httpx.codes.is_informational(status) and status != httpx.codes.SWITCHING_PROTOCOLS:
             self.headers.clear()
         else:
-            self.status = status
-            self.has_head = True
+            self.status, self.has_head = status, True
 
     def on_body(self, data: bytes) -> None:
-        """Take a piece of the body."""
         if self.has_head and not self.is_whole:
             self._parts.append(data)
 
     def on_message_complete(self) -> None:
-        """Note that the response is whole."""
         if self.has_head and not self.is_whole:
             self.is_whole = True
             self._is_clean = self._parser.should_keep_alive() and self._parser.get_http_version() == "1.1"
-
-
-FRAMING = frozenset({b"content-length", b"transfer-encoding"})
-"""Headers that say where a response ends; without them the end of its connection does."""

@@ -1,24 +1,25 @@
-"""What a pool needs of a network. Threads and event loops each have theirs; the pool above them is written once.
+"""What the sockets of threads and of event loops share, and how code written once serves both.
 
-The methods are coroutines. Those of threads never wait for anything but the operating system, so `run` performs a
+The methods of both are coroutines. Those of threads wait for nothing but the operating system, so `run` performs a
 coroutine made of them in one step, and no event loop is involved.
 """
 
 from __future__ import annotations
 
+import math
 import socket
-import ssl
 import time
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
+
+import aiohappyeyeballs
 
 T = TypeVar("T")
 
-READ_BYTES = 64 * 1024
-WRITE_BYTES = 64 * 1024
-"""Bytes of a request that are written at once; `write` of a timeout holds for each such piece."""
-
+MAX_CONNECTIONS = 1000
+IO_BYTES = 64 * 1024
+"""Bytes that are read or written at once; `write` of a timeout holds for each such piece."""
 STAGGER = 0.25
 """Seconds between the starts of two attempts to connect: RFC 8305, section 5."""
 
@@ -37,104 +38,50 @@ def run(step: Coroutine[Any, Any, T]) -> T:
     raise AssertionError(message)
 
 
-def deadline(seconds: float | None) -> float:
-    """Return the moment at which a wait that begins now ends; infinity for None."""
-    return time.monotonic() + seconds if seconds is not None else float("inf")
+def moment(seconds: float | None) -> float:
+    """Return the moment, by `time.monotonic`, at which a wait that begins now ends."""
+    return math.inf if seconds is None else time.monotonic() + seconds
 
 
-def prepare(made: socket.socket) -> None:
-    """Set a TCP socket's options: send at once, and notice when the other side is gone."""
+def seconds_until(ends: float) -> float | None:
+    """Return the seconds that are left until a moment, None for ever.
+
+    Raises:
+        TimeoutError: None are left.
+    """
+    if ends == math.inf:
+        return None
+    left = ends - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+async def first_of(addresses: Any) -> socket.socket:
+    """Return a socket that is connected to the first of a host's addresses that answers."""
+    made = await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=STAGGER, interleave=1)
     made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in KEEPALIVE:
         if (option := getattr(socket, name, None)) is not None:  # macOS and Windows have some of them
             made.setsockopt(socket.IPPROTO_TCP, option, value)
+    return made
 
 
 @dataclass(slots=True, eq=False)
 class Attempt:
-    """One request of a call, as its transport sees it: the call's deadline, and whether it has been given up.
+    """One request of a call, as its transport sees it. It travels among the request's extensions, under `NAME`."""
 
-    It travels among the request's extensions; a transport of another kind ignores it.
-    """
+    NAME = "inference_do_attempt"
 
-    deadline: float = float("inf")
-    """The moment at which the call ends, by `time.monotonic`."""
+    ends: float = math.inf
+    """The moment at which the call must be over."""
     is_interrupted: bool = False
     response: Any = None
-    """The pool's response, once there is a connection."""
+    """The pool's response, once there is one."""
 
     def interrupt(self) -> None:
-        """End the waits of the thread or task that this attempt belongs to, from another one."""
+        """End the wait of the thread or task that this attempt belongs to, from another one."""
         self.is_interrupted = True
         if self.response is not None:
             self.response.interrupt()
-
-
-class Socket(Protocol):
-    """A connected socket. Moments are those of `time.monotonic`."""
-
-    @property
-    def is_readable(self) -> bool:
-        """Whether something has come, or the other side has closed it."""
-
-    async def read(self, ends: float) -> bytes:
-        """Return what has come, nothing at the end.
-
-        Raises:
-            TimeoutError: Nothing came until `ends`.
-            OSError: The connection broke, or was interrupted.
-        """
-
-    async def write(self, data: bytes, ends: float) -> bool:
-        """Send at most `WRITE_BYTES`; return whether all were accepted.
-
-        Raises:
-            TimeoutError: They were not accepted until `ends`.
-        """
-
-    async def start_tls(self, context: ssl.SSLContext, host: str, ends: float) -> None:
-        """Speak TLS from here on.
-
-        Raises:
-            TimeoutError: It took too long.
-            OSError: It failed.
-        """
-
-    def interrupt(self) -> None:
-        """Close it from another thread or task than the one that uses it, and end that one's wait."""
-
-    def close(self) -> None:
-        """Close it at once."""
-
-    def drop(self) -> None:
-        """Close it from the garbage collector, which runs anywhere."""
-
-
-class Slot(Protocol):
-    """The right to one connection."""
-
-    def free(self) -> None:
-        """Give it back; again does nothing."""
-
-
-class Network(Protocol):
-    """Makes sockets."""
-
-    async def slot(self, ends: float, attempt: Attempt) -> Slot:
-        """Wait for a free slot.
-
-        Raises:
-            TimeoutError: There was none until `ends`.
-        """
-
-    async def connect(self, host: str, port: int, ends: float, attempt: Attempt) -> Socket:
-        """Connect to a host, to the first of its addresses that answers.
-
-        Raises:
-            TimeoutError: It took too long.
-            OSError: It failed.
-        """
-
-    def close(self) -> None:
-        """Close all sockets; one that a thread reads or writes, when it has done so."""

@@ -11,7 +11,6 @@ from queue import SimpleQueue
 from typing import Any, Self
 
 import httpcore
-
 from inference_do._http import Address, Outgoing
 from inference_do._http11 import Connection, ProtocolError
 from inference_do._sockets import Socket, Sockets

@@ -187,7 +187,7 @@ def test_a_proxy_that_cannot_be_one_is_told_in_words(monkeypatch):
 
 
 def test_a_full_pool_is_its_own_phase(emu, monkeypatch):
-    monkeypatch.setattr("inference_do._transport.thread_sockets.MAX_CONNECTIONS", 1)
+    monkeypatch.setattr("inference_do._transport.sockets.MAX_CONNECTIONS", 1)
     emu.always = Stall(after_events=1)
     timeout = Timeout(pool=0.2, first_token=5)
     with (

@@ -38,10 +38,10 @@ from http11_kit import (
 )
 from http11_rows import CONTINUE, GOOD, ROWS
 from httptools import HttpResponseParser
-
-from inference_do import APIConnectionError, AsyncClient, BadRequestError, Client, InferenceError
 from inference_do._http import Outgoing, Request
 from inference_do._http11 import SPENT, Connection, LocalProtocolError, ProtocolError, Reply, written
+
+from inference_do import APIConnectionError, AsyncClient, BadRequestError, Client, InferenceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

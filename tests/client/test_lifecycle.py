@@ -13,7 +13,7 @@ import pytest
 from client_kit import ANSWER, ASK, asoon, make, make_async, soon
 
 from inference_do import AsyncClient
-from inference_do._transport.loops import RETIRE_SECONDS, _retire
+
 from inference_do.emulator import CloseAfter, DelayEvents, DelayHead, Emulator, Stall, Status
 
 
@@ -172,7 +172,7 @@ async def test_cancelling_a_pause_ends_it(emu):
 
 async def test_cancelled_calls_take_no_place_from_later_ones(monkeypatch):
     """httpx's own pool loses a place with each (httpcore #1093)."""
-    monkeypatch.setattr("inference_do._transport.thread_sockets.MAX_CONNECTIONS", 5)
+    monkeypatch.setattr("inference_do._transport.sockets.MAX_CONNECTIONS", 5)
     with Emulator(always=DelayHead(0.05)) as emu:
         async with make_async(emu, max_retries=0, timeout=2) as client:
             for delay in (0, 0, 0, 0.001, 0.005, 0.01, 0.03) * 4:
@@ -303,7 +303,6 @@ def test_loops_that_died_are_forgotten(emu):
     life[closed] = nothing()
     asyncio.run(client.chat(**ASK))
     assert closed not in life
-    _retire({closed: nothing()})  # as when the client is dropped: nothing can be asked of a closed loop
 
 
 def test_what_is_dropped_before_its_loop_is_closed_leaves_nothing_open(emu):
@@ -327,7 +326,7 @@ def test_a_loop_may_end_while_it_closes_what_was_dropped(emu, ahead):
         asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
         await asyncio.gather(*(make_async(emu).chat(**ASK) for _ in range(20)))
         gc.collect()
-        await asyncio.sleep(RETIRE_SECONDS - ahead)
+        await asyncio.sleep(0.05 - ahead)
 
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")

@@ -108,7 +108,7 @@ async def test_while_it_connects(door_kind, ask, cancel):
 @pytest.mark.parametrize("cancel", [once, twice])
 @pytest.mark.parametrize("ask", WAYS.values(), ids=WAYS)
 async def test_while_it_waits_for_a_place(door_kind, emu, monkeypatch, ask, cancel):
-    monkeypatch.setattr("inference_do._transport.thread_sockets.MAX_CONNECTIONS", 1)
+    monkeypatch.setattr("inference_do._transport.sockets.MAX_CONNECTIONS", 1)
     door = door_kind(emu.base_url)
     emu.script(Stall(after_events=2))
     holder = await door.astream("holds the place")
@@ -127,7 +127,7 @@ async def test_while_it_waits_for_a_place(door_kind, emu, monkeypatch, ask, canc
 
 @pytest.fixture
 def _pool_of_ten(monkeypatch):
-    monkeypatch.setattr("inference_do._transport.thread_sockets.MAX_CONNECTIONS", 10)
+    monkeypatch.setattr("inference_do._transport.sockets.MAX_CONNECTIONS", 10)
 
 
 async def use_all_places(door: Any) -> None:

@@ -10,11 +10,11 @@ from typing import Any
 
 import httpx
 import pytest
+from inference_do._sockets import Sockets
 from life_doors import ANSWER, HELLO, WAYS, aread, read
 from life_tls import Server, passing_on
 
 from inference_do import APIConnectionError, APITimeoutError, InferenceError, StreamInterrupted, Timeout
-from inference_do._sockets import Sockets
 
 
 @pytest.mark.usefixtures("trusted")

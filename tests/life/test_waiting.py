@@ -44,7 +44,7 @@ def test_nothing_comes(routed, emu, ask, fault):
 
 @pytest.fixture
 def _one_place(monkeypatch):
-    monkeypatch.setattr("inference_do._transport.thread_sockets.MAX_CONNECTIONS", 1)
+    monkeypatch.setattr("inference_do._transport.sockets.MAX_CONNECTIONS", 1)
 
 
 POOL = "no free connection in the pool within 0.1 s (timeout phase 'pool')"

@@ -15,12 +15,12 @@ from urllib.parse import urlsplit
 
 from hypothesis import given
 from hypothesis import strategies as st
+from inference_do._http11 import written
 from property_kit import examples
 from pydantic import SecretStr
 from secret_kit import KEYS, Holder, caught, leaks, refusal
 
 from inference_do import AsyncClient, Client, ConfigError, InferenceError, Timeout
-from inference_do._http11 import written
 from inference_do.config import Config, check_base_url, check_headers
 
 URL = "http://127.0.0.1:9/v1"
