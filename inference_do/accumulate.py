@@ -26,7 +26,7 @@ __all__ = ["Accumulator", "new_call_id", "reasoning_text"]
 CHUNK_FIELDS = frozenset({"id", "object", "created", "model", "choices", "usage", "service_tier", "system_fingerprint"})
 MAX_CHOICES = 128
 """Answers of one stream, at most; more only where more were asked for."""
-MAX_CALLS = 4096
+MAX_CALLS = 10_000
 """Tool calls of one answer, at most."""
 MERGED_FIELDS = frozenset({"role", "content", "refusal", "reasoning_content", "reasoning", "tool_calls"})
 

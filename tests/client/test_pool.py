@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import sys
 import threading
@@ -14,6 +15,8 @@ import pytest
 from client_kit import ANSWER, ASK, make, soon
 
 from inference_do import APIConnectionError, AsyncClient, Client, InferenceError
+from inference_do._transport import thread_sockets
+from inference_do._transport.sockets import first_of
 from inference_do.emulator import CloseAfter, Reset, Stall
 
 if TYPE_CHECKING:
@@ -104,22 +107,21 @@ def test_a_connection_that_cannot_be_made_gives_its_place_back(monkeypatch):
 
 def test_a_connection_that_is_being_made_when_the_client_is_closed_is_closed_as_well(emu, monkeypatch):
     is_made, may_go_on = threading.Event(), threading.Event()
-    connect = socket.create_connection
 
-    def slowly(*args: Any, **options: Any) -> socket.socket:
-        made = connect(*args, **options)
+    async def slowly(addresses: Any) -> socket.socket:
+        made = await first_of(addresses)
         is_made.set()
-        assert may_go_on.wait(5)
+        assert await asyncio.to_thread(may_go_on.wait, 5)
         return made
 
     client = make(emu, max_retries=0)
     with monkeypatch.context() as slow, ThreadPoolExecutor(1) as threads:
-        slow.setattr(socket, "create_connection", slowly)
+        slow.setattr(thread_sockets, "first_of", slowly)
         call: Future[Any] = threads.submit(client.chat, **ASK)
         assert is_made.wait(5)
         client.close()
         may_go_on.set()
-        with pytest.raises(APIConnectionError, match="no connection to the API"):
+        with pytest.raises(APIConnectionError, match="the client was closed"):
             call.result(5)
     assert soon(lambda: emu.open_connections == 0)
     assert emu.posts == 0

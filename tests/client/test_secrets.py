@@ -168,8 +168,8 @@ def test_proxies_are_used_and_their_passwords_masked(monkeypatch):
 def ours_of(error: BaseException) -> str:
     """Return the local variables of our frames in a traceback, as a debugger would show them."""
     steps = traceback.walk_tb(error.__traceback__)
-    frames = [frame for frame, _ in steps if Path(frame.f_code.co_filename).parent.name == "inference_do"]
-    assert len(frames) > 3
+    frames = [frame for frame, _ in steps if "inference_do" in Path(frame.f_code.co_filename).parts]
+    assert len(frames) > 2
     return repr([frame.f_locals for frame in frames])
 
 

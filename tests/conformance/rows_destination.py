@@ -31,8 +31,8 @@ ROWS = [
     redirect("85f", 307, "/v2/chat/completions", "a redirect to 'another path': not followed, nothing was sent there"),
     redirect("85g", 302, "http://[oops", "a redirect to 'something that is no URL': not followed, nothing was sent there"),
     Row(name="85h 304", script=[Status(304, b"")], error="ProtocolError", message="the API answered 304, which is neither an answer nor an error"),
-    Row(name="86 not HTTP", script=[Raw(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")], settings=NEVER, error="APIConnectionError", message=BROKE),
+    Row(name="86 not HTTP", script=[Raw(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")], error="ProtocolError", message="the response is not HTTP as it should be: what came is not HTTP/1.1", retryable=False),
     Row(name="86b half a head", script=[Raw(b"HTTP/1.1 200 OK\r\ncontent-le"), None], posts=2),
-    Row(name="86c a head of another protocol", script=[Raw(b"HTTP/1.1 twohundred OK\r\n\r\n")], settings=NEVER, error="APIConnectionError", message=BROKE),
+    Row(name="86c a head of another protocol", script=[Raw(b"HTTP/1.1 twohundred OK\r\n\r\n")], error="ProtocolError", message="the response is not HTTP as it should be: ", retryable=False),
     Row(name="91 the idle connection is closed", script=[[CloseAfter(0.0)]]),
 ]  # fmt: skip

@@ -54,7 +54,7 @@ ROWS = [
     Row(name="53 the body breaks off", modes=WHOLE, script=[NoTerminator(), None], posts=2),
     Row(name="53b a reset in the body", modes=WHOLE, script=[Reset(after_events=2), None], posts=2),
     Row(name="53c the body breaks off, not to be repeated", modes=WHOLE, script=[Drop(after_events=2)], settings={"retry_ambiguous": False}, error="APIConnectionError", message="the connection to the API broke", has_request_id=True),
-    Row(name="53d gzip that is none", modes=WHOLE, script=[RawBody(GOOD, headers=GZIP)], error="ProtocolError", message="the reply's compression is broken"),
+    Row(name="53d gzip that is none", modes=WHOLE, script=[RawBody(GOOD, headers=GZIP)], error="ProtocolError", message="the response cannot be decompressed"),
     Row(name="54 a gzip bomb", modes=WHOLE, script=[GzipBomb(100 * 1024 * 1024)], settings=NEVER, error="ProtocolError", message="the reply is larger than 67,108,864 bytes"),
     Row(name="54e a gzip bomb in a stream", modes=STREAM, script=[GzipBomb(100 * 1024 * 1024)], settings=NEVER, error="ProtocolError", message="an event of the stream is larger than 8,388,608 bytes"),
     Row(name="54b 5 MB of error", modes=BOTH, script=[Status(500, "x" * 5_000_000)], settings=NEVER, error="ServerError", message="500 Internal Server Error: xxx", status=500),

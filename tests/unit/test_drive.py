@@ -34,6 +34,12 @@ class Exchange:
         self.log.append(timeout)
         return self._answer("read", b"x")
 
+    def sleep(self, seconds: float) -> None:
+        self.log.append(("sleep", seconds))
+        if self.answers.get("sleep") == "never":
+            return
+        self._answer("sleep", None)
+
     def release(self) -> None:
         self.log.append("release")
 
@@ -52,6 +58,11 @@ class AsyncExchange(Exchange):
         if self.answers.get("read") == "never":
             await asyncio.Event().wait()
         return super().read(timeout)
+
+    async def sleep(self, seconds: float) -> None:  # type: ignore[override]
+        if self.answers.get("sleep") == "never":
+            await asyncio.Event().wait()
+        super().sleep(seconds)
 
     async def release(self) -> None:  # type: ignore[override]
         super().release()
@@ -91,13 +102,19 @@ def test_commands_are_performed_and_answered(run):
 
 
 @both
-def test_sleep_waits(run):
-    def flow() -> Iterator[Any]:
-        yield Sleep(0.05)
+def test_a_pause_is_the_exchanges_which_can_be_ended(run):
+    heard = []
 
-    started = time.monotonic()
-    run(flow())
-    assert 0.04 < time.monotonic() - started < 1
+    def flow() -> Iterator[Any]:
+        try:
+            yield Sleep(0.05)
+        except Disconnected as error:
+            heard.append(error)
+
+    assert run(flow())[1] == [("sleep", 0.05), "release"]
+    closed = Disconnected("the client was closed", sent=False)
+    run(flow(), sleep=closed)
+    assert heard == [closed]
 
 
 @both
@@ -226,7 +243,7 @@ async def _waiting(exchange: AsyncExchange, closed: list[str], command: Any) -> 
 @pytest.mark.parametrize("command", [Read(None), Sleep(60)])
 async def test_cancelling_closes_flow_and_reply_at_once(command):
     closed: list[str] = []
-    exchange = AsyncExchange(read="never")
+    exchange = AsyncExchange(read="never", sleep="never")
     task = asyncio.create_task(anext(_waiting(exchange, closed, command)))  # type: ignore[arg-type]
     await asyncio.sleep(0.01)
     task.cancel()
