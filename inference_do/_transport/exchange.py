@@ -46,8 +46,8 @@ class Exchange(ABC):
         self._limits: dict[str, float | None] = {}  # of the request that is under way
         self._response: Any = None
         self._body: Any = None
-        self._pieces: Iterator[bytes] = iter(())  # of what is decompressed, or was read by a hook
-        self._inflate: Any = None  # of zlib
+        self._pieces: Iterator[bytes] | None = None  # of what is decompressed, or was read by a hook
+        self._inflate: Any = None  # of zlib; a text where the body has a coding that was not asked for
         self._is_ours = False  # it is of our connections
         self._interruption: Disconnected | None = None
 
@@ -118,8 +118,8 @@ class Exchange(ABC):
 
     def _decompress(self, data: bytes) -> bytes:
         """Return what a piece of the body decompresses to, or the first part of it."""
-        if self._inflate is None:
-            return data
+        if isinstance(self._inflate, str):
+            raise _undecodable(self._inflate)
         self._pieces = _inflated(self._inflate, data)
         return next(self._pieces, b"")
 
@@ -140,8 +140,7 @@ class Exchange(ABC):
 
     def _forget(self) -> Any:
         """Be done with the response; return it, to be closed."""
-        response, self._response, self._body = self._response, None, None
-        self._pieces = iter(())
+        response, self._response, self._body, self._pieces = self._response, None, None, None
         return response
 
 
@@ -183,15 +182,13 @@ def _content(response: Any, face: Any) -> bytes:
 def _inflate_of(named: str) -> Any:
     """Return what decompresses a body with this `Content-Encoding`; None if it is not compressed.
 
-    Raises:
-        httpx.DecodingError: It has a coding that was not asked for, or several.
+    A text says why it cannot be: the coding was not asked for, or there are several.
     """
     codings = [coding for item in named.lower().split(",") if (coding := item.strip()) not in {"", "identity"}]
     if not codings:
         return None
     if codings[1:] or codings[0] not in {"gzip", "x-gzip", "deflate"}:
-        message = f"content-encoding {named[:100]!r} was not asked for"
-        raise httpx.DecodingError(message)
+        return f"content-encoding {named[:100]!r} was not asked for"
     return zlib.decompressobj(32 + zlib.MAX_WBITS)  # gzip's frame or zlib's
 
 
@@ -201,16 +198,20 @@ def _inflated(inflate: Any, data: bytes) -> Iterator[bytes]:
     httpx decompresses a piece whole, and any number of codings one inside the other: a kilobyte can become gigabytes.
 
     Raises:
-        httpx.DecodingError: It is not of this coding.
+        Disconnected: It is not of this coding.
     """
     while data and not inflate.eof:
         try:
             piece = inflate.decompress(data, PIECE)
         except zlib.error as error:
-            raise httpx.DecodingError(str(error)) from None
+            raise _undecodable(str(error)) from None
         if piece:
             yield piece
         data = inflate.unconsumed_tail
+
+
+def _undecodable(reason: str) -> Disconnected:
+    return Disconnected(f"the response cannot be decompressed: {reason}", sent=True, malformed=True)
 
 
 def built(make: Callable[[Config], Any], config: Config) -> Any:

@@ -118,9 +118,9 @@ class AsyncExchange(Exchange):
     async def read(self, timeout: float | None) -> bytes:  # noqa: ASYNC109  the flow sets it
         handled = sys.exception()
         try:
-            for data in self._pieces:
+            if self._pieces is not None and (piece := next(self._pieces, b"")):
                 await asyncio.sleep(0)  # what decompresses to much does not keep the loop
-                return data
+                return piece
             if self._is_ours:
                 self._limits["read"] = timeout
                 return await self._next()
@@ -134,7 +134,7 @@ class AsyncExchange(Exchange):
     async def _next(self) -> bytes:
         if self._body is not None:
             async for data in self._body:
-                if data and (piece := self._decompress(data)):
+                if data and (piece := data if self._inflate is None else self._decompress(data)):
                     return piece
         return self._end()
 

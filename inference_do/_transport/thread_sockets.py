@@ -7,7 +7,6 @@ its number may be another socket's a moment later.
 from __future__ import annotations
 
 import asyncio
-import math
 import os
 import select
 import socket
@@ -181,7 +180,7 @@ class ThreadSocket:
     def _set_timeout(self, ends: float) -> None:
         if self._is_interrupted:  # looked at when `_is_used` is set, as `interrupt` does it the other way round
             raise ConnectionAbortedError
-        self._socket.settimeout(None if ends == math.inf else seconds_until(ends))
+        self._socket.settimeout(seconds_until(ends))
 
     def interrupt(self) -> None:
         """Close it; if another thread uses it, end its wait, and it is closed by that one."""

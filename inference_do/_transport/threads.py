@@ -89,10 +89,10 @@ class SyncExchange(Exchange):
         handled = sys.exception()
         self._limits["read"] = timeout
         try:
-            for data in self._pieces:
-                return data
+            if self._pieces is not None and (piece := next(self._pieces, b"")):
+                return piece
             for data in self._body or ():
-                if data and (piece := self._decompress(data)):
+                if data and (piece := data if self._inflate is None else self._decompress(data)):
                     return piece
             return self._end()
         except BaseException as error:  # noqa: BLE001  nothing foreign may pass

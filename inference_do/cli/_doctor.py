@@ -31,7 +31,7 @@ from ._screen import errors, screen, tell
 
 __all__ = ["examine"]
 
-PACKAGES = ("inference-do", "httpx", "aiohttp", "pydantic", "langchain-core", "llama-index-core")
+PACKAGES = ("inference-do", "httpx", "httptools", "pydantic", "langchain-core", "llama-index-core")
 
 
 @dataclass(frozen=True, slots=True)

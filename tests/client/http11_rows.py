@@ -1,4 +1,4 @@
-"""Replies as a server may send them, and what becomes of each of them, here and at httpcore."""
+"""Responses as a server may send them, and what becomes of each of them, here and at httpcore."""
 
 # ruff: noqa: E501  the rows of the table stay rows
 
@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from http11_kit import CHUNKED, in_chunks, reply, sized
+from http11_kit import CHUNKED, in_chunks, sized, written
 
 GOOD = sized(b"ok")
 FORGED = sized(b"forged")
@@ -16,7 +16,7 @@ TWO = in_chunks(b"ok")
 
 @dataclass(frozen=True)
 class Row:
-    """A reply, and what becomes of it."""
+    """A response, and what becomes of it."""
 
     name: str
     raw: bytes
@@ -38,52 +38,52 @@ def header(line: bytes) -> bytes:
 
 
 def chunk(size: bytes) -> bytes:
-    return reply(CHUNKED, body=size + b"\r\nok\r\n0\r\n\r\n")
+    return written(CHUNKED, body=size + b"\r\nok\r\n0\r\n\r\n")
 
 
 def coded(value: bytes) -> bytes:
-    return reply(b"Transfer-Encoding: " + value, body=TWO)
+    return written(b"Transfer-Encoding: " + value, body=TWO)
 
 
 def length(value: bytes) -> bytes:
-    return reply(b"Content-Length: " + value)
+    return written(b"Content-Length: " + value)
 
 
 ROWS = [
     # --- how a body ends ---
     Row("content-length", GOOD, "kept"),
     Row("content-length of zero", sized(b""), "kept", body=b""),
-    Row("chunked", reply(CHUNKED, body=TWO), "kept"),
-    Row("chunked, in several", reply(CHUNKED, body=in_chunks(b"o", b"k")), "kept"),
-    Row("chunked, large sizes in either case", reply(CHUNKED, body=b"A\r\n0123456789\r\na\r\n0123456789\r\n0\r\n\r\n"), "kept", body=b"0123456789" * 2),
-    Row("chunk extensions", reply(CHUNKED, body=b'2;a=b;c="d"\r\nok\r\n0;x\r\n\r\n'), "kept"),
-    Row("trailers", reply(CHUNKED, body=in_chunks(b"ok", trailers=b"X: y\r\nZ: w\r\n")), "kept"),
-    Row("until close", reply(), "closed", closes=True, known="kept", why="httpcore looks at the socket later"),
-    Row("until close, nothing", reply(body=b""), "closed", body=b"", closes=True, known="kept", why="as above"),
-    Row("204", reply(body=b"", start=b"HTTP/1.1 204 No Content\r\n"), "kept", body=b"", status=204),
+    Row("chunked", written(CHUNKED, body=TWO), "kept"),
+    Row("chunked, in several", written(CHUNKED, body=in_chunks(b"o", b"k")), "kept"),
+    Row("chunked, large sizes in either case", written(CHUNKED, body=b"A\r\n0123456789\r\na\r\n0123456789\r\n0\r\n\r\n"), "kept", body=b"0123456789" * 2),
+    Row("chunk extensions", written(CHUNKED, body=b'2;a=b;c="d"\r\nok\r\n0;x\r\n\r\n'), "kept"),
+    Row("trailers", written(CHUNKED, body=in_chunks(b"ok", trailers=b"X: y\r\nZ: w\r\n")), "kept"),
+    Row("until close", written(), "closed", closes=True, known="kept", why="httpcore looks at the socket later"),
+    Row("until close, nothing", written(body=b""), "closed", body=b"", closes=True, known="kept", why="as above"),
+    Row("204", written(body=b"", start=b"HTTP/1.1 204 No Content\r\n"), "kept", body=b"", status=204),
     Row("204 with a length of zero", sized(b"", start=b"HTTP/1.1 204 No Content\r\n"), "kept", body=b"", status=204),
-    Row("304 with a length", reply(b"Content-Length: 2", body=b"", start=b"HTTP/1.1 304 Not Modified\r\n"), "kept", body=b"", status=304),
-    Row("304 with a coding", reply(CHUNKED, body=b"", start=b"HTTP/1.1 304 Not Modified\r\n"), "kept", body=b"", status=304),
+    Row("304 with a length", written(b"Content-Length: 2", body=b"", start=b"HTTP/1.1 304 Not Modified\r\n"), "kept", body=b"", status=304),
+    Row("304 with a coding", written(CHUNKED, body=b"", start=b"HTTP/1.1 304 Not Modified\r\n"), "kept", body=b"", status=304),
     # --- whether another request may follow ---
     Row("connection: close", sized(b"ok", b"Connection: close"), "closed"),
     Row("connection: close in a list", sized(b"ok", b"Connection: x, Close"), "closed"),
     Row("connection: keep-alive and close", sized(b"ok", b"Connection: keep-alive", b"Connection: close"), "closed"),
     Row("connection: close between blanks", sized(b"ok", b"Connection:\tclose "), "closed"),
     Row("connection: closed", sized(b"ok", b"Connection: closed"), "kept"),
-    Row("connection: close among trailers", reply(CHUNKED, body=in_chunks(b"ok", trailers=b"Connection: close\r\n")), "closed", known="kept", why="a connection too few is no harm"),
+    Row("connection: close among trailers", written(CHUNKED, body=in_chunks(b"ok", trailers=b"Connection: close\r\n")), "closed", known="kept", why="a connection too few is no harm"),
     Row("an upgrade that is only offered", sized(b"ok", b"Upgrade: h2c", b"Connection: upgrade"), "kept"),
-    Row("HTTP/1.0", reply(start=b"HTTP/1.0 200 OK\r\n"), "closed", closes=True),
+    Row("HTTP/1.0", written(start=b"HTTP/1.0 200 OK\r\n"), "closed", closes=True),
     Row("HTTP/1.0 with a length", start(b"HTTP/1.0 200 OK\r\n"), "closed"),
     Row("HTTP/1.0 that would stay", sized(b"ok", b"Connection: keep-alive", start=b"HTTP/1.0 200 OK\r\n"), "closed"),
-    Row("HTTP/1.0 in chunks", reply(CHUNKED, b"Connection: keep-alive", body=TWO, start=b"HTTP/1.0 200 OK\r\n"), "closed"),
-    # --- before the reply ---
+    Row("HTTP/1.0 in chunks", written(CHUNKED, b"Connection: keep-alive", body=TWO, start=b"HTTP/1.0 200 OK\r\n"), "closed"),
+    # --- before the response ---
     Row("100", CONTINUE + GOOD, "kept"),
     Row("103 with headers", b"HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n" + GOOD, "kept"),
     Row("100, 103, 102", CONTINUE + b"HTTP/1.1 103 X\r\nX: y\r\n\r\nHTTP/1.1 102 X\r\n\r\n" + GOOD, "kept"),
     Row("3,000 of 100", CONTINUE * 3000 + GOOD, "kept"),
     Row("103 with a length", b"HTTP/1.1 103 X\r\nContent-Length: 2\r\n\r\n" + GOOD, "kept"),
     Row("103 with a body", sized(b"no", start=b"HTTP/1.1 103 X\r\n") + GOOD, "refused"),
-    Row("103 in chunks", reply(CHUNKED, body=TWO, start=b"HTTP/1.1 103 X\r\n") + GOOD, "refused"),
+    Row("103 in chunks", written(CHUNKED, body=TWO, start=b"HTTP/1.1 103 X\r\n") + GOOD, "refused"),
     Row("100 and then the end", CONTINUE, "refused", closes=True),
     Row("103 with connection: close", b"HTTP/1.1 103 X\r\nConnection: close\r\n\r\n" + GOOD, "refused", known="kept", why="it says that nothing follows, and something does"),
     Row("100 of HTTP/1.0", b"HTTP/1.0 100 X\r\n\r\n" + GOOD, "refused", known="kept", why="as above; that version has none"),
@@ -158,19 +158,19 @@ ROWS = [
     Row("a length in hexadecimal", length(b"0x2"), "refused"),
     Row("a length with a space in it", length(b"2 2"), "refused"),
     Row("a length that overflows", length(b"18446744073709551618"), "refused", closes=True),
-    Row("a space before the length's colon", reply(b"Content-Length : 2"), "refused"),
-    Row("a length and then chunked", reply(b"Content-Length: 2", CHUNKED, body=TWO), "refused", known="kept", why="RFC 9112, 6.3: it may be an attack"),
-    Row("chunked and then a length", reply(CHUNKED, b"Content-Length: 2", body=TWO), "refused", known="kept", why="as above"),
-    Row("a length among trailers", reply(CHUNKED, body=in_chunks(b"ok", trailers=b"Content-Length: 5\r\n")), "refused", known="kept", why="as above"),
-    Row("204 with a body", sized(b"ok", start=b"HTTP/1.1 204 X\r\n"), "closed", body=b"", status=204, known="kept", why="its bytes would begin the next reply"),
+    Row("a space before the length's colon", written(b"Content-Length : 2"), "refused"),
+    Row("a length and then chunked", written(b"Content-Length: 2", CHUNKED, body=TWO), "refused", known="kept", why="RFC 9112, 6.3: it may be an attack"),
+    Row("chunked and then a length", written(CHUNKED, b"Content-Length: 2", body=TWO), "refused", known="kept", why="as above"),
+    Row("a length among trailers", written(CHUNKED, body=in_chunks(b"ok", trailers=b"Content-Length: 5\r\n")), "refused", known="kept", why="as above"),
+    Row("204 with a body", sized(b"ok", start=b"HTTP/1.1 204 X\r\n"), "closed", body=b"", status=204, known="kept", why="its bytes would begin the next response"),
     # --- codings ---
     Row("chunked in other letters", coded(b"chunked").replace(b"Transfer-Encoding", b"tRANSFER-eNCODING"), "kept"),
     Row("gzip", coded(b"gzip"), "refused", closes=True),
     Row("identity", coded(b"identity"), "refused", closes=True),
     Row("gzip, chunked", coded(b"gzip, chunked"), "refused"),
     Row("chunked, gzip", coded(b"chunked, gzip"), "refused", closes=True),
-    Row("chunked twice", reply(CHUNKED, CHUNKED, body=TWO), "refused"),
-    Row("gzip and then chunked", reply(b"Transfer-Encoding: gzip", CHUNKED, body=TWO), "refused"),
+    Row("chunked twice", written(CHUNKED, CHUNKED, body=TWO), "refused"),
+    Row("gzip and then chunked", written(b"Transfer-Encoding: gzip", CHUNKED, body=TWO), "refused"),
     Row("xchunked", coded(b"xchunked"), "refused", closes=True),
     Row("chunked in quotes", coded(b'"chunked"'), "refused", closes=True),
     Row("chunked with a parameter", coded(b"chunked;q=1"), "refused", closes=True),
@@ -190,28 +190,28 @@ ROWS = [
     Row("chunk size behind twenty zeros", chunk(b"0" * 20 + b"2"), "kept", known="refused", why="it is still 2"),
     Row("a control character in an extension", chunk(b"2;\x01"), "refused", known="kept", why="none may hold one"),
     Row("a line end in an extension", chunk(b"2;a\n"), "refused"),
-    Row("chunk lines without CR", reply(CHUNKED, body=b"2\nok\n0\n\n"), "refused", closes=True),
-    Row("chunk lines without LF", reply(CHUNKED, body=b"2\rok\r0\r\r"), "refused", closes=True),
-    Row("a chunk without a line end", reply(CHUNKED, body=b"2\r\nok0\r\n\r\n"), "refused"),
-    Row("a chunk that is longer", reply(CHUNKED, body=b"2\r\nokk\r\n0\r\n\r\n"), "refused"),
-    Row("a chunk that is shorter", reply(CHUNKED, body=b"3\r\nok\r\n0\r\n\r\n"), "refused", closes=True),
-    Row("a trailer without a colon", reply(CHUNKED, body=in_chunks(b"ok", trailers=b"X y\r\n")), "refused"),
+    Row("chunk lines without CR", written(CHUNKED, body=b"2\nok\n0\n\n"), "refused", closes=True),
+    Row("chunk lines without LF", written(CHUNKED, body=b"2\rok\r0\r\r"), "refused", closes=True),
+    Row("a chunk without a line end", written(CHUNKED, body=b"2\r\nok0\r\n\r\n"), "refused"),
+    Row("a chunk that is longer", written(CHUNKED, body=b"2\r\nokk\r\n0\r\n\r\n"), "refused"),
+    Row("a chunk that is shorter", written(CHUNKED, body=b"3\r\nok\r\n0\r\n\r\n"), "refused", closes=True),
+    Row("a trailer without a colon", written(CHUNKED, body=in_chunks(b"ok", trailers=b"X y\r\n")), "refused"),
     # --- what has no bound of its own ---
     Row("10,000 of 100", CONTINUE * 10_000, "refused", closes=True),
-    Row("7,000 of 100 and a reply", CONTINUE * 7000 + GOOD, "refused", known="kept", why="180 KB of it"),
-    Row("a trailer of 400 KB", reply(CHUNKED, body=in_chunks(b"ok", trailers=b"X: " + b"y" * 400_000 + b"\r\n")), "refused"),
-    Row("400 KB of trailers", reply(CHUNKED, body=in_chunks(b"ok", trailers=b"X: yyyyy\r\n" * 40_000)), "refused"),
+    Row("7,000 of 100 and a response", CONTINUE * 7000 + GOOD, "refused", known="kept", why="180 KB of it"),
+    Row("a trailer of 400 KB", written(CHUNKED, body=in_chunks(b"ok", trailers=b"X: " + b"y" * 400_000 + b"\r\n")), "refused"),
+    Row("400 KB of trailers", written(CHUNKED, body=in_chunks(b"ok", trailers=b"X: yyyyy\r\n" * 40_000)), "refused"),
     Row("an extension of 400 KB", chunk(b"2;x=" + b"y" * 400_000), "refused"),
-    # --- behind the reply ---
-    Row("another reply behind it", GOOD + FORGED, "closed", known="kept", why="h11 takes it for the next answer"),
+    # --- behind the response ---
+    Row("another response behind it", GOOD + FORGED, "closed", known="kept", why="h11 takes it for the next answer"),
     Row("the first letter of another", GOOD + b"H", "closed", known="kept", why="as above"),
     Row("junk behind it", GOOD + b"junk", "closed", known="kept", why="it would spoil the next answer"),
     Row("a blank behind it", GOOD + b" ", "closed", known="kept", why="as above"),
     Row("NUL behind it", GOOD + b"\0", "closed", known="kept", why="as above"),
     Row("an empty line behind it", GOOD + b"\r\n", "kept"),
-    Row("another reply behind the last chunk", reply(CHUNKED, body=TWO) + FORGED, "closed", known="kept", why="as above"),
-    Row("another reply behind nothing", sized(b"") + FORGED, "closed", body=b"", known="kept", why="as above"),
-    Row("another reply behind 204", reply(body=b"", start=b"HTTP/1.1 204 X\r\n") + FORGED, "closed", body=b"", status=204, known="kept", why="as above"),
+    Row("another response behind the last chunk", written(CHUNKED, body=TWO) + FORGED, "closed", known="kept", why="as above"),
+    Row("another response behind nothing", sized(b"") + FORGED, "closed", body=b"", known="kept", why="as above"),
+    Row("another response behind 204", written(body=b"", start=b"HTTP/1.1 204 X\r\n") + FORGED, "closed", body=b"", status=204, known="kept", why="as above"),
     Row("100 behind it", GOOD + CONTINUE, "closed", known="kept", why="as above"),
-    Row("another reply behind one that closes", sized(b"ok", b"Connection: close") + FORGED, "closed"),
+    Row("another response behind one that closes", sized(b"ok", b"Connection: close") + FORGED, "closed"),
 ]  # fmt: skip

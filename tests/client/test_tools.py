@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import httpx
 import pytest
 import respx
 import vcr
-from client_kit import ANSWER, ASK, CHAT, HELLO, achat, astream, chat, make, outcome_of, stream
+from client_kit import ANSWER, ASK, CHAT, HELLO, achat, astream, chat, make, make_async, outcome_of, stream
 from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -20,7 +21,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind
 from pytest_httpx import HTTPXMock, IteratorStream
 
-from inference_do import APIConnectionError, APITimeoutError, AsyncClient, RateLimitError
+from inference_do import APIConnectionError, APITimeoutError, RateLimitError
 from inference_do.emulator import Emulator, Status
 from langchain_do import ChatDigitalOcean
 from llamaindex_do import DigitalOcean
@@ -292,6 +293,55 @@ def test_a_connection_that_vcr_listened_to_is_used_again(emu, tmp_path, ask):
     assert (emu.posts, emu.connections) == (2, 1)
 
 
+# --- a wrapper of one's own around httpx's transports ---
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+def test_threads_get_their_own_answers_where_a_wrapper_reads_the_response(emu, monkeypatch, streamed):
+    send = httpx.HTTPTransport.handle_request
+
+    def send_and_read(transport: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
+        response = send(transport, request)
+        response.read()
+        return response
+
+    def work(thread: int) -> list[str]:
+        words = [f"{thread} of call {call}" for call in range(25)]
+        return [word for word in words if said(word) != f"You said: {word}"]
+
+    def said(word: str) -> str | None:
+        asked = {"model": CHAT, "messages": [{"role": "user", "content": word}]}
+        return (client.stream(**asked).completion() if streamed else client.chat(**asked)).text
+
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", send_and_read)
+    with make(emu) as client, ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(work, range(4))) == [[]] * 4
+    assert emu.posts == 100
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+async def test_tasks_get_their_own_answers_where_a_wrapper_reads_the_response(emu, monkeypatch, streamed):
+    send = httpx.AsyncHTTPTransport.handle_async_request
+
+    async def send_and_read(transport: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
+        response = await send(transport, request)
+        await response.aread()
+        return response
+
+    async def work(task: int) -> list[str]:
+        words = [f"{task} of call {call}" for call in range(25)]
+        return [word for word in words if await said(word) != f"You said: {word}"]
+
+    async def said(word: str) -> str | None:
+        asked = {"model": CHAT, "messages": [{"role": "user", "content": word}]}
+        return (await (client.stream(**asked).completion() if streamed else client.chat(**asked))).text
+
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", send_and_read)
+    async with make_async(emu) as client:
+        assert await asyncio.gather(*map(work, range(4))) == [[]] * 4
+    assert emu.posts == 100
+
+
 # --- OpenTelemetry ---
 
 
@@ -355,7 +405,7 @@ def test_a_span_of_a_call_has_the_caller_s_as_its_parent(emu, spans):
     tracer = TracerProvider().get_tracer("mine")
 
     async def ask() -> None:
-        async with AsyncClient(emu.api_key, base_url=emu.base_url) as client:
+        async with make_async(emu) as client:
             await client.chat(**ASK)
 
     with tracer.start_as_current_span("mine") as mine, make(emu) as client:
