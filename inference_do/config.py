@@ -38,6 +38,8 @@ Key = str | SecretStr | Callable[[], str | SecretStr]
 PATH = re.compile(r"^[./~\\]|[/\\].*\.|\.(pem|crt|cer|ca|bundle)$", re.IGNORECASE)
 """What looks like a path and not like a key."""
 
+LIKE_A_KEY = re.compile(r"\S{16}|^(sk|dop|doo)[-_]")
+
 PEM = "-----BEGIN CERTIFICATE-----"
 
 MASK = "**********"
@@ -226,6 +228,8 @@ class Timeout:
 
 def _shown(value: object) -> str:
     """Return how a message shows a wrong value: a text may be a key that was given in the wrong place."""
+    if isinstance(value, str) and not LIKE_A_KEY.search(value):
+        return repr(value)
     return f"a {type(value).__name__}" if isinstance(value, str | bytes | list | tuple | dict) else repr(value)
 
 
