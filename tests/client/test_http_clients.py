@@ -202,6 +202,15 @@ def test_a_hook_that_raises_for_the_status_leads_to_our_error(emu, library, is_a
     assert error.request_id is not None
 
 
+@LIBRARIES
+@MODES
+def test_what_a_hook_raised_goes_no_further(emu, library, is_async):
+    emu.always = Status(404)
+    options = hooks(is_async=is_async, response=lambda response: response.raise_for_status())
+    error = ask(emu, library, is_async=is_async, options=options)
+    assert (error.__cause__, error.__context__) == (None, None)
+
+
 @MODES
 def test_a_hook_that_raises_for_the_status_does_not_end_the_attempts(emu, is_async):
     emu.script(Status(429), Status(503))

@@ -120,6 +120,15 @@ def test_an_exception_of_respx_is_the_network_s(emu, ask, raised, kind):
 
 
 @WAYS
+def test_what_respx_has_no_route_for_is_told_in_its_words_and_not_sent(emu, ask):
+    with respx.mock(using="httpx"):
+        error = ask(emu)
+    assert type(error) is APIConnectionError
+    assert "not mocked" in error.message
+    assert (error.attempts, emu.connections) == (1, 0)
+
+
+@WAYS
 def test_respx_lets_other_requests_pass_if_told_to(emu, ask):
     with respx.mock(using="httpx") as router:
         route = router.route(host="127.0.0.1").pass_through()
@@ -282,6 +291,15 @@ def test_every_attempt_is_in_what_vcr_recorded(emu, tmp_path, ask):
     with recorder(cassette, vcr.mode.NONE):
         assert outcome_of(ask(emu)) == before
     assert (len(recorded), before.attempts) == (2, 2)
+
+
+@WAYS
+def test_what_vcr_has_not_recorded_is_told_in_its_words_and_not_sent(emu, tmp_path, ask):
+    with recorder(tmp_path / "call.yaml", vcr.mode.NONE):
+        error = ask(emu)
+    assert type(error) is APIConnectionError
+    assert "Can't overwrite existing cassette" in error.message
+    assert (error.attempts, emu.connections) == (1, 0)
 
 
 @WAYS
