@@ -16,6 +16,8 @@ from typing import Any, Self
 import httpcore
 import httpx
 
+from inference_do import AsyncClient, Client
+from inference_do._transport.environment import tls_context
 from inference_do._transport.http11 import ResponseParser
 from inference_do._transport.loop_sockets import LoopNetwork
 from inference_do._transport.pool import Pool
@@ -193,10 +195,11 @@ class _Cut:
         return left[:size]
 
 
-def asked(port: int, **headers: str) -> httpcore.Request:
+def asked(port: int, headers: dict[str, str] | None = None, content: bytes | None = None) -> httpcore.Request:
     """Return a request in the form that httpx's transports give a pool."""
-    named = {"Host": f"127.0.0.1:{port}", **headers}
-    return httpcore.Request("GET", f"http://127.0.0.1:{port}/", headers=named, extensions={"timeout": {**PATIENCE}})
+    named = {"Host": f"127.0.0.1:{port}", **(headers or {})}
+    extensions = {"timeout": {**PATIENCE}}
+    return httpcore.Request("GET", f"http://127.0.0.1:{port}/", headers=named, content=content, extensions=extensions)
 
 
 def thread_pool(pieces: Pieces | None = None) -> Any:
@@ -205,6 +208,12 @@ def thread_pool(pieces: Pieces | None = None) -> Any:
 
 def loop_pool(pieces: Pieces | None = None) -> Any:
     return Pool(LoopNetwork() if pieces is None else Cutting(LoopNetwork(), pieces), None, None)  # type: ignore[arg-type]
+
+
+def slots_of(pool: Any) -> int:
+    """Return how many slots of a pool are free."""
+    slots = pool.network._slots
+    return slots.qsize() if isinstance(slots, SimpleQueue) else int(slots._value)
 
 
 def in_threads(port: int, pieces: Pieces, *, closes: bool = False) -> Seen:
@@ -280,6 +289,10 @@ class Recorder:
         self.requests: list[bytes] = []
         self.origins: list[tuple[str, str, int]] = []
 
+    def pool_of(self, client: Client | AsyncClient) -> Pool:
+        """Return a pool that a client of ours would make, without the environment's proxy."""
+        return Pool(self, tls_context(client._config), None)  # type: ignore[arg-type]
+
     async def slot(self, *_: Any) -> Callable[[], None]:
         return lambda: None
 
@@ -303,6 +316,28 @@ class Recorder:
         """There is nothing to close."""
 
     interrupt = drop = close
+
+
+def sent(kind: type[Client | AsyncClient], *args: Any, **settings: Any) -> Recorder:
+    """Have a new client of this kind ask for something; return what it sent, and where.
+
+    Raises:
+        InferenceError: It was not sent.
+    """
+    network, client = Recorder(sized(b"{}")), kind(*args, max_retries=0, **settings)
+    if isinstance(client, Client):
+        client._http.client()._transport._pool = network.pool_of(client)  # type: ignore[attr-defined]
+        client.request("/models")
+        client.close()
+        return network
+
+    async def ask() -> None:
+        async with client:
+            (await client._http.client())._transport._pool = network.pool_of(client)  # type: ignore[attr-defined]
+            await client.request("/models")
+
+    asyncio.run(ask())
+    return network
 
 
 # --- httpcore's ---

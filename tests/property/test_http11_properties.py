@@ -1,11 +1,12 @@
-"""Whatever comes over the wire: read by our connections it is what httpcore and h11 read, or it is refused.
+"""Whatever comes over the wire: read by our pool it is what httpcore and h11 read, or it is refused.
 
-Replies are real bytes of a real socket, cut into pieces where the test says. Damaged ones are followed by the end of
-the connection, so that nothing has to be waited for.
+Responses are real bytes of a real socket, cut into pieces where the test says, and read in threads and in an event
+loop alike. Damaged ones are followed by the end of the connection, so that nothing has to be waited for.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 from property_kit import cut_at, examples
 
-from inference_do import Client, InferenceError
+from inference_do import AsyncClient, Client, InferenceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,8 +51,8 @@ def bodies_in_chunks(draw: st.DrawFn) -> bytes:
 
 
 @st.composite
-def replies(draw: st.DrawFn) -> bytes:
-    """Write a reply that ends by itself."""
+def responses(draw: st.DrawFn) -> bytes:
+    """Write a response that ends by itself."""
     early = "".join(
         f"HTTP/1.1 {draw(st.sampled_from([100, 102, 103, 199]))} {draw(words)}\r\n{draw(blocks)}\r\n"
         for _ in range(draw(st.integers(0, 2)))
@@ -80,8 +81,8 @@ def server() -> Iterator[ScriptedServer]:
 
 
 @examples(150)
-@given(raw=replies(), places=st.lists(st.integers(1, 300), max_size=6))
-def test_a_reply_is_the_same_however_it_is_cut(server, raw, places):
+@given(raw=responses(), places=st.lists(st.integers(1, 300), max_size=6))
+def test_a_response_is_the_same_however_it_is_cut(server, raw, places):
     sizes = [len(piece) for piece in cut_at(raw, places) if piece]
     seen, known = both(server, raw, sizes)
     note(f"{seen}\n{known}")
@@ -104,7 +105,7 @@ DAMAGE = [
 
 @st.composite
 def damaged(draw: st.DrawFn, whole: st.SearchStrategy[bytes]) -> bytes:
-    """Change a reply in a few places: bytes go, come, are others, come twice; and maybe it is cut."""
+    """Change a response in a few places: bytes go, come, are others, come twice; and maybe it is cut."""
     raw = draw(whole)
     for _ in range(draw(st.integers(1, 3))):
         place = draw(st.integers(0, len(raw)))
@@ -115,8 +116,8 @@ def damaged(draw: st.DrawFn, whole: st.SearchStrategy[bytes]) -> bytes:
 
 
 @examples(400)
-@given(raw=damaged(replies()), places=st.lists(st.integers(1, 300), max_size=3))
-def test_a_damaged_reply_is_the_same_or_refused(server, raw, places):
+@given(raw=damaged(responses()), places=st.lists(st.integers(1, 300), max_size=3))
+def test_a_damaged_response_is_the_same_or_refused(server, raw, places):
     sizes = [len(piece) for piece in cut_at(raw, places) if piece]
     seen, known = both(server, raw, sizes, closes=True)
     note(f"{seen} {seen.reason}\n{known} {known.reason}")
@@ -153,13 +154,30 @@ def answers(draw: st.DrawFn, body: bytes, kind: bytes) -> bytes:
 
 
 def outcome(server: ScriptedServer, raw: bytes, *, stream: bool) -> str | InferenceError:
-    """Ask once; whatever else is raised fails the test."""
-    server.will(raw, closes=True)
-    with Client("k", base_url=f"http://127.0.0.1:{server.port}", max_retries=0, timeout=5) as client:
+    """Ask once in a thread and once in an event loop, with the same outcome; whatever else is raised fails the test."""
+    seen = []
+    for ask in (in_a_thread, in_a_loop):
+        server.will(raw, closes=True)
         try:
-            return (client.stream(**ASK).completion() if stream else client.chat(**ASK)).text
+            seen.append(ask(f"http://127.0.0.1:{server.port}", stream=stream))
         except InferenceError as error:
-            return error
+            seen.append(error)
+    first, second = seen
+    assert (type(first), str(first)) == (type(second), str(second))
+    return first
+
+
+def in_a_thread(base_url: str, *, stream: bool) -> str:
+    with Client("k", base_url=base_url, max_retries=0, timeout=5) as client:
+        return (client.stream(**ASK).completion() if stream else client.chat(**ASK)).text
+
+
+def in_a_loop(base_url: str, *, stream: bool) -> str:
+    async def ask() -> str:
+        async with AsyncClient("k", base_url=base_url, max_retries=0, timeout=5) as client:
+            return (await (client.stream(**ASK).completion() if stream else client.chat(**ASK))).text
+
+    return asyncio.run(ask())
 
 
 @examples(100)
