@@ -6,9 +6,12 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from ._bodies import chat_body, checked_model, encode, given, read_embeddings
-from ._call import Call, Request
-from ._retry import Budget, Policy
+from ._protocol.call import Call, Request
+from ._protocol.retry import Budget, Policy
+from ._wires import embeddings
+from ._wires.bodies import checked_model, encode, given
+from ._wires.chat_completions import ChatCompletions, chat_body
+from ._wires.wire import Wire
 from .accumulate import Accumulator
 from .config import Config, Key, Timeout, check_headers, check_http_client, check_mapping, check_retries, hidden
 from .errors import ConfigError
@@ -18,6 +21,7 @@ from .types import EmbeddingResponse, Reply
 
 R = TypeVar("R", bound=Reply)
 Reading = Callable[[bytes], R]
+CHAT: Wire = ChatCompletions()
 CALL_OPTIONS = frozenset({"extra_headers", "extra_query", "extra_body", "timeout", "max_retries"})
 
 
@@ -143,7 +147,7 @@ class Core:
         if params.get("stream") or check_mapping(params.get("extra_body"), name="extra_body").get("stream"):
             message = "chat() waits for the whole answer: use stream()"
             raise ConfigError(message)
-        return self._prepare("/chat/completions", self._chat_body(model, messages, params))
+        return self._prepare(CHAT.path, CHAT.body(self._chat_body(model, messages, params)))
 
     def _chat_body(self, model: str, messages: Iterable[Any], params: dict[str, Any]) -> dict[str, Any]:
         defaults = check_mapping(params.pop("default_params", None), name="default_params")
@@ -152,16 +156,16 @@ class Core:
 
     def _streamed(
         self, model: str, messages: Iterable[Any], params: dict[str, Any]
-    ) -> tuple[Call, Accumulator, Request]:
+    ) -> tuple[Call, Accumulator, Wire, Request]:
         body = self._chat_body(model, messages, params)
         if not check_mapping(body.get("extra_body"), name="extra_body").get("stream", True):
             message = "stream() hands the answer over as it is made: use chat()"
             raise ConfigError(message)
         body["stream"] = True
         body.setdefault("stream_options", {"include_usage": True})
-        call, request = self._prepare("/chat/completions", body, accept="text/event-stream")
+        call, request = self._prepare(CHAT.path, CHAT.body(body), accept="text/event-stream")
         answers = body.get("n")
-        return call, Accumulator(answers if isinstance(answers, int) else 1), request
+        return call, Accumulator(answers if isinstance(answers, int) else 1), CHAT, request
 
     def _other(self, path: str, body: Mapping[str, Any] | None, options: dict[str, Any]) -> tuple[Call, Request]:
         if not path.startswith("/"):
@@ -179,11 +183,7 @@ class Core:
     def _embed(
         self, model: str, texts: str | Sequence[str], params: dict[str, Any]
     ) -> tuple[Call, Request, Reading[EmbeddingResponse]]:
-        inputs = [texts] if isinstance(texts, str) else list(texts) if isinstance(texts, Sequence) else []
-        if not inputs or not all(isinstance(text, str) for text in inputs):
-            message = "input must be a string or a list of at least one string"
-            raise ConfigError(message)
+        body, count = embeddings.embedding_body(model, texts, params)
         check_endpoint(model_info(checked_model(model)), EMBEDDINGS_PATH)
-        body = {"model": model, "input": texts if isinstance(texts, str) else inputs, **given(params)}
-        call, request = self._prepare("/embeddings", body)
-        return call, request, lambda data: read_embeddings(data, len(inputs))
+        call, request = self._prepare(embeddings.PATH, body)
+        return call, request, lambda data: embeddings.read_embeddings(data, count)

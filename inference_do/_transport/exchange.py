@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from inference_do._call import Disconnected, Head, Request, Send, TimedOut
+from inference_do._protocol.call import Disconnected, Head, Request, Send, TimedOut
 from inference_do.config import Config
 from inference_do.errors import ConfigError, InferenceError
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from inference_do._call import Disconnected, Head, Request, Send
+from inference_do._protocol.call import Disconnected, Head, Request, Send
 from inference_do.config import Config
 
 from .exchange import Exchange, built, take_pool, transport_options

@@ -97,7 +97,9 @@ class Peer:
                 return b""
             self._received += data
         before, _, rest = self._received.partition(b"\r\n\r\n")
-        named = [line.partition(b":")[2] for line in before.lower().split(b"\r\n") if line.startswith(b"content-length")]
+        named = [
+            line.partition(b":")[2] for line in before.lower().split(b"\r\n") if line.startswith(b"content-length")
+        ]
         parts, size, length = [rest], len(rest), sum(map(int, named))
         while size < length and (data := self.raw.recv(65536)):
             parts.append(data)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference_do import errors
-from inference_do._status import Words, from_event, from_status, read_words, snippet
+from inference_do._protocol.status import Words, from_event, from_status, read_words, snippet
 
 SHAPES: list[tuple[Any, Words | None]] = [
     ({"error": {"message": "no", "type": "forbidden_error"}}, Words("no", "forbidden_error")),

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from ._json import load_json
-from .errors import (
+from inference_do.errors import (
     MESSAGE_LIMIT,
     APIStatusError,
     AuthenticationError,
@@ -28,6 +27,8 @@ from .errors import (
     ServerError,
     StreamFailed,
 )
+
+from .json import load_json
 
 BODY_LIMIT = 2000
 """The most characters of a reply's body that an error keeps."""

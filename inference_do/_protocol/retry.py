@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from random import random
 
-from .errors import APIStatusError, APITimeoutError, InferenceError, QuotaExceededError
+from inference_do.errors import APIStatusError, APITimeoutError, InferenceError, QuotaExceededError
 
 RETRIED_STATUSES = frozenset({408, 409, 429, 500, 502, 503, 504, 529, *range(520, 526), 530})
 """520 to 525 and 530 are Cloudflare's, which stands before the API: the origin could not be reached, or fell silent.

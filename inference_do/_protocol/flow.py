@@ -24,14 +24,16 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from ._call import Call, Disconnected, Head, Read, Release, Send, Sleep, TimedOut
-from ._json import chunk_parser, load_json
-from ._retry import is_retryable, wait_hint
-from ._sse import BOM, MAX_EVENT_BYTES, Event, EventTooLarge, Parser
-from ._status import from_event, from_status, read_words, snippet
-from .accumulate import Accumulator
-from .errors import APIConnectionError, InferenceError, ProtocolError, StreamInterrupted
-from .types import ChatCompletion, ChatCompletionChunk, ResponseInfo
+from inference_do._wires.wire import ReportedError, Wire
+from inference_do.accumulate import Accumulator
+from inference_do.errors import APIConnectionError, InferenceError, ProtocolError, StreamInterrupted
+from inference_do.types import ChatCompletionChunk, ResponseInfo
+
+from .call import Call, Disconnected, Head, Read, Release, Send, Sleep, TimedOut
+from .json import load_json
+from .retry import is_retryable, wait_hint
+from .sse import BOM, MAX_EVENT_BYTES, Event, EventTooLarge, Parser
+from .status import from_event, from_status, read_words, snippet
 
 T = TypeVar("T")
 
@@ -66,10 +68,10 @@ def call_flow(call: Call, read: Callable[[bytes], T]) -> Generator[Any, Any, Non
     yield result
 
 
-def stream_flow(call: Call, accumulator: Accumulator) -> Generator[Any, Any, None]:
+def stream_flow(call: Call, accumulator: Accumulator, wire: Wire) -> Generator[Any, Any, None]:
     """Run a call whose answer is an event stream; yields `ChatCompletionChunk`s, which `accumulator` has taken."""
     call.begin()
-    stream = _Stream(call, accumulator)
+    stream = _Stream(call, accumulator, wire)
     events = yield from _with_retries(call, stream.open)
     yield from stream.run(events)
 
@@ -248,23 +250,15 @@ def is_event_stream(start: bytes, *, says_so: bool) -> bool | None:
     return None if any(field.startswith(name) for field in SSE_FIELDS) else False
 
 
-def _one_part_each(raw: dict[str, Any], choices: list[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
-    """Split a chunk that speaks of one answer more than once, as gateways that batch send, into chunks that do not."""
-    if len({choice.get("index") or 0 for choice in choices}) == len(choices):
-        return (raw,)
-    *earlier, last = choices
-    return (*({**raw, "choices": [choice], "usage": None} for choice in earlier), {**raw, "choices": [last]})
-
-
 class _Stream:
     """The state of one stream, from the first byte to the last."""
 
-    __slots__ = ("_accumulator", "_call", "_parse", "_parser", "_size")
+    __slots__ = ("_accumulator", "_call", "_parser", "_size", "_wire")
 
-    def __init__(self, call: Call, accumulator: Accumulator) -> None:
+    def __init__(self, call: Call, accumulator: Accumulator, wire: Wire) -> None:
         self._call = call
+        self._wire = wire
         self._parser = Parser()
-        self._parse = chunk_parser()
         self._size = 0
         self._accumulator = accumulator
 
@@ -325,18 +319,20 @@ class _Stream:
 
     def _chunks(self, events: list[Event]) -> Step[bool]:
         """Hand out chunks until the stream's end; return whether it was `[DONE]`."""
-        call, add = self._call, self._accumulator.add
+        call, add, read = self._call, self._accumulator.add, self._wire.events()
         silent_since = 0.0
+        failure: InferenceError | None = None
         while True:
-            for name, data in events:
-                if data[:1] != b"{" and data.lstrip().startswith(b"[DONE]"):  # whatever stands behind it
-                    return True
-                raw = self._parsed(name, data)
-                if (choices := raw.get("choices")) and len(choices) > 1:
-                    for part in _one_part_each(raw, choices):
-                        yield ChatCompletionChunk(part, add(part))
-                else:
-                    yield ChatCompletionChunk(raw, add(raw))
+            try:
+                for name, data in events:
+                    if (chunks := read(name, data)) is None:
+                        return True
+                    for raw in chunks:
+                        yield ChatCompletionChunk(raw, add(raw))
+            except (ValueError, ReportedError) as error:
+                failure = self._event_error(error, data)
+            if failure is not None:
+                raise failure
             if events:
                 silent_since = call.clock()  # a comment is not a sign of life, nor is the consumer's work silence
             try:
@@ -377,18 +373,13 @@ class _Stream:
             reason = str(error)
         raise ProtocolError(reason, **self._call.details)
 
-    def _parsed(self, name: str, data: bytes) -> dict[str, Any]:
-        try:
-            raw = self._parse(data)
-        except ValueError as error:
-            raw, reason = {}, _reason(error)
-        else:
-            if name != "error" and not raw.get("error") and raw.get("object") != "error":  # `_is_error`, without a call
-                return raw
-        if name == "error" or raw:
-            raise from_event(data.decode("utf-8", "replace"), scrub=self._call.scrub, **self._call.details)
-        message = f"an event of the stream is not a chunk of an answer: {reason}"
-        raise ProtocolError(message, **self._call.details)
+    def _event_error(self, error: Exception, data: bytes) -> InferenceError:
+        """Make the error for an event that is none of the wire's, or one that the API reports."""
+        if isinstance(error, ValueError):
+            return ProtocolError(
+                f"an event of the stream is not a chunk of an answer: {_reason(error)}", **self._call.details
+            )
+        return from_event(data.decode("utf-8", "replace"), scrub=self._call.scrub, **self._call.details)
 
     def _check_first(self, event: Event) -> None:
         """Let an error in place of an answer count as the status that it names."""
@@ -406,11 +397,9 @@ class _Stream:
     def _not_a_stream(self, body: bytes) -> InferenceError:
         """Make the error for a body that is no event stream."""
         try:
-            whole = ChatCompletion.model_validate(load_json(body))
+            whole = self._wire.read(body)
         except ValueError as error:
             return _not_an_answer(self._call, body, _reason(error))
-        if not whole.choices:
-            return _not_an_answer(self._call, body, "neither a stream nor an answer")
         message = "the API answered a request for a stream with a whole reply, which is in .partial"
         return ProtocolError(message, partial=whole, **self._call.details)
 

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ._retry import Budget, Policy
-from .config import Timeout
-from .errors import APIConnectionError, APITimeoutError, InferenceError, Phase, ProtocolError
-from .types import ResponseInfo
+from inference_do.config import Timeout
+from inference_do.errors import APIConnectionError, APITimeoutError, InferenceError, Phase, ProtocolError
+from inference_do.types import ResponseInfo
+
+from .retry import Budget, Policy
 
 
 class Command:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Generator
 from typing import Any, Protocol
 
-from ._call import Command, Disconnected, Head, Read, Release, Send, Sleep, TimedOut
-from .errors import InferenceError
+from inference_do.errors import InferenceError
+
+from .call import Command, Disconnected, Head, Read, Release, Send, Sleep, TimedOut
 
 
 class Exchange(Protocol):
