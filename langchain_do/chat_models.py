@@ -28,6 +28,7 @@ from langchain_core.tools import BaseTool
 from pydantic import model_validator
 
 from inference_do import ConfigError, Timeout
+from inference_do._adapters.tool_names import ToolNames, send_names
 from inference_do.config import KEY_VARIABLES, hidden
 
 from ._blocks import PROVIDER
@@ -191,7 +192,9 @@ class ChatDigitalOcean(BaseChatModel, Connection, defer_build=False):
 
     # --- calls ---
 
-    def _request(self, messages: list[BaseMessage], stop: list[str] | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    def _request(
+        self, messages: list[BaseMessage], stop: list[str] | None, given: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], ToolNames]:
         params = merge(self, stop, given)
         reasoning = given.get("send_reasoning")
         wire = to_wire(
@@ -199,20 +202,21 @@ class ChatDigitalOcean(BaseChatModel, Connection, defer_build=False):
             cache_control=takes_cache_control(params["model"]),
             reasoning=self.send_reasoning if reasoning is None else reasoning,
         )
-        return {**params, "messages": wire}
+        params["messages"] = wire
+        return params, send_names(params)
 
     def _streamed(
         self, messages: list[BaseMessage], stop: list[str] | None, given: Mapping[str, Any]
     ) -> tuple[dict[str, Any], ChunkReader]:
-        request = self._request(messages, stop, given)
+        request, names = self._request(messages, stop, given)
         if (request.pop("n", None) or 1) > 1:
             message = "a stream carries one answer: use generate() or batch() for n > 1"
             raise ConfigError(message)
         request["stream_options"] = streaming_options(self, given)
-        return request, ChunkReader(model=request["model"], headers=self._wants_headers(given))
+        return request, ChunkReader(model=request["model"], names=names, headers=self._wants_headers(given))
 
-    def _read(self, completion: Any, request: Mapping[str, Any], given: Mapping[str, Any]) -> ChatResult:
-        return from_completion(completion, model=request["model"], headers=self._wants_headers(given))
+    def _read(self, completion: Any, model: str, names: ToolNames, given: Mapping[str, Any]) -> ChatResult:
+        return from_completion(completion, model=model, names=names, headers=self._wants_headers(given))
 
     def _wants_headers(self, given: Mapping[str, Any]) -> bool:
         wanted = given.get("include_response_headers")
@@ -227,8 +231,8 @@ class ChatDigitalOcean(BaseChatModel, Connection, defer_build=False):
         **kwargs: Any,
     ) -> ChatResult:
         with translate():
-            request = self._request(messages, stop, kwargs)
-            return self._read(self._connected.sync.chat(**request), request, kwargs)
+            request, names = self._request(messages, stop, kwargs)
+            return self._read(self._connected.sync.chat(**request), request["model"], names, kwargs)
 
     @signed
     async def _agenerate(
@@ -239,8 +243,8 @@ class ChatDigitalOcean(BaseChatModel, Connection, defer_build=False):
         **kwargs: Any,
     ) -> ChatResult:
         with translate():
-            request = self._request(messages, stop, kwargs)
-            return self._read(await self._connected.asynchronous.chat(**request), request, kwargs)
+            request, names = self._request(messages, stop, kwargs)
+            return self._read(await self._connected.asynchronous.chat(**request), request["model"], names, kwargs)
 
     def _stream(
         self,

@@ -26,6 +26,7 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
 )
 
+from inference_do._adapters.tool_names import ToolNames
 from inference_do.accumulate import new_call_id, reasoning_text
 from inference_do.types import AGENT_FIELDS, ChatCompletion, ChatCompletionChunk, ResponseInfo, Usage
 
@@ -38,18 +39,18 @@ ASSISTANT = MessageRole.ASSISTANT
 SUMS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 
-def read_completion(completion: ChatCompletion, names: Mapping[str, str], *, headers: bool = False) -> ChatResponse:
+def read_completion(completion: ChatCompletion, names: ToolNames, *, headers: bool = False) -> ChatResponse:
     """Return a whole answer.
 
     Args:
         completion: What the API answered; of several choices the first is the message, all are in `raw`.
-        names: Names of tools that were altered for the wire, with what they stand for.
+        names: The tools' own names.
         headers: Whether to hand out the reply's headers.
     """
     choice = completion.choices[0]
     message = choice.message
     calls = [
-        _Call(call.id or new_call_id(), names.get(call.function.name, call.function.name), call.function.arguments)
+        _Call(call.id or new_call_id(), names.from_wire(call.function.name), call.function.arguments)
         for call in message.tool_calls
     ]
     text = message.content if message.content is not None else message.refusal
@@ -71,7 +72,7 @@ def read_completion(completion: ChatCompletion, names: Mapping[str, str], *, hea
 class StreamReader:
     """Chunks to responses, each with everything up to it."""
 
-    def __init__(self, names: Mapping[str, str], *, headers: bool = False) -> None:
+    def __init__(self, names: ToolNames, *, headers: bool = False) -> None:
         self._names = names
         self._headers = headers
         self._text: str | None = None
@@ -130,7 +131,7 @@ class StreamReader:
         call = self._calls[position]
         if name:
             call.wire_name += name
-            call.name = self._names.get(call.wire_name, call.wire_name)
+            call.name = self._names.from_wire(call.wire_name)
         call.arguments += arguments
 
     def end(self, info: ResponseInfo | None) -> ChatResponse:

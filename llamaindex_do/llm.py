@@ -25,6 +25,7 @@ from llama_index.core.base.llms.types import (
 from pydantic import BaseModel, Field, field_validator
 from typing_extensions import override
 
+from inference_do._adapters.tool_names import ToolNames, send_names
 from inference_do.models import ModelInfo, model_info
 from inference_do.types import ChatCompletion
 
@@ -36,7 +37,7 @@ from ._params import WIRE_FIELDS, check_limits, request_params
 from ._responses import StreamReader, completion_of, read_completion
 from ._schema import response_format
 from ._structured import StructuredPrediction
-from ._tools import check_names, chosen_tool, keep_one_call, selections, tool_specs
+from ._tools import chosen_tool, keep_one_call, selections, tool_specs
 
 if TYPE_CHECKING:
     from llama_index.core.llms.llm import ToolSelection
@@ -54,10 +55,10 @@ DEFAULT_NUM_OUTPUT = 256
 
 
 class Request(NamedTuple):
-    """One call of the client, and the tools' names that were altered for it."""
+    """One call of the client, and the names of its tools."""
 
     params: dict[str, Any]
-    names: Mapping[str, str]
+    names: ToolNames
 
 
 class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
@@ -265,7 +266,7 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
         if streaming and not self.stream_usage:
             params.setdefault("stream_options", {"include_usage": False})
         params["messages"] = to_wire(messages, params["model"])
-        return Request(params, check_names(params.get("tools", ())))
+        return Request(params, send_names(params))
 
     def _asking(self, prompt: str, formatted: bool) -> list[ChatMessage]:
         if not formatted and self.completion_to_prompt is not None:
