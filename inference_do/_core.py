@@ -6,22 +6,22 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from ._protocol.call import Call, Request
+from ._protocol.call import Call, PreparedRequest
 from ._protocol.retry import Budget, Policy
 from ._wires import embeddings
 from ._wires.bodies import checked_model, encode, given
 from ._wires.chat_completions import ChatCompletions, chat_body
-from ._wires.wire import Wire
+from ._wires.codec import Codec
 from .accumulate import Accumulator
-from .config import Config, Key, Timeout, check_headers, check_http_client, check_mapping, check_retries, hidden
+from .config import Config, Key, Timeout, as_secret, check_headers, check_http_client, check_mapping, check_retries
 from .errors import ConfigError
 from .models import EMBEDDINGS_PATH, model_info
-from .rules import check_endpoint, explained, shaped, shaped_for_agent, warn_mute
+from .rules import adapt_request, adapt_request_for_agent, check_endpoint, explain_error, warn_empty
 from .types import EmbeddingResponse, Reply
 
 R = TypeVar("R", bound=Reply)
 Reading = Callable[[bytes], R]
-CHAT: Wire = ChatCompletions()
+CHAT: Codec = ChatCompletions()
 CALL_OPTIONS = frozenset({"extra_headers", "extra_query", "extra_body", "timeout", "max_retries"})
 
 
@@ -67,7 +67,7 @@ class Core:
         Raises:
             ConfigError: A setting cannot be right.
         """
-        api_key = hidden(api_key)
+        api_key = as_secret(api_key)
         try:
             self._config = Config.build(
                 api_key,
@@ -107,8 +107,8 @@ class Core:
             policy=Policy(max_retries=retries, retry_ambiguous=config.retry_ambiguous),
             budget=self._budget,
             scrub=config.secret.scrub,
-            hint=lambda status: None if config.is_agent else explained(status, body),
-            when_mute=lambda spent: warn_mute(body, spent),
+            hint=lambda status: None if config.is_agent else explain_error(status, body),
+            on_empty=lambda spent: warn_empty(body, spent),
         )
 
     def _request(
@@ -119,7 +119,7 @@ class Core:
         accept: str = "application/json",
         extra_headers: Mapping[str, str] | None = None,
         extra_query: Mapping[str, Any] | None = None,
-    ) -> Request:
+    ) -> PreparedRequest:
         config = self._config
         headers = {"accept": accept, "user-agent": config.user_agent}
         headers["accept-encoding"] = "gzip, deflate" if accept == "application/json" else "identity"
@@ -127,7 +127,7 @@ class Core:
             headers["content-type"] = "application/json"
         headers.update(config.headers)
         headers.update(check_headers(extra_headers, name="extra_headers"))
-        return Request(
+        return PreparedRequest(
             method="GET" if body is None else "POST",
             url=config.base_url + path,
             headers=headers,
@@ -135,7 +135,7 @@ class Core:
             content=None if body is None else encode(body),
         )
 
-    def _prepare(self, path: str, body: dict[str, Any], **options: Any) -> tuple[Call, Request]:
+    def _prepare(self, path: str, body: dict[str, Any], **options: Any) -> tuple[Call, PreparedRequest]:
         """Part a call's own options from the request's fields."""
         timeout, max_retries = body.pop("timeout", None), body.pop("max_retries", None)
         headers, query = body.pop("extra_headers", None), body.pop("extra_query", None)
@@ -143,7 +143,7 @@ class Core:
         request = self._request(path, body, extra_headers=headers, extra_query=query, **options)
         return self._call(body, timeout, max_retries), request
 
-    def _chat(self, model: str, messages: Iterable[Any], params: dict[str, Any]) -> tuple[Call, Request]:
+    def _chat(self, model: str, messages: Iterable[Any], params: dict[str, Any]) -> tuple[Call, PreparedRequest]:
         if params.get("stream") or check_mapping(params.get("extra_body"), name="extra_body").get("stream"):
             message = "chat() waits for the whole answer: use stream()"
             raise ConfigError(message)
@@ -152,11 +152,15 @@ class Core:
     def _chat_body(self, model: str, messages: Iterable[Any], params: dict[str, Any]) -> dict[str, Any]:
         defaults = check_mapping(params.pop("default_params", None), name="default_params")
         body = chat_body(model, messages, params)
-        return shaped_for_agent({**given(defaults), **body}) if self._config.is_agent else shaped(body, defaults)
+        return (
+            adapt_request_for_agent({**given(defaults), **body})
+            if self._config.is_agent
+            else adapt_request(body, defaults)
+        )
 
     def _streamed(
         self, model: str, messages: Iterable[Any], params: dict[str, Any]
-    ) -> tuple[Call, Accumulator, Wire, Request]:
+    ) -> tuple[Call, Accumulator, Codec, PreparedRequest]:
         body = self._chat_body(model, messages, params)
         if not check_mapping(body.get("extra_body"), name="extra_body").get("stream", True):
             message = "stream() hands the answer over as it is made: use chat()"
@@ -167,7 +171,9 @@ class Core:
         answers = body.get("n")
         return call, Accumulator(answers if isinstance(answers, int) else 1), CHAT, request
 
-    def _other(self, path: str, body: Mapping[str, Any] | None, options: dict[str, Any]) -> tuple[Call, Request]:
+    def _other(
+        self, path: str, body: Mapping[str, Any] | None, options: dict[str, Any]
+    ) -> tuple[Call, PreparedRequest]:
         if not path.startswith("/"):
             message = f"path must begin with a slash, as in '/rerank', not {path!r}"
             raise ConfigError(message)
@@ -182,7 +188,7 @@ class Core:
 
     def _embed(
         self, model: str, texts: str | Sequence[str], params: dict[str, Any]
-    ) -> tuple[Call, Request, Reading[EmbeddingResponse]]:
+    ) -> tuple[Call, PreparedRequest, Reading[EmbeddingResponse]]:
         body, count = embeddings.embedding_body(model, texts, params)
         check_endpoint(model_info(checked_model(model)), EMBEDDINGS_PATH)
         call, request = self._prepare(embeddings.PATH, body)

@@ -54,7 +54,7 @@ class Clients:
         return "Clients()"
 
     def are_of(self, settings: Mapping[str, Any], http_client: Any, http_async_client: Any) -> bool:
-        """Tell whether these clients are still the right ones."""
+        """Return whether these clients are still the right ones."""
         given = (self._http_client, self._http_async_client)
         return self._settings == settings and given == (http_client, http_async_client)
 

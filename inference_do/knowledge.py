@@ -18,7 +18,7 @@ from urllib.parse import quote
 from pydantic import Field
 
 from ._urls import check_base_url
-from .config import Config, Key, Timeout, check_mapping, hidden
+from .config import Config, Key, Timeout, as_secret, check_mapping
 from .connection import Clients
 from .errors import ConfigError
 from .types import Count, Items, Reply, Text, Wire
@@ -78,7 +78,7 @@ class KnowledgeBase:
         ca: str | os.PathLike[str] | None = None,
         clients: Clients | None = None,
     ) -> None:
-        api_key = hidden(api_key)
+        api_key = as_secret(api_key)
         if not isinstance(id, str) or not id.strip():
             message = f"id must be a knowledge base's id, not {id!r}"
             raise ConfigError(message)

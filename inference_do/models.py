@@ -137,7 +137,7 @@ class ModelInfo:
         return dates.get(GROUPS.get(fact, "facts")) or dates.get("facts")
 
     def accepts(self, parameter: str, value: Any = None) -> bool | None:
-        """Tell whether the model takes a field of the request; None if nothing speaks against it.
+        """Return whether the model takes a field of the request; None if nothing speaks against it.
 
         Args:
             parameter: A field's name.

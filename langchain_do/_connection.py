@@ -30,7 +30,7 @@ from pydantic import (
 )
 
 from inference_do import ConfigError, Timeout
-from inference_do.config import KEY_VARIABLES, Config, check_http_client, check_mapping, hidden
+from inference_do.config import KEY_VARIABLES, Config, as_secret, check_http_client, check_mapping
 from inference_do.connection import SETTINGS, Clients
 
 from ._errors import translate
@@ -104,7 +104,7 @@ class Connection(BaseModel):
     ALIASES: ClassVar[Mapping[str, str]] = {"model_name": "model", "request_timeout": "timeout"}
 
     def __init__(self, **values: Any) -> None:
-        values["api_key"] = hidden(values.get("api_key"))
+        values["api_key"] = as_secret(values.get("api_key"))
         with translate():
             try:
                 super().__init__(**values)
@@ -186,13 +186,13 @@ class Connection(BaseModel):
             await self._clients.aclose()
 
     def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, hidden(value) if name == "api_key" else value)
+        super().__setattr__(name, as_secret(value) if name == "api_key" else value)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy; a key among what is changed is wrapped as at construction."""
         changed = dict(update or {})
         if "api_key" in changed:
-            changed["api_key"] = hidden(changed["api_key"])
+            changed["api_key"] = as_secret(changed["api_key"])
         return super().model_copy(update=changed, deep=deep)
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:

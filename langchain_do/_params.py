@@ -103,7 +103,7 @@ def streaming_options(settings: Settings, given: Mapping[str, Any]) -> dict[str,
 
 
 def takes_cache_control(model: str) -> bool:
-    """Tell whether a model is known to take `cache_control` marks; elsewhere they are an unknown field."""
+    """Return whether a model is known to take `cache_control` marks; elsewhere they are an unknown field."""
     return bool(model_info(model).cache_control)
 
 

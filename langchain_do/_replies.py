@@ -24,7 +24,7 @@ from inference_do.types import AGENT_FIELDS, ToolCallFragment
 
 from . import _blocks
 from ._blocks import PROVIDER
-from ._chunks import maker
+from ._chunks import chunk_factory
 
 __all__ = ["ChunkReader", "from_completion"]
 
@@ -38,7 +38,7 @@ CUT_OFF = "length"
 """The finish reason of an answer that the token limit ended."""
 
 AGENTS = frozenset(AGENT_FIELDS)
-TOLD = ("id", "system_fingerprint", "service_tier", *AGENT_FIELDS)
+METADATA = ("id", "system_fingerprint", "service_tier", *AGENT_FIELDS)
 """Fields beside an answer's choices that `response_metadata` has."""
 
 _blocks.register()
@@ -133,19 +133,19 @@ def _read(arguments: str, *, is_cut: bool) -> dict[str, Any] | str:
 ENDS = ("]", "}", '"]', '"}', '""]', '""}')
 
 
-def _unmendable(arguments: str) -> str:
+def _unrepairable(arguments: str) -> str:
     """Return what makes core see that broken arguments are broken, or nothing if it does anyway.
 
     Whoever adds chunks up gets tool calls from core, whose parser closes whatever JSON leaves open: the arguments
     `{"text": "a lo` would be run as `{"text": "a lo"}`. A closing bracket that nothing opened is beyond its repair.
     """
-    if arguments and not _is_mended(arguments):
+    if arguments and not _is_repaired(arguments):
         return ""
     ends = (f"{end} (cut off)" for end in ENDS)
-    return next(end for end in ends if not _is_mended(arguments + end))
+    return next(end for end in ends if not _is_repaired(arguments + end))
 
 
-def _is_mended(arguments: str) -> bool:
+def _is_repaired(arguments: str) -> bool:
     try:
         return isinstance(parse_partial_json(arguments), dict)
     except (ValueError, RecursionError):
@@ -185,7 +185,7 @@ def _audio_tokens(details: Mapping[str, Any] | None) -> int:
 
 
 def _ids(head: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: head[name] for name in TOLD if head.get(name)}
+    return {name: head[name] for name in METADATA if head.get(name)}
 
 
 def _http(info: ResponseInfo | None, *, headers: bool) -> dict[str, Any]:
@@ -216,7 +216,7 @@ class ChunkReader:
     )
 
     def __init__(self, *, model: str, names: ToolNames | None = None, headers: bool = False) -> None:
-        self._make = maker()
+        self._make = chunk_factory()
         self._names = names or ToolNames()
         self._model = model
         self._headers = headers
@@ -284,7 +284,7 @@ class ChunkReader:
         for position, parts in self._arguments.items():
             arguments = "".join(parts)
             is_cut = self._finish_reason == CUT_OFF and position == newest
-            if isinstance(_read(arguments, is_cut=is_cut), str) and (mark := _unmendable(arguments)):
+            if isinstance(_read(arguments, is_cut=is_cut), str) and (mark := _unrepairable(arguments)):
                 call = tool_call_chunk(args=mark, index=position)
                 message = AIMessageChunk(content="", tool_call_chunks=[call], response_metadata=self._metadata({}))
                 yield ChatGenerationChunk(message=message)

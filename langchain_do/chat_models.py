@@ -29,7 +29,7 @@ from pydantic import model_validator
 
 from inference_do import ConfigError, Timeout
 from inference_do._adapters.tool_names import ToolNames, send_names
-from inference_do.config import KEY_VARIABLES, hidden
+from inference_do.config import KEY_VARIABLES, as_secret
 
 from ._blocks import PROVIDER
 from ._connection import Connection, Number, Whole, renamed
@@ -117,7 +117,7 @@ class ChatDigitalOcean(BaseChatModel, Connection, defer_build=False):
     ALIASES: ClassVar[Mapping[str, str]] = ALIASES
 
     def __init__(self, **values: Any) -> None:
-        values["api_key"] = hidden(values.get("api_key"))
+        values["api_key"] = as_secret(values.get("api_key"))
         super().__init__(**values)
         from . import __version__  # noqa: PLC0415  read once, from the installed package's metadata
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
 
-from inference_do.config import Config, Timeout, hidden
+from inference_do.config import Config, Timeout, as_secret
 from inference_do.connection import SETTINGS, Clients
 from inference_do.errors import ConfigError
 
@@ -128,7 +128,7 @@ class Connected(BaseModel):
         config = Config.build(**settings)
         settings["base_url"] = config.base_url  # the environment is read once
         if not callable(self.api_key):
-            settings["api_key"] = SecretStr(config.secret.reveal())
+            settings["api_key"] = SecretStr(config.secret.get_secret_value())
         return Clients(settings, http_client=self.http_client, http_async_client=self.http_async_client)
 
     @property
@@ -168,7 +168,7 @@ class Connected(BaseModel):
         """Return a copy; a key among what is changed is wrapped as at construction."""
         changed = dict(update or {})
         if "api_key" in changed:
-            changed["api_key"] = hidden(changed["api_key"])
+            changed["api_key"] = as_secret(changed["api_key"])
         return super().model_copy(update=changed, deep=deep)
 
     def __copy__(self) -> Self:

@@ -22,7 +22,7 @@ from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_ca
 
 from inference_do.errors import ConfigError
 
-__all__ = ["asks_messages", "asks_prompt", "unveiled"]
+__all__ = ["unveiled", "validate_and_instrument_chat", "validate_and_instrument_completion"]
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -34,19 +34,19 @@ NO_LISTS = (str, bytes, Mapping, ChatMessage)
 dispatcher = get_dispatcher(__name__)
 
 
-def asks_messages(method: Method) -> Method:
+def validate_and_instrument_chat(method: Method) -> Method:
     """Make a method that takes messages one that is checked and reported."""
     return _asking(method, llm_chat_callback(), "messages", _messages)
 
 
-def asks_prompt(method: Method) -> Method:
+def validate_and_instrument_completion(method: Method) -> Method:
     """Make a method that takes a prompt one that is checked and reported."""
     return _asking(method, llm_completion_callback(), "prompt", _prompt)
 
 
 def unveiled(headers: Mapping[str, Any]) -> dict[str, Any]:
     """Return headers as they were given."""
-    return {name: value.reveal() if isinstance(value, Veiled) else value for name, value in headers.items()}
+    return {name: value.get_secret_value() if isinstance(value, Veiled) else value for name, value in headers.items()}
 
 
 class Veiled(str):
@@ -61,7 +61,7 @@ class Veiled(str):
         veiled._text = text
         return veiled
 
-    def reveal(self) -> str:
+    def get_secret_value(self) -> str:
         """Return the text."""
         return self._text
 

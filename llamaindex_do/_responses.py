@@ -50,7 +50,7 @@ def read_completion(completion: ChatCompletion, names: ToolNames, *, headers: bo
     choice = completion.choices[0]
     message = choice.message
     calls = [
-        _Call(call.id or new_call_id(), names.from_wire(call.function.name), call.function.arguments)
+        _StreamedCall(call.id or new_call_id(), names.from_wire(call.function.name), call.function.arguments)
         for call in message.tool_calls
     ]
     text = message.content if message.content is not None else message.refusal
@@ -78,7 +78,7 @@ class StreamReader:
         self._text: str | None = None
         self._refusal = ""
         self._reasoning = ""
-        self._calls: list[_Call] = []
+        self._calls: list[_StreamedCall] = []
         self._logprobs: list[list[LogProb]] = []
         self._finish: str | None = None
         self._usage: Mapping[str, Any] | None = None
@@ -127,7 +127,7 @@ class StreamReader:
 
     def _add_fragment(self, position: int, call_id: str | None, name: str | None, arguments: str) -> None:
         if position == len(self._calls):
-            self._calls.append(_Call(call_id or new_call_id(), "", ""))
+            self._calls.append(_StreamedCall(call_id or new_call_id(), "", ""))
         call = self._calls[position]
         if name:
             call.wire_name += name
@@ -166,7 +166,7 @@ def completion_of(response: ChatResponse) -> CompletionResponse:
     )
 
 
-class _Call:
+class _StreamedCall:
     """A tool call as far as it has come."""
 
     __slots__ = ("arguments", "id", "name", "reader", "wire_name")
@@ -188,7 +188,7 @@ class _Call:
 
 
 def _message(
-    text: str | None, reasoning: str, calls: list[_Call], *, whole: bool = False, thought: int | None = None
+    text: str | None, reasoning: str, calls: list[_StreamedCall], *, whole: bool = False, thought: int | None = None
 ) -> ChatMessage:
     """Make a message that shares nothing with those before it; `thought` is in tokens."""
     blocks: list[Any] = []

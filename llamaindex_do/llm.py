@@ -30,7 +30,7 @@ from inference_do.models import ModelInfo, model_info
 from inference_do.types import ChatCompletion
 
 from ._connection import Connected, check_model
-from ._inputs import asks_messages, asks_prompt
+from ._inputs import validate_and_instrument_chat, validate_and_instrument_completion
 from ._loading import enter
 from ._messages import to_wire
 from ._params import WIRE_FIELDS, check_limits, request_params
@@ -54,7 +54,7 @@ DEFAULT_NUM_OUTPUT = 256
 """Tokens that LlamaIndex leaves free for an answer when nothing else is said: its own default."""
 
 
-class Request(NamedTuple):
+class ChatRequest(NamedTuple):
     """One call of the client, and the names of its tools."""
 
     params: dict[str, Any]
@@ -187,7 +187,7 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
 
     # --- calls ------------------------------------------------------------
 
-    @asks_messages
+    @validate_and_instrument_chat
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """Return the model's whole answer.
 
@@ -200,37 +200,37 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
         """
         return self._chat(messages, kwargs)
 
-    @asks_messages
+    @validate_and_instrument_chat
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
         """Return the model's answer as it is made: see `chat`, and `_responses.py` for what each response holds."""
         return self._stream(messages, kwargs)
 
-    @asks_messages
+    @validate_and_instrument_chat
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """Return the model's whole answer; see `chat`."""
         return await self._achat(messages, kwargs)
 
-    @asks_messages
+    @validate_and_instrument_chat
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
         """Return the model's answer as it is made; see `stream_chat`. Close it (`aclose`) to stop the API early."""
         return self._astream(messages, kwargs)
 
-    @asks_prompt
+    @validate_and_instrument_completion
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """Return the model's answer to one message of the user; `formatted` skips `completion_to_prompt`."""
         return completion_of(self._chat(self._asking(prompt, formatted), kwargs))
 
-    @asks_prompt
+    @validate_and_instrument_completion
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
         """Return the answer to one message of the user as it is made."""
         return _completions(self._stream(self._asking(prompt, formatted), kwargs))
 
-    @asks_prompt
+    @validate_and_instrument_completion
     async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """Return the model's answer to one message of the user; see `complete`."""
         return completion_of(await self._achat(self._asking(prompt, formatted), kwargs))
 
-    @asks_prompt
+    @validate_and_instrument_completion
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
         """Return the answer to one message of the user as it is made."""
         return _acompletions(self._astream(self._asking(prompt, formatted), kwargs))
@@ -251,22 +251,22 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
         request = self._request(messages, kwargs, streaming=True)
         return _aresponses(self._clients.asynchronous.stream(**request.params), self._reader(request))
 
-    def _read(self, completion: ChatCompletion, request: Request) -> ChatResponse:
+    def _read(self, completion: ChatCompletion, request: ChatRequest) -> ChatResponse:
         return read_completion(completion, request.names, headers=self.include_response_headers)
 
-    def _reader(self, request: Request) -> StreamReader:
+    def _reader(self, request: ChatRequest) -> StreamReader:
         return StreamReader(request.names, headers=self.include_response_headers)
 
     def _request(
         self, messages: Sequence[ChatMessage], kwargs: Mapping[str, Any], *, streaming: bool = False
-    ) -> Request:
+    ) -> ChatRequest:
         fields = vars(self)
         settings = {name: value for name in WIRE_FIELDS if (value := fields[name]) is not None}
         params = request_params((settings, self.additional_kwargs, kwargs), streaming=streaming)
         if streaming and not self.stream_usage:
             params.setdefault("stream_options", {"include_usage": False})
         params["messages"] = to_wire(messages, params["model"])
-        return Request(params, send_names(params))
+        return ChatRequest(params, send_names(params))
 
     def _asking(self, prompt: str, formatted: bool) -> list[ChatMessage]:
         if not formatted and self.completion_to_prompt is not None:

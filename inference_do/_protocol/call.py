@@ -55,7 +55,7 @@ class Release(Command):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Request:
+class PreparedRequest:
     """What is sent, the same bytes on every attempt. The key is added when it is sent."""
 
     method: str
@@ -105,7 +105,7 @@ class Call:
     scrub: Callable[[str], str] = str
     hint: Callable[[int], str | None] = lambda _status: None
     """What is known of the model that may explain a status."""
-    when_mute: Callable[[int], None] = lambda _spent: None
+    on_empty: Callable[[int], None] = lambda _spent: None
     """What to do when an answer ran out of tokens before it said anything; it is given the tokens spent."""
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], float] = time.time
@@ -167,7 +167,7 @@ class Call:
                 raise self.timed_out(phase=phase)
         return self.left(limit)
 
-    def told_by(self, head: Head) -> ResponseInfo:
+    def response_info_of(self, head: Head) -> ResponseInfo:
         """Return a response's side of HTTP; a server that repeats the key in a header is not repeated."""
         headers = head.headers
         text = "\n".join([*headers, *headers.values()])

@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from inference_do._wires.wire import ReportedError, Wire
+from inference_do._wires.codec import Codec, ReportedError
 from inference_do.accumulate import Accumulator
 from inference_do.errors import APIConnectionError, InferenceError, ProtocolError, StreamInterrupted
 from inference_do.types import ChatCompletionChunk, ResponseInfo
@@ -33,7 +33,7 @@ from .call import Call, Disconnected, Head, Read, Release, Send, Sleep, TimedOut
 from .json import load_json
 from .retry import is_retryable, wait_hint
 from .sse import BOM, MAX_EVENT_BYTES, Event, EventTooLarge, Parser
-from .status import from_event, from_status, read_words, snippet
+from .status import from_event, from_status, parse_error_body, snippet
 
 T = TypeVar("T")
 
@@ -68,10 +68,10 @@ def call_flow(call: Call, read: Callable[[bytes], T]) -> Generator[Any, Any, Non
     yield result
 
 
-def stream_flow(call: Call, accumulator: Accumulator, wire: Wire) -> Generator[Any, Any, None]:
+def stream_flow(call: Call, accumulator: Accumulator, wire: Codec) -> Generator[Any, Any, None]:
     """Run a call whose answer is an event stream; yields `ChatCompletionChunk`s, which `accumulator` has taken."""
     call.begin()
-    stream = _Stream(call, accumulator, wire)
+    stream = _StreamReading(call, accumulator, wire)
     events = yield from _with_retries(call, stream.open)
     yield from stream.run(events)
 
@@ -115,7 +115,7 @@ def _open(call: Call) -> Step[ResponseInfo]:
     except (Disconnected, TimedOut) as marker:
         reported = marker
     else:
-        call.info = info = call.told_by(head)
+        call.info = info = call.response_info_of(head)
         del head  # it has the key, should the server have repeated it
         if HTTPStatus.OK <= info.status < HTTPStatus.MULTIPLE_CHOICES:
             return info
@@ -208,7 +208,7 @@ def _not_an_answer(call: Call, body: bytes, reason: str) -> InferenceError:
         parsed = load_json(body.removeprefix(BOM))
     except ValueError:
         return ProtocolError(f"the reply is not JSON: {snippet(call.scrub(text)) or 'it is empty'}", **call.details)
-    words = read_words(parsed) if isinstance(parsed, dict) and _is_error(parsed) else None
+    words = parse_error_body(parsed) if isinstance(parsed, dict) and _is_error(parsed) else None
     if words is None:
         return ProtocolError(f"the reply is not what was asked for: {reason}", **call.details)
     if words.status:
@@ -250,12 +250,12 @@ def is_event_stream(start: bytes, *, says_so: bool) -> bool | None:
     return None if any(field.startswith(name) for field in SSE_FIELDS) else False
 
 
-class _Stream:
+class _StreamReading:
     """The state of one stream, from the first byte to the last."""
 
     __slots__ = ("_accumulator", "_call", "_parser", "_size", "_wire")
 
-    def __init__(self, call: Call, accumulator: Accumulator, wire: Wire) -> None:
+    def __init__(self, call: Call, accumulator: Accumulator, wire: Codec) -> None:
         self._call = call
         self._wire = wire
         self._parser = Parser()
@@ -311,8 +311,8 @@ class _Stream:
                 error.attempts, error.request_id = self._call.attempts, self._call.request_id
                 raise
         self._call.is_complete = True
-        if self._accumulator.is_mute:
-            self._call.when_mute((self._accumulator.usage or {}).get("completion_tokens") or 0)
+        if self._accumulator.is_empty:
+            self._call.on_empty((self._accumulator.usage or {}).get("completion_tokens") or 0)
         if is_done:
             yield from self._drain()
         yield Release()
@@ -347,7 +347,7 @@ class _Stream:
         raise self._broken(reported)
 
     def _is_whole_despite(self, error: InferenceError) -> bool:
-        """Tell whether a connection failed only after the answer had its finish reason: nothing of it is missing."""
+        """Return whether a connection failed only after the answer had its finish reason: nothing of it is missing."""
         return self._accumulator.is_finished and isinstance(error, APIConnectionError | StreamInterrupted)
 
     def _read_first(self, started: float) -> Step[bytes]:
@@ -390,7 +390,7 @@ class _Stream:
             raw = load_json(data)
         except ValueError:
             return
-        words = read_words(raw) if isinstance(raw, dict) and (name == "error" or _is_error(raw)) else None
+        words = parse_error_body(raw) if isinstance(raw, dict) and (name == "error" or _is_error(raw)) else None
         if words and words.status:
             raise _status_error(self._call, words.status, data)
 

@@ -19,7 +19,7 @@ from inference_do.errors import ConfigError
 from inference_do.types import ChatCompletion, Message
 
 from .bodies import checked_model, given
-from .wire import EventReader, ReportedError
+from .codec import EventReader, ReportedError
 
 __all__ = ["ChatCompletions", "chat_body", "chunk_parser", "read_completion"]
 

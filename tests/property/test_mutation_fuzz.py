@@ -65,7 +65,7 @@ def same_facts(ours: Said, plain: Said, mutant: bytes) -> None:
 
 
 def is_stream(mutant: bytes) -> bool:
-    """Tell whether a body does not begin as JSON or HTML do: such a body is refused, whatever lines follow."""
+    """Return whether a body does not begin as JSON or HTML do: such a body is refused, whatever lines follow."""
     return mutant.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] not in {b"{", b"[", b"<"}
 
 

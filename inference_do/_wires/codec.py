@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from inference_do.types import ChatCompletion
 
-__all__ = ["EventReader", "ReportedError", "Wire"]
+__all__ = ["Codec", "EventReader", "ReportedError"]
 
 EventReader = Callable[[str, bytes], Sequence[dict[str, Any]] | None]
 """Takes an event's name and data, and returns the canonical chunks that it comes to; None where it ends the stream.
@@ -19,7 +19,7 @@ class ReportedError(Exception):
     """An event that is an error of the API, in any of its shapes."""
 
 
-class Wire(Protocol):
+class Codec(Protocol):
     """One of the API's ways to ask for an answer."""
 
     path: str
