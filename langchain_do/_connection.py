@@ -30,12 +30,13 @@ from pydantic import (
 )
 
 from inference_do import ConfigError, Timeout
+from inference_do._adapters.merging import renamed
 from inference_do.config import KEY_VARIABLES, Config, as_secret, check_http_client, check_mapping
 from inference_do.connection import SETTINGS, Clients
 
 from ._errors import translate
 
-__all__ = ["Connection", "Number", "Whole", "renamed"]
+__all__ = ["Connection", "Number", "Whole"]
 
 SLIP = 0.85
 """How alike an unknown name must be to a known one to be taken for a slip; `top_k` and `top_p` are 0.80."""
@@ -209,22 +210,6 @@ class Connection(BaseModel):
     def __setstate__(self, state: dict[Any, Any]) -> None:
         super().__setstate__(state)
         self.__dict__["api_key"] = _key_of_environment()
-
-
-def renamed(values: Mapping[str, Any], aliases: Mapping[str, str]) -> dict[str, Any]:
-    """Return the values that were given, under the names of today.
-
-    Raises:
-        ConfigError: Two names of one thing have different values.
-    """
-    settled: dict[str, Any] = {}
-    for name, value in values.items():
-        today = aliases.get(name, name)
-        if value is not None and settled.setdefault(today, value) != value:
-            names = " and ".join(sorted(other for other in values if aliases.get(other, other) == today))
-            message = f"{names} are names of one setting: give one of them"
-            raise ConfigError(message)
-    return settled
 
 
 def _check_unknown(name: str, known: Mapping[str, Any]) -> None:

@@ -28,11 +28,12 @@ from langchain_core.tools import BaseTool
 from pydantic import model_validator
 
 from inference_do import ConfigError, Timeout
+from inference_do._adapters.merging import renamed
 from inference_do._adapters.tool_names import ToolNames, send_names
 from inference_do.config import KEY_VARIABLES, as_secret
 
 from ._blocks import PROVIDER
-from ._connection import Connection, Number, Whole, renamed
+from ._connection import Connection, Number, Whole
 from ._errors import translate
 from ._messages import to_wire
 from ._params import ALIASES, UNANSWERED, merge, streaming_options, takes_cache_control

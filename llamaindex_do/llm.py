@@ -25,6 +25,7 @@ from llama_index.core.base.llms.types import (
 from pydantic import BaseModel, Field, field_validator
 from typing_extensions import override
 
+from inference_do._adapters.merging import renamed
 from inference_do._adapters.tool_names import ToolNames, send_names
 from inference_do.models import ModelInfo, model_info
 from inference_do.types import ChatCompletion
@@ -33,7 +34,7 @@ from ._connection import Connected, check_model
 from ._inputs import validate_and_instrument_chat, validate_and_instrument_completion
 from ._loading import enter
 from ._messages import to_wire
-from ._params import WIRE_FIELDS, check_limits, request_params
+from ._params import ALIASES, WIRE_FIELDS, request_params
 from ._responses import StreamReader, completion_of, read_completion
 from ._schema import response_format
 from ._structured import StructuredPrediction
@@ -146,7 +147,7 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
     def _check(self) -> None:
         super()._check()
         check_model(self.model)
-        check_limits(vars(self))
+        renamed({name: vars(self)[name] for name in ("max_tokens", "max_completion_tokens")}, ALIASES)
 
     @classmethod
     def class_name(cls) -> str:
