@@ -1,104 +1,36 @@
-"""What the chat model and the embeddings have in common: where to send, with which key, and the two clients.
+"""What the chat model and the embeddings have in common beside the connection: names, and LangChain's own forms.
 
-1. Names are settled before pydantic looks at them: None is "not given", old names become today's, unknown ones go to
-   `model_kwargs`, unless they look like a slip.
-2. Everything is checked at construction, by the client's own rules, and reported as `ConfigError`.
-3. The clients are made when they are first needed, and made anew when a setting has changed since.
+Names are settled before pydantic looks at them: None is "not given", old names become today's, unknown ones go to
+`model_kwargs`, unless they look like a slip.
 """
 
 from __future__ import annotations
 
 import difflib
 import inspect
-import os
 import traceback
 import warnings
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from typing import Annotated, Any, ClassVar, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    field_serializer,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, ValidationError, field_serializer, field_validator, model_validator
 
-from inference_do import ConfigError, Timeout
+from inference_do import ConfigError
 from inference_do._adapters.merging import renamed
-from inference_do.config import KEY_VARIABLES, Config, as_secret, check_http_client, check_mapping
-from inference_do.connection import SETTINGS, Clients
+from inference_do._adapters.settings import ConnectionSettings, Number, Whole
+from inference_do.config import as_secret, check_mapping
 
 from ._errors import translate
 
-__all__ = ["Connection", "Number", "Whole"]
+__all__ = ["Connected", "Number", "Whole"]
 
 SLIP = 0.85
 """How alike an unknown name must be to a known one to be taken for a slip; `top_k` and `top_p` are 0.80."""
 
 
-def _key_of_environment() -> SecretStr | None:
-    return next((SecretStr(value) for name in KEY_VARIABLES if (value := os.environ.get(name))), None)
+class Connected(ConnectionSettings):
+    """A component of LangChain that calls the API."""
 
-
-def _no_bool(value: Any) -> Any:
-    if isinstance(value, bool):
-        message = f"must be a number, not {value!r}"
-        raise ValueError(message)  # noqa: TRY004  pydantic takes no TypeError
-    return value
-
-
-def _patience(value: Any) -> Any:
-    """Check a timeout as the client will; numbers in words are read, as for every other setting."""
-    with suppress(TypeError, ValueError):
-        value = float(value) if isinstance(value, str) else value
-    if not isinstance(value, Mapping):  # a serialized Timeout
-        Timeout.of(value)
-    return value
-
-
-Number = Annotated[float, BeforeValidator(_no_bool)]
-Whole = Annotated[int, BeforeValidator(_no_bool)]
-
-
-class Connection(BaseModel):
-    """Settings of the connection to the API."""
-
-    model_config = ConfigDict(
-        arbitrary_types_allowed=True,
-        hide_input_in_errors=True,
-        defer_build=True,  # it is not built by itself; what is made of it says False
-    )
-
-    api_key: SecretStr | Callable[[], str | SecretStr] | None = Field(default_factory=_key_of_environment, repr=False)
-    """A model access key or a personal access token, or a function that is asked for one before each request. By
-    default the first of `inference_do.config.KEY_VARIABLES` that is set, read at construction."""
-    base_url: str | None = None
-    """By default `DIGITALOCEAN_INFERENCE_BASE_URL`, else DigitalOcean's."""
-    timeout: Annotated[float | Timeout | None, BeforeValidator(_patience)] = None
-    """Seconds for each phase of a call, or an `inference_do.Timeout`."""
-    max_retries: Whole = 2
-    """Requests sent again after the first, at most."""
-    retry_ambiguous: bool = True
-    """Whether to send again when a request was written and no answer came: the API may be generating one, which is then
-    billed twice."""
-    default_headers: Mapping[str, str] | None = Field(default=None, exclude=True, repr=False)
-    """Headers of every request. They may hold secrets, so they are neither shown nor serialized."""
-    default_query: Mapping[str, Any] | None = Field(default=None, exclude=True, repr=False)
-    """Query parameters of every request; neither shown nor serialized, as gateways take their keys there too."""
-    allow_http: bool = False
-    """Accept a plain http base URL of any host, for a private network."""
-    ca: str | None = None
-    """A PEM file, or PEM text, of authorities to trust besides the system's, as a dedicated endpoint may need."""
-    http_client: Any = Field(default=None, exclude=True, repr=False)
-    """An `httpx.Client` to use as it is."""
-    http_async_client: Any = Field(default=None, exclude=True, repr=False)
-    """An `httpx.AsyncClient` to use as it is."""
     model_kwargs: dict[str, Any] = Field(default_factory=dict)
     """Further fields of every request's body."""
 
@@ -112,11 +44,7 @@ class Connection(BaseModel):
             except ValidationError as error:
                 message = f"{type(self).__name__}: {_problems(error)}"
             else:
-                url = Config.build(**self._settings).base_url
-                if self.base_url != url:
-                    self.base_url = url
-                check_http_client(self.http_client, is_async=False)
-                check_http_client(self.http_async_client, is_async=True)
+                self._check_connection()
                 return
             raise ConfigError(message)
 
@@ -154,62 +82,6 @@ class Connection(BaseModel):
     def _mask_key(self, key: Any) -> Any:
         """Write a mask for a key, and for a function as well: JSON has no form for one."""
         return key and "**********"
-
-    @property
-    def _settings(self) -> dict[str, Any]:
-        """What both clients are made of."""
-        values = vars(self)
-        return {name: values[name] for name in SETTINGS}
-
-    @property
-    def _connected(self) -> Clients:
-        """The clients for the settings as they are now."""
-        settings, clients = self._settings, self._clients
-        if clients is None or not clients.are_of(settings, self.http_client, self.http_async_client):
-            clients = vars(self)["_made"] = Clients(
-                settings, http_client=self.http_client, http_async_client=self.http_async_client
-            )
-        return clients
-
-    @property
-    def _clients(self) -> Clients | None:
-        """The clients that were made; kept as a cached property's value is: a private attribute is slow to reach."""
-        return vars(self).get("_made")
-
-    def close(self) -> None:
-        """Close the connections that threads opened; a call after that opens new ones."""
-        if self._clients:
-            self._clients.close()
-
-    async def aclose(self) -> None:
-        """Close those connections and the running event loop's; a call after that opens new ones."""
-        if self._clients:
-            await self._clients.aclose()
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, as_secret(value) if name == "api_key" else value)
-
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """Return a copy; a key among what is changed is wrapped as at construction."""
-        changed = dict(update or {})
-        if "api_key" in changed:
-            changed["api_key"] = as_secret(changed["api_key"])
-        return super().model_copy(update=changed, deep=deep)
-
-    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        memo = {} if memo is None else memo
-        for shared in (self._clients, self.http_client, self.http_async_client, self.api_key):
-            memo[id(shared)] = shared
-        return super().__deepcopy__(memo)
-
-    def __getstate__(self) -> dict[Any, Any]:
-        state = super().__getstate__()
-        dropped = {"api_key": None, "http_client": None, "http_async_client": None, "_made": None}
-        return {**state, "__dict__": {**state["__dict__"], **dropped}}
-
-    def __setstate__(self, state: dict[Any, Any]) -> None:
-        super().__setstate__(state)
-        self.__dict__["api_key"] = _key_of_environment()
 
 
 def _check_unknown(name: str, known: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ from inference_do import model_info
 from inference_do._adapters.merging import merge_layers
 from inference_do.types import CHAT_FIELDS
 
-from ._connection import Connection
+from ._connection import Connected
 from ._tools import wire_choice, wire_format, wire_tool
 
 __all__ = ["ALIASES", "UNANSWERED", "Settings", "merge", "streaming_options", "takes_cache_control"]
@@ -44,7 +44,7 @@ INTERNAL = frozenset(
 """LangChain's own arguments, and ours that are no fields of the request; so are all that begin with `ls_`, `lc_`."""
 
 
-FIXED = frozenset(Connection.model_fields) - {"max_retries", "model_kwargs", "timeout"}
+FIXED = frozenset(Connected.model_fields) - {"max_retries", "model_kwargs", "timeout"}
 """Settings that no call can change; above all a key must not end up in a request's body."""
 
 OWN = (*CHAT_FIELDS, "extra_body", "model_affinity")

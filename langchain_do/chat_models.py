@@ -33,7 +33,7 @@ from inference_do._adapters.tool_names import ToolNames, send_names
 from inference_do.config import KEY_VARIABLES, as_secret
 
 from ._blocks import PROVIDER
-from ._connection import Connection, Number, Whole
+from ._connection import Connected, Number, Whole
 from ._errors import translate
 from ._messages import to_wire
 from ._params import ALIASES, UNANSWERED, merge, streaming_options, takes_cache_control
@@ -59,7 +59,7 @@ def signed(method: M) -> M:
     return method
 
 
-class ChatDigitalOcean(BaseChatModel, Connection, defer_build=False):
+class ChatDigitalOcean(BaseChatModel, Connected, defer_build=False):
     """A chat model of DigitalOcean's inference API.
 
     Any field of the API may also be given to a single call (`invoke(..., temperature=0)`, `bind(...)`), and so may
@@ -233,7 +233,7 @@ class ChatDigitalOcean(BaseChatModel, Connection, defer_build=False):
     ) -> ChatResult:
         with translate():
             request, names = self._request(messages, stop, kwargs)
-            return self._read(self._connected.sync.chat(**request), request["model"], names, kwargs)
+            return self._read(self._clients.sync.chat(**request), request["model"], names, kwargs)
 
     @signed
     async def _agenerate(
@@ -245,7 +245,7 @@ class ChatDigitalOcean(BaseChatModel, Connection, defer_build=False):
     ) -> ChatResult:
         with translate():
             request, names = self._request(messages, stop, kwargs)
-            return self._read(await self._connected.asynchronous.chat(**request), request["model"], names, kwargs)
+            return self._read(await self._clients.asynchronous.chat(**request), request["model"], names, kwargs)
 
     def _stream(
         self,
@@ -256,7 +256,7 @@ class ChatDigitalOcean(BaseChatModel, Connection, defer_build=False):
     ) -> Iterator[ChatGenerationChunk]:
         with translate():
             request, reader = self._streamed(messages, stop, kwargs)
-            with self._connected.sync.stream(**request) as stream:
+            with self._clients.sync.stream(**request) as stream:
                 for chunk in stream:
                     if (part := reader.read(chunk)) is None:
                         continue
@@ -278,7 +278,7 @@ class ChatDigitalOcean(BaseChatModel, Connection, defer_build=False):
     ) -> AsyncIterator[ChatGenerationChunk]:
         with translate():
             request, reader = self._streamed(messages, stop, kwargs)
-            async with aclosing(self._connected.asynchronous.stream(**request)) as stream:
+            async with aclosing(self._clients.asynchronous.stream(**request)) as stream:
                 async for chunk in stream:
                     if (part := reader.read(chunk)) is None:
                         continue
