@@ -26,6 +26,7 @@ from pydantic import BaseModel, Field, field_validator
 from typing_extensions import override
 
 from inference_do._adapters.merging import renamed
+from inference_do._adapters.settings import Number, Whole
 from inference_do._adapters.tool_names import ToolNames, send_names
 from inference_do.models import ModelInfo, model_info
 from inference_do.types import ChatCompletion
@@ -81,20 +82,24 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
     }
 
     model: str = Field(description="A model's id, `router:NAME`, or what a dedicated endpoint calls its model.")
-    temperature: float | None = Field(default=None, description="0 to 2.")
-    max_tokens: int | None = Field(
+    temperature: Number | None = Field(default=None, description="0 to 2.")
+    max_tokens: Whole | None = Field(
         default=None, description="Most tokens of an answer; another name for `max_completion_tokens`, which is sent."
     )
-    max_completion_tokens: int | None = Field(default=None, description="Most tokens of an answer, thoughts included.")
-    top_p: float | None = Field(default=None, description="0 to 1.")
+    max_completion_tokens: Whole | None = Field(
+        default=None, description="Most tokens of an answer, thoughts included."
+    )
+    top_p: Number | None = Field(default=None, description="0 to 1.")
     stop: str | list[str] | None = Field(default=None, description="Up to 4 strings that end an answer.")
-    seed: int | None = None
-    n: int | None = Field(default=None, description="Answers to a request; the first is the message, all are in `raw`.")
+    seed: Whole | None = None
+    n: Whole | None = Field(
+        default=None, description="Answers to a request; the first is the message, all are in `raw`."
+    )
     logprobs: bool | None = None
-    top_logprobs: int | None = Field(default=None, description="0 to 20; needs `logprobs`.")
+    top_logprobs: Whole | None = Field(default=None, description="0 to 20; needs `logprobs`.")
     logit_bias: dict[str | int, float] | None = Field(default=None, description="Token id to bias, -100 to 100.")
-    frequency_penalty: float | None = Field(default=None, description="-2 to 2.")
-    presence_penalty: float | None = Field(default=None, description="-2 to 2.")
+    frequency_penalty: Number | None = Field(default=None, description="-2 to 2.")
+    presence_penalty: Number | None = Field(default=None, description="-2 to 2.")
     reasoning_effort: str | None = Field(default=None, description="`none`, `low`, `medium`, `high`, `max`, …")
     reasoning: dict[str, Any] | str | None = Field(
         default=None, description="`effort` and `max_tokens` of the thoughts, or an effort."
@@ -127,10 +132,10 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
     additional_kwargs: dict[str, Any] = Field(
         default_factory=dict, description="Further arguments of every call, as a call would be given them."
     )
-    context_window: int | None = Field(
+    context_window: Whole | None = Field(
         default=None, description="Tokens that the model reads and writes; by default what is known of the model."
     )
-    num_output: int | None = Field(
+    num_output: Whole | None = Field(
         default=None,
         description="Tokens that prompts leave free for the answer. By default `max_tokens`, but at most a quarter of "
         "the context window, or 256.",

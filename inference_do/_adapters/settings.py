@@ -14,7 +14,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
-from inference_do.config import KEY_VARIABLES, Config, Timeout, as_secret, check_http_client
+from inference_do.config import KEY_VARIABLES, Config, NoKey, Timeout, as_secret, check_http_client
 from inference_do.connection import SETTINGS, ClientPair
 
 __all__ = ["ConnectionSettings", "Number", "Whole", "key_field"]
@@ -35,6 +35,14 @@ def _no_bool(value: Any) -> Any:
     return value
 
 
+def _check_key(value: Any) -> Any:
+    """Refuse what is no key; what was given is not kept (`as_secret`), so it is in no message."""
+    if isinstance(value, NoKey):
+        message = f"api_key must be a string, or a function that returns one, not {value.kind}"
+        raise ValueError(message)  # noqa: TRY004  pydantic takes no TypeError
+    return value
+
+
 def _check_timeout(value: Any) -> Any:
     """Check a timeout as the client will; numbers in words are read, as for every other setting."""
     with suppress(TypeError, ValueError):
@@ -46,7 +54,7 @@ def _check_timeout(value: Any) -> Any:
 
 Number = Annotated[float, BeforeValidator(_no_bool)]
 Whole = Annotated[int, BeforeValidator(_no_bool)]
-Key = SecretStr | Callable[[], str | SecretStr] | None
+Key = Annotated[SecretStr | Callable[[], str | SecretStr] | None, BeforeValidator(_check_key)]
 
 
 def key_field(**options: Any) -> Any:
