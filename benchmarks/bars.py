@@ -40,7 +40,7 @@ class Bar:
         return own
 
     def is_met(self, results: Results) -> bool | None:
-        """Tell whether the median keeps the limit; None if it was not measured."""
+        """Return whether the median keeps the limit; None if it was not measured."""
         value = middle(self.series(results))
         if value is None:
             return None

@@ -5,8 +5,9 @@ Names are imported when they are first touched, so that importing a part costs o
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ._adapters.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .client import AsyncClient, AsyncStream, Client, Stream
@@ -104,24 +105,56 @@ __all__ = [
     "register_model",
 ]
 
-_MODULES = ("errors", "config", "types", "models", "rules", "pricing", "client", "knowledge")  # what all need first
-_PUBLIC = frozenset(__all__)
+_HOMES = {
+    "APIConnectionError": "errors",
+    "APIStatusError": "errors",
+    "APITimeoutError": "errors",
+    "AsyncClient": "client",
+    "AsyncStream": "client",
+    "AuthenticationError": "errors",
+    "BadRequestError": "errors",
+    "ChatCompletion": "types",
+    "ChatCompletionChunk": "types",
+    "Choice": "types",
+    "Client": "client",
+    "ConfigError": "errors",
+    "ConflictError": "errors",
+    "ContextLengthError": "errors",
+    "Cost": "pricing",
+    "Delta": "types",
+    "Embedding": "types",
+    "EmbeddingResponse": "types",
+    "EmptyAnswerWarning": "rules",
+    "InferenceError": "errors",
+    "KnowledgeBase": "knowledge",
+    "Ledger": "pricing",
+    "Message": "types",
+    "Model": "types",
+    "ModelInfo": "models",
+    "NotFoundError": "errors",
+    "PermissionDeniedError": "errors",
+    "PriceTier": "models",
+    "ProtocolError": "errors",
+    "QuotaExceededError": "errors",
+    "RateLimit": "types",
+    "RateLimitError": "errors",
+    "ResponseInfo": "types",
+    "RetrievedDocument": "knowledge",
+    "ServerError": "errors",
+    "Spent": "pricing",
+    "Stream": "client",
+    "StreamError": "errors",
+    "StreamFailed": "errors",
+    "StreamInterrupted": "errors",
+    "Timeout": "config",
+    "Tokens": "pricing",
+    "ToolCall": "types",
+    "Usage": "types",
+    "closest_models": "models",
+    "estimate_cost": "pricing",
+    "known_models": "models",
+    "model_info": "models",
+    "register_model": "models",
+}
 
-
-def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from importlib.metadata import version  # noqa: PLC0415
-
-        value: Any = version("inference-do")
-    elif name in _PUBLIC:
-        modules = (import_module(f".{module}", __name__) for module in _MODULES)
-        value = next(getattr(module, name) for module in modules if name in module.__all__)
-    else:
-        message = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(message)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

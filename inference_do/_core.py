@@ -6,18 +6,22 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from ._bodies import chat_body, checked_model, encode, given, read_embeddings
-from ._call import Call, Request
-from ._retry import Budget, Policy
+from ._protocol.call import Call, PreparedRequest
+from ._protocol.retry import Budget, Policy
+from ._wires import embeddings
+from ._wires.bodies import checked_model, encode, given
+from ._wires.chat_completions import ChatCompletions, chat_body
+from ._wires.codec import Codec
 from .accumulate import Accumulator
-from .config import Config, Key, Timeout, check_headers, check_http_client, check_mapping, check_retries, hidden
+from .config import Config, Key, Timeout, as_secret, check_headers, check_http_client, check_mapping, check_retries
 from .errors import ConfigError
 from .models import EMBEDDINGS_PATH, model_info
-from .rules import check_endpoint, explained, shaped, shaped_for_agent, warn_mute
+from .rules import adapt_request, adapt_request_for_agent, check_endpoint, explain_error, warn_empty
 from .types import EmbeddingResponse, Reply
 
 R = TypeVar("R", bound=Reply)
 Reading = Callable[[bytes], R]
+CHAT: Codec = ChatCompletions()
 CALL_OPTIONS = frozenset({"extra_headers", "extra_query", "extra_body", "timeout", "max_retries"})
 
 
@@ -63,7 +67,7 @@ class Core:
         Raises:
             ConfigError: A setting cannot be right.
         """
-        api_key = hidden(api_key)
+        api_key = as_secret(api_key)
         try:
             self._config = Config.build(
                 api_key,
@@ -103,8 +107,8 @@ class Core:
             policy=Policy(max_retries=retries, retry_ambiguous=config.retry_ambiguous),
             budget=self._budget,
             scrub=config.secret.scrub,
-            hint=lambda status: None if config.is_agent else explained(status, body),
-            when_mute=lambda spent: warn_mute(body, spent),
+            hint=lambda status: None if config.is_agent else explain_error(status, body),
+            on_empty=lambda spent: warn_empty(body, spent),
         )
 
     def _request(
@@ -115,7 +119,7 @@ class Core:
         accept: str = "application/json",
         extra_headers: Mapping[str, str] | None = None,
         extra_query: Mapping[str, Any] | None = None,
-    ) -> Request:
+    ) -> PreparedRequest:
         config = self._config
         headers = {"accept": accept, "user-agent": config.user_agent}
         headers["accept-encoding"] = "gzip, deflate" if accept == "application/json" else "identity"
@@ -123,7 +127,7 @@ class Core:
             headers["content-type"] = "application/json"
         headers.update(config.headers)
         headers.update(check_headers(extra_headers, name="extra_headers"))
-        return Request(
+        return PreparedRequest(
             method="GET" if body is None else "POST",
             url=config.base_url + path,
             headers=headers,
@@ -131,7 +135,7 @@ class Core:
             content=None if body is None else encode(body),
         )
 
-    def _prepare(self, path: str, body: dict[str, Any], **options: Any) -> tuple[Call, Request]:
+    def _prepare(self, path: str, body: dict[str, Any], **options: Any) -> tuple[Call, PreparedRequest]:
         """Part a call's own options from the request's fields."""
         timeout, max_retries = body.pop("timeout", None), body.pop("max_retries", None)
         headers, query = body.pop("extra_headers", None), body.pop("extra_query", None)
@@ -139,31 +143,37 @@ class Core:
         request = self._request(path, body, extra_headers=headers, extra_query=query, **options)
         return self._call(body, timeout, max_retries), request
 
-    def _chat(self, model: str, messages: Iterable[Any], params: dict[str, Any]) -> tuple[Call, Request]:
+    def _chat(self, model: str, messages: Iterable[Any], params: dict[str, Any]) -> tuple[Call, PreparedRequest]:
         if params.get("stream") or check_mapping(params.get("extra_body"), name="extra_body").get("stream"):
             message = "chat() waits for the whole answer: use stream()"
             raise ConfigError(message)
-        return self._prepare("/chat/completions", self._chat_body(model, messages, params))
+        return self._prepare(CHAT.path, CHAT.body(self._chat_body(model, messages, params)))
 
     def _chat_body(self, model: str, messages: Iterable[Any], params: dict[str, Any]) -> dict[str, Any]:
         defaults = check_mapping(params.pop("default_params", None), name="default_params")
         body = chat_body(model, messages, params)
-        return shaped_for_agent({**given(defaults), **body}) if self._config.is_agent else shaped(body, defaults)
+        return (
+            adapt_request_for_agent({**given(defaults), **body})
+            if self._config.is_agent
+            else adapt_request(body, defaults)
+        )
 
     def _streamed(
         self, model: str, messages: Iterable[Any], params: dict[str, Any]
-    ) -> tuple[Call, Accumulator, Request]:
+    ) -> tuple[Call, Accumulator, Codec, PreparedRequest]:
         body = self._chat_body(model, messages, params)
         if not check_mapping(body.get("extra_body"), name="extra_body").get("stream", True):
             message = "stream() hands the answer over as it is made: use chat()"
             raise ConfigError(message)
         body["stream"] = True
         body.setdefault("stream_options", {"include_usage": True})
-        call, request = self._prepare("/chat/completions", body, accept="text/event-stream")
+        call, request = self._prepare(CHAT.path, CHAT.body(body), accept="text/event-stream")
         answers = body.get("n")
-        return call, Accumulator(answers if isinstance(answers, int) else 1), request
+        return call, Accumulator(answers if isinstance(answers, int) else 1), CHAT, request
 
-    def _other(self, path: str, body: Mapping[str, Any] | None, options: dict[str, Any]) -> tuple[Call, Request]:
+    def _other(
+        self, path: str, body: Mapping[str, Any] | None, options: dict[str, Any]
+    ) -> tuple[Call, PreparedRequest]:
         if not path.startswith("/"):
             message = f"path must begin with a slash, as in '/rerank', not {path!r}"
             raise ConfigError(message)
@@ -178,12 +188,8 @@ class Core:
 
     def _embed(
         self, model: str, texts: str | Sequence[str], params: dict[str, Any]
-    ) -> tuple[Call, Request, Reading[EmbeddingResponse]]:
-        inputs = [texts] if isinstance(texts, str) else list(texts) if isinstance(texts, Sequence) else []
-        if not inputs or not all(isinstance(text, str) for text in inputs):
-            message = "input must be a string or a list of at least one string"
-            raise ConfigError(message)
+    ) -> tuple[Call, PreparedRequest, Reading[EmbeddingResponse]]:
+        body, count = embeddings.embedding_body(model, texts, params)
         check_endpoint(model_info(checked_model(model)), EMBEDDINGS_PATH)
-        body = {"model": model, "input": texts if isinstance(texts, str) else inputs, **given(params)}
-        call, request = self._prepare("/embeddings", body)
-        return call, request, lambda data: read_embeddings(data, len(inputs))
+        call, request = self._prepare(embeddings.PATH, body)
+        return call, request, lambda data: embeddings.read_embeddings(data, count)

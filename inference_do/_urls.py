@@ -106,13 +106,13 @@ def _ascii(host: str) -> str:
 
 
 def is_of_this_machine(url: str) -> bool:
-    """Tell whether a base URL is this machine's, in the clear."""
+    """Return whether a base URL is this machine's, in the clear."""
     parts = urlsplit(url)
     return parts.scheme == "http" and is_loopback(parts.hostname or "")
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine."""
+    """Return whether a host is this machine."""
     if host == "localhost":
         return True
     try:

@@ -48,7 +48,7 @@ def reasoning_text(message: dict[str, Any]) -> str:
     return ""
 
 
-def mended(text: str) -> str:
+def repaired(text: str) -> str:
     """Return text whose characters are whole: a server that cuts by UTF-16 units leaves halves in two chunks."""
     if text.isascii():
         return text
@@ -89,7 +89,7 @@ class Accumulator:
     def __init__(self, answers: int = 1) -> None:
         self._answers = answers
         self._extra: dict[str, Any] = {}
-        self._choices: dict[int, _Choice] = {}
+        self._choices: dict[int, _ChoiceParts] = {}
         self._head: dict[str, Any] = {}
         self._is_named = False
         self.usage: dict[str, Any] | None = None
@@ -106,7 +106,7 @@ class Accumulator:
                 if len(self._choices) >= max(MAX_CHOICES, self._answers):
                     message = f"the stream has more than {len(self._choices)} answers"
                     raise ProtocolError(message)
-                choice = self._choices[number] = _Choice(number)
+                choice = self._choices[number] = _ChoiceParts(number)
             choice.add(part, fragments)
         if not CHUNK_FIELDS.issuperset(raw):  # an agent's own: what it retrieved, called and guarded against
             self._extra.update({name: value for name, value in raw.items() if name not in CHUNK_FIELDS and value})
@@ -128,10 +128,10 @@ class Accumulator:
         return all(choice.finish_reason for choice in self._choices.values())
 
     @property
-    def is_mute(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether the first answer's tokens ran out before it said or called anything."""
         choice = self._choices.get(0)
-        return choice is not None and choice.finish_reason == "length" and choice.is_mute
+        return choice is not None and choice.finish_reason == "length" and choice.is_empty
 
     @property
     def has_broken_call(self) -> bool:
@@ -147,7 +147,7 @@ class Accumulator:
 
 
 @dataclass(slots=True, eq=False)
-class _Call:
+class _CallParts:
     """A tool call as far as it has come."""
 
     position: int
@@ -164,7 +164,7 @@ class _Call:
 
     @property
     def arguments(self) -> str:
-        return mended("".join(self.parts))
+        return repaired("".join(self.parts))
 
     @property
     def is_complete(self) -> bool:
@@ -191,7 +191,7 @@ class _Call:
                 self._depth += 1 if mark == "{" else -1
 
 
-class _Choice:
+class _ChoiceParts:
     __slots__ = ("_by_id", "_by_index", "_extra", "_logprobs", "_number", "_texts", "calls", "finish_reason")
 
     def __init__(self, number: int) -> None:
@@ -199,13 +199,13 @@ class _Choice:
         self._texts: dict[str, StringIO] = {}
         self._extra: dict[str, Any] = {}
         self._logprobs: dict[str, list[Any]] = {}
-        self._by_id: dict[str, _Call] = {}
-        self._by_index: dict[int, _Call] = {}
-        self.calls: list[_Call] = []
+        self._by_id: dict[str, _CallParts] = {}
+        self._by_index: dict[int, _CallParts] = {}
+        self.calls: list[_CallParts] = []
         self.finish_reason: str | None = None
 
     @property
-    def is_mute(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether there is neither text nor a tool call."""
         return not self.calls and self._texts.keys().isdisjoint({"content", "refusal"})
 
@@ -230,7 +230,7 @@ class _Choice:
     def message(self) -> dict[str, Any]:
         """Return the choice as it would stand in a whole reply."""
         message: dict[str, Any] = {"role": "assistant", "content": None, **self._extra}
-        message.update((name, mended(text.getvalue())) for name, text in self._texts.items())
+        message.update((name, repaired(text.getvalue())) for name, text in self._texts.items())
         if self.calls:
             message["tool_calls"] = [
                 {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
@@ -268,7 +268,7 @@ class _Choice:
             call.parts.append(arguments)
         return ToolCallFragment(self._number, call.position, call.id if is_new else None, new_name, arguments)
 
-    def _find(self, wire_id: str | None, index: int | None, name: str) -> _Call | None:
+    def _find(self, wire_id: str | None, index: int | None, name: str) -> _CallParts | None:
         """Return the call that a fragment belongs to; None if it begins one."""
         if wire_id is not None:
             if call := self._by_id.get(wire_id):
@@ -290,20 +290,20 @@ class _Choice:
         return call
 
     @staticmethod
-    def _is_another(call: _Call, name: str) -> bool:
-        """Tell whether a fragment with a name but no id begins a call, or repeats the name of the open one."""
+    def _is_another(call: _CallParts, name: str) -> bool:
+        """Return whether a fragment with a name but no id begins a call, or repeats the name of the open one."""
         return call.is_complete and (name != call.name or bool(call.parts))
 
     @staticmethod
-    def _is_split(call: _Call, name: str, wire_id: str | None, arguments: str) -> bool:
-        """Tell whether a name goes on in this fragment, rather than being repeated."""
+    def _is_split(call: _CallParts, name: str, wire_id: str | None, arguments: str) -> bool:
+        """Return whether a name goes on in this fragment, rather than being repeated."""
         return wire_id is None and name != call.name and not arguments and not call.parts
 
-    def _begin(self, wire_id: str | None, index: int | None) -> _Call:
+    def _begin(self, wire_id: str | None, index: int | None) -> _CallParts:
         if len(self.calls) >= MAX_CALLS:
             message = f"the answer has more than {MAX_CALLS:,} tool calls"
             raise ProtocolError(message)
-        call = _Call(len(self.calls), wire_id or new_call_id(), wire_id)
+        call = _CallParts(len(self.calls), wire_id or new_call_id(), wire_id)
         self.calls.append(call)
         if wire_id is not None:
             self._by_id[wire_id] = call

@@ -10,11 +10,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, 
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from ._bodies import read_completion, read_models, read_object
-from ._call import Call, Request
-from ._core import Core, Reading
-from ._drive import adrive, drive
-from ._flow import call_flow, stream_flow
+from ._core import CHAT, Core, Reading
+from ._protocol.call import Call, PreparedRequest
+from ._protocol.drive import adrive, drive
+from ._protocol.flow import call_flow, stream_flow
+from ._wires.bodies import read_models, read_object
 from .accumulate import Accumulator
 from .config import Timeout
 from .errors import StreamInterrupted
@@ -55,16 +55,16 @@ class Client(Core):
             InferenceError: One of its subclasses; see `inference_do.errors`.
         """
         call, request = self._chat(model, messages, params)
-        return _heard(self._answer(call, request, read_completion), call)
+        return _warn_if_empty(self._answer(call, request, CHAT.read), call)
 
     def stream(self, *, model: str, messages: Iterable[Any], **params: Any) -> Stream:
         """Return the model's answer as it is made. Nothing is sent until the stream is read.
 
         Takes what `chat` takes. Usage is asked for unless `stream_options` says otherwise.
         """
-        call, accumulator, request = self._streamed(model, messages, params)
+        call, accumulator, wire, request = self._streamed(model, messages, params)
         exchange = self._http.exchange(request)
-        return Stream(call, accumulator, drive(stream_flow(call, accumulator), exchange), exchange.interrupt)
+        return Stream(call, accumulator, drive(stream_flow(call, accumulator, wire), exchange), exchange.interrupt)
 
     def embed(self, *, model: str, input: str | Sequence[str], **params: Any) -> EmbeddingResponse:  # noqa: A002
         """Return a vector for each input, in the order of the inputs."""
@@ -88,7 +88,7 @@ class Client(Core):
         """Call an endpoint as `request` does, and check the reply against a subclass of `Reply`."""
         return self._answer(*self._other(path, body, options), lambda data: read_object(data, kind))
 
-    def _answer(self, call: Call, request: Request, read: Reading[R]) -> R:
+    def _answer(self, call: Call, request: PreparedRequest, read: Reading[R]) -> R:
         driven = drive(call_flow(call, read), self._http.exchange(request))
         try:
             reply: R = next(driven)
@@ -124,13 +124,15 @@ class AsyncClient(Core):
     async def chat(self, *, model: str, messages: Iterable[Any], **params: Any) -> ChatCompletion:
         """Return the model's whole answer; see `Client.chat`."""
         call, request = self._chat(model, messages, params)
-        return _heard(await self._answer(call, request, read_completion), call)
+        return _warn_if_empty(await self._answer(call, request, CHAT.read), call)
 
     def stream(self, *, model: str, messages: Iterable[Any], **params: Any) -> AsyncStream:
         """Return the model's answer as it is made; see `Client.stream`. There is nothing to await until it is read."""
-        call, accumulator, request = self._streamed(model, messages, params)
+        call, accumulator, wire, request = self._streamed(model, messages, params)
         exchange = self._http.exchange(request)
-        return AsyncStream(call, accumulator, adrive(stream_flow(call, accumulator), exchange), exchange.interrupt)
+        return AsyncStream(
+            call, accumulator, adrive(stream_flow(call, accumulator, wire), exchange), exchange.interrupt
+        )
 
     async def embed(self, *, model: str, input: str | Sequence[str], **params: Any) -> EmbeddingResponse:  # noqa: A002
         """Return a vector for each input, in the order of the inputs."""
@@ -154,7 +156,7 @@ class AsyncClient(Core):
         """Call an endpoint as `request` does; see `Client.request_as`."""
         return await self._answer(*self._other(path, body, options), lambda data: read_object(data, kind))
 
-    async def _answer(self, call: Call, request: Request, read: Reading[R]) -> R:
+    async def _answer(self, call: Call, request: PreparedRequest, read: Reading[R]) -> R:
         driven = adrive(call_flow(call, read), self._http.exchange(request))
         try:
             reply: R = await anext(driven)
@@ -288,12 +290,12 @@ class AsyncStream(_Streaming):
         await self.aclose()
 
 
-def _heard(completion: ChatCompletion, call: Call) -> ChatCompletion:
+def _warn_if_empty(completion: ChatCompletion, call: Call) -> ChatCompletion:
     """Return a whole answer, after a warning if nothing was said."""
     choice = completion.choices[0]
     said = choice.message.content or choice.message.refusal or choice.message.tool_calls
     if choice.finish_reason == "length" and not said:
-        call.when_mute(completion.usage.completion_tokens if completion.usage else 0)
+        call.on_empty(completion.usage.completion_tokens if completion.usage else 0)
     return completion
 
 

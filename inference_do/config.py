@@ -57,7 +57,7 @@ LONGEST_WAIT = 1_000_000.0
 
 
 class Secret:
-    """A key that shows itself to nobody who does not ask for it by `reveal()`.
+    """A key that shows itself to nobody who does not ask for it by `get_secret_value()`.
 
     No frame of a traceback holds it either: it is wrapped before anything else, and checked where nothing is raised.
     """
@@ -65,7 +65,7 @@ class Secret:
     __slots__ = ("_last", "_pattern", "_source")
 
     def __init__(self, source: Key) -> None:
-        source = hidden(source)
+        source = as_secret(source)
         self._source: SecretStr | Callable[[], str | SecretStr]
         self._last: SecretStr | None = None
         self._pattern: re.Pattern[str] | None = None  # finds the last key, made when it is looked for
@@ -74,7 +74,7 @@ class Secret:
         else:
             self._source = self._last = _checked_key(source)
 
-    def reveal(self) -> str:
+    def get_secret_value(self) -> str:
         """Return the key.
 
         Raises:
@@ -82,7 +82,7 @@ class Secret:
         """
         if isinstance(self._source, SecretStr):
             return self._source.get_secret_value()
-        self._last, self._pattern = _checked_key(hidden(self._source())), None
+        self._last, self._pattern = _checked_key(as_secret(self._source())), None
         return self._last.get_secret_value()
 
     def scrub(self, text: str) -> str:
@@ -118,7 +118,7 @@ class NoKey:
         return f"NoKey({self.kind})"
 
 
-def hidden(key: Any) -> Any:
+def as_secret(key: Any) -> Any:
     """Return a key wrapped. What takes a key from a caller does this first; what is no key is not kept."""
     if isinstance(key, str):
         return SecretStr(key)

@@ -1,6 +1,6 @@
 """The two clients behind one object of a framework, which is used from threads and from event loops alike.
 
-Each is made when it is first asked for, so that neither httpx nor aiohttp is imported for an object that never calls.
+Each is made when it is first asked for, so that httpx is not imported for an object that never calls.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .config import check_http_client
 if TYPE_CHECKING:
     from .client import AsyncClient, Client
 
-__all__ = ["SETTINGS", "Clients"]
+__all__ = ["SETTINGS", "ClientPair"]
 
 SETTINGS = (
     "api_key",
@@ -30,7 +30,7 @@ SETTINGS = (
 """What both clients are made of, by the names of their arguments; a framework's model has fields of these names."""
 
 
-class Clients:
+class ClientPair:
     """A client for threads and one for event loops, of the same settings.
 
     Args:
@@ -51,10 +51,10 @@ class Clients:
         self._async: AsyncClient | None = None
 
     def __repr__(self) -> str:
-        return "Clients()"
+        return "ClientPair()"
 
     def are_of(self, settings: Mapping[str, Any], http_client: Any, http_async_client: Any) -> bool:
-        """Tell whether these clients are still the right ones."""
+        """Return whether these clients are still the right ones."""
         given = (self._http_client, self._http_async_client)
         return self._settings == settings and given == (http_client, http_async_client)
 

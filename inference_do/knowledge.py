@@ -18,8 +18,8 @@ from urllib.parse import quote
 from pydantic import Field
 
 from ._urls import check_base_url
-from .config import Config, Key, Timeout, check_mapping, hidden
-from .connection import Clients
+from .config import Config, Key, Timeout, as_secret, check_mapping
+from .connection import ClientPair
 from .errors import ConfigError
 from .types import Count, Items, Reply, Text, Wire
 
@@ -57,7 +57,7 @@ class KnowledgeBase:
         http_async_client: An `httpx.AsyncClient` to use as it is.
         allow_http: Accept a plain http base URL of any host.
         ca: Authorities to trust besides the system's; see `Client`.
-        clients: Clients to call with, of somebody else's settings; then the arguments above do not count.
+        clients: ClientPair to call with, of somebody else's settings; then the arguments above do not count.
 
     Raises:
         ConfigError: An argument cannot be right.
@@ -76,9 +76,9 @@ class KnowledgeBase:
         http_async_client: Any = None,
         allow_http: bool = False,
         ca: str | os.PathLike[str] | None = None,
-        clients: Clients | None = None,
+        clients: ClientPair | None = None,
     ) -> None:
-        api_key = hidden(api_key)
+        api_key = as_secret(api_key)
         if not isinstance(id, str) or not id.strip():
             message = f"id must be a knowledge base's id, not {id!r}"
             raise ConfigError(message)
@@ -94,7 +94,7 @@ class KnowledgeBase:
                 "ca": ca,
             }
             Config.build(**settings)
-            clients = Clients(settings, http_client=http_client, http_async_client=http_async_client)
+            clients = ClientPair(settings, http_client=http_client, http_async_client=http_async_client)
         self._clients = clients
 
     def __repr__(self) -> str:

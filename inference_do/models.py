@@ -137,7 +137,7 @@ class ModelInfo:
         return dates.get(GROUPS.get(fact, "facts")) or dates.get("facts")
 
     def accepts(self, parameter: str, value: Any = None) -> bool | None:
-        """Tell whether the model takes a field of the request; None if nothing speaks against it.
+        """Return whether the model takes a field of the request; None if nothing speaks against it.
 
         Args:
             parameter: A field's name.
@@ -279,28 +279,19 @@ def _likeness(left: tuple[str, str], right: tuple[str, str]) -> float:
 
 
 class _Shipped(NamedTuple):
-    """What `_models.json` says, models as lines of it: a process asks for a few of the hundred."""
+    """What `_models.json` says."""
 
     families: dict[str, dict[str, Any]]
-    models: dict[str, str]
+    models: dict[str, dict[str, Any]]
 
     def facts_of(self, model: str) -> dict[str, Any]:
-        line = self.models.get(model)
-        return {} if line is None else _parsed([line])[model]
+        return self.models.get(model, {})
 
 
 @cache
 def _shipped() -> _Shipped:
-    text = resources.files(__package__).joinpath("_models.json").read_text(encoding="utf-8")
-    families, models = (  # one entry a line, as `catalogue.as_text` writes them
-        [line for line in table.split("\n") if line.startswith("  ")] for table in text.split('\n"models": ')
-    )
-    return _Shipped(_parsed(families), {line.split('"', 2)[1]: line for line in models})
-
-
-def _parsed(lines: list[str]) -> dict[str, dict[str, Any]]:
-    entries: dict[str, dict[str, Any]] = json.loads("{" + "".join(lines).rstrip(",") + "}")
-    return entries
+    data = json.loads(resources.files(__package__).joinpath("_models.json").read_text(encoding="utf-8"))
+    return _Shipped(data["families"], data["models"])
 
 
 @cache

@@ -1,10 +1,11 @@
 """What particular models refuse, applied to requests in one place for every caller.
 
 1. A model that is not on the endpoint, or an image where its model takes none, is refused before the request, with
-   what to do about it (`check_endpoint`, `shaped`).
+   what to do about it (`check_endpoint`, `adapt_request`).
 2. Parameters that somebody asked for are sent, whatever is known: the API is the authority. Only defaults of ours
-   are left out where the model is known to refuse them, and controls of prompt caching where it has none (`shaped`).
-3. When the API refuses a request after all, what is known of the model explains it (`explained`).
+   are left out where the model is known to refuse them, and controls of prompt caching where it has none
+   (`adapt_request`).
+3. When the API refuses a request after all, what is known of the model explains it (`explain_error`).
 
 Nothing here knows a model by its name: the facts stand in `_models.json`, and `register_model` puts them right.
 """
@@ -19,7 +20,14 @@ from typing import Any
 from .errors import ConfigError
 from .models import CHAT_PATH, EMBEDDINGS_PATH, FLAGS, ModelInfo, closest_models, known_models, model_info
 
-__all__ = ["EmptyAnswerWarning", "check_endpoint", "explained", "shaped", "shaped_for_agent", "warn_mute"]
+__all__ = [
+    "EmptyAnswerWarning",
+    "adapt_request",
+    "adapt_request_for_agent",
+    "check_endpoint",
+    "explain_error",
+    "warn_empty",
+]
 
 logger = logging.getLogger("inference_do")
 
@@ -56,7 +64,7 @@ def check_endpoint(info: ModelInfo, path: str) -> None:
     raise ConfigError(message)
 
 
-def shaped_for_agent(body: Body) -> Body:
+def adapt_request_for_agent(body: Body) -> Body:
     """Return a chat request as an agent takes it: its model is its own affair, and messages are plain text.
 
     Raises:
@@ -76,7 +84,7 @@ def shaped_for_agent(body: Body) -> Body:
     return {**body, "messages": messages}
 
 
-def shaped(body: Body, defaults: Mapping[str, Any] | None = None) -> Body:
+def adapt_request(body: Body, defaults: Mapping[str, Any] | None = None) -> Body:
     """Return a chat request as its model takes it.
 
     Args:
@@ -171,7 +179,7 @@ def _alternatives(info: ModelInfo, is_fit: Callable[[ModelInfo], bool]) -> list[
 # --- explaining refusals ---
 
 
-def explained(status: int, body: Mapping[str, Any]) -> str | None:
+def explain_error(status: int, body: Mapping[str, Any]) -> str | None:
     """Say what is known of the model that may be why the API refused a request.
 
     Args:
@@ -197,7 +205,7 @@ def explained(status: int, body: Mapping[str, Any]) -> str | None:
             return None
 
 
-def warn_mute(body: Mapping[str, Any], spent: int) -> None:
+def warn_empty(body: Mapping[str, Any], spent: int) -> None:
     """Warn that an answer has no text because its tokens were spent on thinking; not of models that do not think.
 
     Args:

@@ -5,8 +5,9 @@ Names are imported when they are first touched: `import langchain_do` alone impo
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from inference_do._adapters.lazy import lazy_names
 
 if TYPE_CHECKING:
     from ._register import register
@@ -35,28 +36,6 @@ _HOMES = {
     "retrieved_documents": "retrievers",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from inference_do import __version__ as value  # noqa: PLC0415  it reads the installed package's metadata
-    elif name in _HOMES:
-        value = getattr(_home(_HOMES[name]), name)
-    else:
-        message = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(message)
-    globals()[name] = value
-    return value
-
-
-def _home(module: str) -> Any:
-    try:
-        return import_module(f".{module}", __name__)
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "langchain_core":
-            raise
-    message = 'langchain_do needs langchain-core, which is not installed: pip install "inference-do[langchain]"'
-    raise ImportError(message)
-
-
-def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+__getattr__, __dir__ = lazy_names(
+    __name__, _HOMES, needs="langchain_core", install='pip install "inference-do[langchain]"'
+)

@@ -3,8 +3,8 @@
 LangChain's constructors check what is right here by the way it was made: that is most of what a delta costs, and they
 read the arguments of each fragment of a tool call as if they were JSON. A copy gives the same object for a quarter.
 
-1. `maker()` looks once, at the first chunk of the process, whether copies are what the constructors of the installed
-   langchain-core make of samples.
+1. `chunk_factory()` looks once, at the first chunk of the process, whether copies are what the constructors of the
+   installed langchain-core make of samples.
 2. If they are, chunks are copied; if not, they are constructed.
 """
 
@@ -19,9 +19,9 @@ from langchain_core.messages import AIMessageChunk, InvalidToolCall, ToolCall, T
 from langchain_core.outputs import ChatGenerationChunk
 from pydantic import BaseModel
 
-__all__ = ["Maker", "maker"]
+__all__ = ["ChunkFactory", "chunk_factory"]
 
-Maker = Callable[
+ChunkFactory = Callable[
     [str, dict[str, Any], list[ToolCallChunk], dict[str, Any], dict[str, Any] | None],
     ChatGenerationChunk,
 ]
@@ -49,7 +49,7 @@ SAMPLES: Sequence[tuple[Any, ...]] = (
 
 
 @cache
-def maker() -> Maker:
+def chunk_factory() -> ChunkFactory:
     """Return how chunks are made with the langchain-core that is installed."""
     try:
         copied = copier()
@@ -71,10 +71,10 @@ def constructed(
     return ChatGenerationChunk(message=message, generation_info=info)
 
 
-def copier() -> Maker:
+def copier() -> ChunkFactory:
     """Return a function that makes the same chunks as `constructed`; it keeps the lists and dicts that it is given."""
     plain, calling = constructed("", {}, [], {}, None), constructed("", {}, [FRAGMENT], {}, None)
-    like_text, like_calls, like_whole = likeness(plain.message), likeness(calling.message), likeness(plain)
+    like_text, like_calls, like_whole = copy_factory(plain.message), copy_factory(calling.message), copy_factory(plain)
     fields_of_message, fields, accessor = dict(vars(plain.message)), dict(vars(plain)), type(plain.text)
 
     def copied(
@@ -105,7 +105,7 @@ def copier() -> Maker:
     return copied
 
 
-def likeness(prototype: M) -> Callable[[dict[str, Any]], M]:
+def copy_factory(prototype: M) -> Callable[[dict[str, Any]], M]:
     """Return a function that makes an object like `prototype` of the values of all its fields, which it does not check.
 
     The object says of the same fields that they were given.
@@ -143,8 +143,8 @@ def is_sorted(calls: Sequence[ToolCallChunk], valid: list[ToolCall], invalid: li
     return True
 
 
-def _is_copied(copied: Maker, sample: tuple[Any, ...]) -> bool:
-    """Tell whether a copy is what the constructors make, and shares nothing with the next one."""
+def _is_copied(copied: ChunkFactory, sample: tuple[Any, ...]) -> bool:
+    """Return whether a copy is what the constructors make, and shares nothing with the next one."""
     made, again, expected = copied(*deepcopy(sample)), copied(*deepcopy(sample)), constructed(*deepcopy(sample))
     pairs = ((made, expected), (made.message, expected.message))
     return (
@@ -155,7 +155,7 @@ def _is_copied(copied: Maker, sample: tuple[Any, ...]) -> bool:
 
 
 def _are_alike(one: BaseModel, other: BaseModel) -> bool:
-    """Tell whether two objects are the same in all that pydantic keeps of them, the order of their fields included."""
+    """Return whether two objects are the same in all that pydantic keeps of them, also the order of their fields."""
     return type(one) is type(other) and one.__getstate__() == other.__getstate__() and _written(one) == _written(other)
 
 

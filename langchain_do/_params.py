@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from pydantic import SecretStr
-
-from inference_do import ConfigError, model_info
-from inference_do.config import check_mapping
+from inference_do import model_info
+from inference_do._adapters.merging import merge_layers
 from inference_do.types import CHAT_FIELDS
 
-from ._connection import Connection, renamed
+from ._connection import Connected
 from ._tools import wire_choice, wire_format, wire_tool
 
 __all__ = ["ALIASES", "UNANSWERED", "Settings", "merge", "streaming_options", "takes_cache_control"]
@@ -46,8 +44,11 @@ INTERNAL = frozenset(
 """LangChain's own arguments, and ours that are no fields of the request; so are all that begin with `ls_`, `lc_`."""
 
 
-FIXED = frozenset(Connection.model_fields) - {"max_retries", "model_kwargs", "timeout"}
+FIXED = frozenset(Connected.model_fields) - {"max_retries", "model_kwargs", "timeout"}
 """Settings that no call can change; above all a key must not end up in a request's body."""
+
+OWN = (*CHAT_FIELDS, "extra_body", "model_affinity")
+"""Settings of the model that a request is made from."""
 
 UNANSWERED = frozenset({"extra_headers", "extra_query", "max_retries", "timeout"})
 """Arguments of a call that no answer depends on."""
@@ -73,23 +74,16 @@ def merge(settings: Settings, stop: list[str] | None, given: Mapping[str, Any]) 
     Raises:
         ConfigError: An argument is one of the model's own, has two values, or is of the wrong kind.
     """
-    call = renamed({name: value for name, value in given.items() if not _is_internal(name)}, ALIASES) if given else {}
-    if not FIXED.isdisjoint(call):
-        message = f"{min(FIXED & call.keys())} cannot be given to a call, only to the model: make another one"
-        raise ConfigError(message)
-    if stop is not None:
-        call["stop"] = stop
     values = vars(settings)
-    own = {name: value for name in CHAT_FIELDS if (value := values[name]) is not None}
-    params = {**settings.model_kwargs, **own, **call}
-    _set_extras(params, settings, call)
+    own = {name: values[name] for name in OWN}
+    call = {**given, "stop": stop} if stop is not None else given
+    layers = (settings.model_kwargs, own, call)
+    params = merge_layers(layers, aliases=ALIASES, is_internal=_is_internal, fixed=FIXED)
+    if stop == []:
+        params.pop("stop", None)
     _set_tools(params)
-    if isinstance(reasoning := params.get("reasoning"), str):
-        params["reasoning"] = {"effort": reasoning}
     if (form := params.get("response_format")) is not None:
         params["response_format"] = wire_format(form)
-    if not params.get("stop"):
-        params.pop("stop", None)
     params.pop("stream_options", None)
     return params
 
@@ -103,34 +97,12 @@ def streaming_options(settings: Settings, given: Mapping[str, Any]) -> dict[str,
 
 
 def takes_cache_control(model: str) -> bool:
-    """Tell whether a model is known to take `cache_control` marks; elsewhere they are an unknown field."""
+    """Return whether a model is known to take `cache_control` marks; elsewhere they are an unknown field."""
     return bool(model_info(model).cache_control)
 
 
 def _is_internal(name: str) -> bool:
     return name in INTERNAL or name.startswith(("ls_", "lc_"))
-
-
-def _set_extras(params: dict[str, Any], settings: Settings, call: Mapping[str, Any]) -> None:
-    """Put headers and further body fields together: those of the call stand above those of the model."""
-    affinity = params.pop("model_affinity", None) or settings.model_affinity
-    headers = {"X-Model-Affinity": affinity} if affinity else {}
-    if (given := params.pop("extra_headers", None)) is not None:
-        headers.update({name: _bare(value) for name, value in check_mapping(given, name="extra_headers").items()})
-    if headers:
-        params["extra_headers"] = headers
-    said = {*call, "max_completion_tokens"} if "max_tokens" in call else call
-    body = {name: value for name, value in (settings.extra_body or {}).items() if name not in said}
-    if (given := call.get("extra_body")) is not None:
-        body.update(check_mapping(given, name="extra_body"))
-    params.pop("extra_body", None)
-    if body:
-        params["extra_body"] = body
-
-
-def _bare(value: Any) -> Any:
-    """Return a header's value; LangChain traces the arguments of a call, and shows no SecretStr among them."""
-    return value.get_secret_value() if isinstance(value, SecretStr) else value
 
 
 def _set_tools(params: dict[str, Any]) -> None:

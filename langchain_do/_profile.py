@@ -27,7 +27,7 @@ def profile_of(model: str) -> ModelProfile | None:
 
 
 def is_known(profile: object) -> bool:
-    """Tell whether core knows everything that a profile has."""
+    """Return whether core knows everything that a profile has."""
     return profile is None or (isinstance(profile, dict) and profile.keys() <= KNOWN)
 
 

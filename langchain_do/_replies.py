@@ -18,12 +18,13 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.utils.json import parse_partial_json
 
 from inference_do import ChatCompletion, ChatCompletionChunk, Choice, ResponseInfo, Usage
+from inference_do._adapters.tool_names import ToolNames
 from inference_do.accumulate import new_call_id, reasoning_text
 from inference_do.types import AGENT_FIELDS, ToolCallFragment
 
 from . import _blocks
 from ._blocks import PROVIDER
-from ._chunks import maker
+from ._chunks import chunk_factory
 
 __all__ = ["ChunkReader", "from_completion"]
 
@@ -37,18 +38,21 @@ CUT_OFF = "length"
 """The finish reason of an answer that the token limit ended."""
 
 AGENTS = frozenset(AGENT_FIELDS)
-TOLD = ("id", "system_fingerprint", "service_tier", *AGENT_FIELDS)
+METADATA = ("id", "system_fingerprint", "service_tier", *AGENT_FIELDS)
 """Fields beside an answer's choices that `response_metadata` has."""
 
 _blocks.register()
 
 
-def from_completion(completion: ChatCompletion, *, model: str, headers: bool = False) -> ChatResult:
+def from_completion(
+    completion: ChatCompletion, *, model: str, names: ToolNames | None = None, headers: bool = False
+) -> ChatResult:
     """Return a whole answer.
 
     Args:
         completion: The API's answer.
         model: The model that was asked for, in case the answer does not name one.
+        names: The tools' own names.
         headers: Whether to put the reply's headers into `response_metadata`.
     """
     usage = completion.usage
@@ -61,13 +65,13 @@ def from_completion(completion: ChatCompletion, *, model: str, headers: bool = F
     }
     # usage is the whole request's: with n answers it stands on the first, so that sums are right
     generations = [
-        _generation(choice, {**metadata}, usage if place == 0 else None)
+        _generation(choice, {**metadata}, usage if place == 0 else None, names or ToolNames())
         for place, choice in enumerate(completion.choices)
     ]
     return ChatResult(generations=generations, llm_output={"token_usage": metadata["token_usage"]} if usage else {})
 
 
-def _generation(choice: Choice, metadata: dict[str, Any], usage: Usage | None) -> ChatGeneration:
+def _generation(choice: Choice, metadata: dict[str, Any], usage: Usage | None, names: ToolNames) -> ChatGeneration:
     said = choice.message
     kwargs = {name: value for name, value in (said.model_extra or {}).items() if value}
     if text := reasoning_text({"reasoning_content": said.reasoning_content, "reasoning": said.reasoning}):
@@ -78,7 +82,8 @@ def _generation(choice: Choice, metadata: dict[str, Any], usage: Usage | None) -
     invalid: list[InvalidToolCall] = []
     for call in said.tool_calls:
         is_cut = choice.finish_reason == CUT_OFF and call is said.tool_calls[-1]
-        _sort(call.id or new_call_id(), call.function.name, call.function.arguments, calls, invalid, is_cut=is_cut)
+        name = names.from_wire(call.function.name)
+        _sort(call.id or new_call_id(), name, call.function.arguments, calls, invalid, is_cut=is_cut)
     info = {name: value for name in ("finish_reason", "logprobs") if (value := getattr(choice, name)) is not None}
     if choice.model_extra:
         info.update(_further(choice.model_extra))
@@ -128,19 +133,19 @@ def _read(arguments: str, *, is_cut: bool) -> dict[str, Any] | str:
 ENDS = ("]", "}", '"]', '"}', '""]', '""}')
 
 
-def _unmendable(arguments: str) -> str:
+def _unrepairable(arguments: str) -> str:
     """Return what makes core see that broken arguments are broken, or nothing if it does anyway.
 
     Whoever adds chunks up gets tool calls from core, whose parser closes whatever JSON leaves open: the arguments
     `{"text": "a lo` would be run as `{"text": "a lo"}`. A closing bracket that nothing opened is beyond its repair.
     """
-    if arguments and not _is_mended(arguments):
+    if arguments and not _is_repaired(arguments):
         return ""
     ends = (f"{end} (cut off)" for end in ENDS)
-    return next(end for end in ends if not _is_mended(arguments + end))
+    return next(end for end in ends if not _is_repaired(arguments + end))
 
 
-def _is_mended(arguments: str) -> bool:
+def _is_repaired(arguments: str) -> bool:
     try:
         return isinstance(parse_partial_json(arguments), dict)
     except (ValueError, RecursionError):
@@ -180,7 +185,7 @@ def _audio_tokens(details: Mapping[str, Any] | None) -> int:
 
 
 def _ids(head: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: head[name] for name in TOLD if head.get(name)}
+    return {name: head[name] for name in METADATA if head.get(name)}
 
 
 def _http(info: ResponseInfo | None, *, headers: bool) -> dict[str, Any]:
@@ -197,10 +202,22 @@ def _http(info: ResponseInfo | None, *, headers: bool) -> dict[str, Any]:
 class ChunkReader:
     """Reads the chunks of one stream, in order."""
 
-    __slots__ = ("_arguments", "_finish_reason", "_further", "_head", "_headers", "_make", "_model", "_named", "_usage")
+    __slots__ = (
+        "_arguments",
+        "_finish_reason",
+        "_further",
+        "_head",
+        "_headers",
+        "_make",
+        "_model",
+        "_named",
+        "_names",
+        "_usage",
+    )
 
-    def __init__(self, *, model: str, headers: bool = False) -> None:
-        self._make = maker()
+    def __init__(self, *, model: str, names: ToolNames | None = None, headers: bool = False) -> None:
+        self._make = chunk_factory()
+        self._names = names or ToolNames()
         self._model = model
         self._headers = headers
         self._named = False
@@ -254,7 +271,7 @@ class ChunkReader:
     def _call(self, fragment: ToolCallFragment) -> ToolCallChunk:
         self._arguments.setdefault(fragment.position, []).append(fragment.arguments)
         return {
-            "name": fragment.name,
+            "name": fragment.name and self._names.from_wire(fragment.name),
             "args": fragment.arguments,
             "id": fragment.id,
             "index": fragment.position,
@@ -267,7 +284,7 @@ class ChunkReader:
         for position, parts in self._arguments.items():
             arguments = "".join(parts)
             is_cut = self._finish_reason == CUT_OFF and position == newest
-            if isinstance(_read(arguments, is_cut=is_cut), str) and (mark := _unmendable(arguments)):
+            if isinstance(_read(arguments, is_cut=is_cut), str) and (mark := _unrepairable(arguments)):
                 call = tool_call_chunk(args=mark, index=position)
                 message = AIMessageChunk(content="", tool_call_chunks=[call], response_metadata=self._metadata({}))
                 yield ChatGenerationChunk(message=message)

@@ -158,7 +158,7 @@ def _check(message: AIMessage) -> None:
 
 
 def _is_parsable(result: list[Generation], *, partial: bool, as_call: bool) -> bool:
-    """Refuse an answer that is none, and tell whether there is something to parse.
+    """Refuse an answer that is none, and return whether there is something to parse.
 
     Args:
         result: What was generated.
@@ -181,7 +181,7 @@ def _is_parsable(result: list[Generation], *, partial: bool, as_call: bool) -> b
 
 
 def _is_whole(text: str) -> bool:
-    """Tell whether the JSON that begins in a text ends in it; what stands around it is the parser's business."""
+    """Return whether the JSON that begins in a text ends in it; what stands around it is the parser's business."""
     begun = re.search(r"[{\[]", text)
     try:
         return begun is None or bool(json.JSONDecoder(strict=False).raw_decode(text, begun.start()))

@@ -8,6 +8,8 @@ from typing import Any
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from inference_do import ConfigError
+from inference_do._adapters.strict_schemas import NotStrictError, to_strict
+from inference_do._adapters.tool_names import wire_name
 
 __all__ = ["json_schema_format", "wire_choice", "wire_format", "wire_tool"]
 
@@ -34,7 +36,7 @@ def wire_tool(tool: Any, *, strict: bool | None = None) -> dict[str, Any]:
     if "parameters" not in function:
         function["parameters"] = {"type": "object", "properties": {}}
     if function.get("strict"):
-        function["parameters"] = closed(function["parameters"])
+        function["parameters"] = _strict(function["parameters"], function["name"], schema=tool)
     return {"type": "function", "function": function, **mark}
 
 
@@ -61,7 +63,10 @@ def _cache_mark(tool: Any) -> dict[str, Any]:
 def _strictly_formed(tool: Mapping[str, Any]) -> dict[str, Any]:
     match tool:
         case {"function": {"strict": True, "parameters": parameters} as function}:
-            return {**tool, "function": {**function, "parameters": closed(parameters)}}
+            return {
+                **tool,
+                "function": {**function, "parameters": _strict(parameters, function.get("name"), schema=tool)},
+            }
         case _:
             return dict(tool)
 
@@ -108,11 +113,11 @@ def _named(name: str, tools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def wire_format(value: Any, *, strict: bool | None = None) -> dict[str, Any]:
     """Return a response format in the API's form: a schema or class wrapped, a dict as it is.
 
-    Only a strict schema is closed, which is what strict means to the API; agents hand such schemas in as they are.
+    A strict schema is put into the form that strict means to the API; agents hand such schemas in as they are.
     """
     match value:
         case {"type": "json_schema", "json_schema": {"strict": True, "schema": schema} as form}:
-            return {**value, "json_schema": {**form, "schema": closed(schema)}}
+            return {**value, "json_schema": {**form, "schema": _strict(schema, form.get("name"), schema=value)}}
         case {"type": "text" | "json_object" | "json_schema"}:
             return dict(value)
         case _:
@@ -139,24 +144,25 @@ def json_schema_format(schema: Any, *, strict: bool | None = None) -> dict[str, 
     if strict is not None:
         form["strict"] = strict
     if strict:
-        form["schema"] = closed(form["schema"])
+        form["schema"] = _strict(form["schema"], form["name"], schema=schema)
+    form["name"] = wire_name(form["name"])
     return {"type": "json_schema", "json_schema": form}
 
 
-def closed(schema: Any) -> Any:
-    """Return a schema as strict mode wants it: no further properties, all of them required, no defaults."""
-    if isinstance(schema, list):
-        return [closed(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    result = {key: _closed_under(key, value) for key, value in schema.items() if key != "default"}
-    if schema.get("type") == "object" or isinstance(schema.get("properties"), dict):
-        result["additionalProperties"] = False
-        result["required"] = list(schema.get("properties") or {})
-    return result
+def _strict(parameters: Any, name: Any, *, schema: Any) -> dict[str, Any]:
+    """Return a schema in strict form.
 
+    Args:
+        parameters: The JSON schema.
+        name: Whose it is.
+        schema: What the user gave: arguments and answers are validated against a class, and not against a dict.
 
-def _closed_under(key: str, value: Any) -> Any:
-    if key in {"properties", "$defs", "definitions"} and isinstance(value, dict):
-        return {name: closed(item) for name, item in value.items()}
-    return value if key in {"enum", "const", "examples", "required"} else closed(value)
+    Raises:
+        ConfigError: It has no strict form.
+    """
+    try:
+        return to_strict(parameters, is_validated=not isinstance(schema, Mapping))
+    except NotStrictError as error:
+        reason = str(error)
+    message = f"the schema of {name!r} cannot be strict: {reason}; leave strict out, or change the schema"
+    raise ConfigError(message)

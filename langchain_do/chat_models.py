@@ -28,10 +28,12 @@ from langchain_core.tools import BaseTool
 from pydantic import model_validator
 
 from inference_do import ConfigError, Timeout
-from inference_do.config import KEY_VARIABLES, hidden
+from inference_do._adapters.merging import renamed
+from inference_do._adapters.tool_names import ToolNames, send_names
+from inference_do.config import KEY_VARIABLES, as_secret
 
 from ._blocks import PROVIDER
-from ._connection import Connection, Number, Whole, renamed
+from ._connection import Connected, Number, Whole
 from ._errors import translate
 from ._messages import to_wire
 from ._params import ALIASES, UNANSWERED, merge, streaming_options, takes_cache_control
@@ -57,7 +59,7 @@ def signed(method: M) -> M:
     return method
 
 
-class ChatDigitalOcean(BaseChatModel, Connection, defer_build=False):
+class ChatDigitalOcean(BaseChatModel, Connected, defer_build=False):
     """A chat model of DigitalOcean's inference API.
 
     Any field of the API may also be given to a single call (`invoke(..., temperature=0)`, `bind(...)`), and so may
@@ -116,7 +118,7 @@ class ChatDigitalOcean(BaseChatModel, Connection, defer_build=False):
     ALIASES: ClassVar[Mapping[str, str]] = ALIASES
 
     def __init__(self, **values: Any) -> None:
-        values["api_key"] = hidden(values.get("api_key"))
+        values["api_key"] = as_secret(values.get("api_key"))
         super().__init__(**values)
         from . import __version__  # noqa: PLC0415  read once, from the installed package's metadata
 
@@ -191,7 +193,9 @@ class ChatDigitalOcean(BaseChatModel, Connection, defer_build=False):
 
     # --- calls ---
 
-    def _request(self, messages: list[BaseMessage], stop: list[str] | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    def _request(
+        self, messages: list[BaseMessage], stop: list[str] | None, given: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], ToolNames]:
         params = merge(self, stop, given)
         reasoning = given.get("send_reasoning")
         wire = to_wire(
@@ -199,20 +203,21 @@ class ChatDigitalOcean(BaseChatModel, Connection, defer_build=False):
             cache_control=takes_cache_control(params["model"]),
             reasoning=self.send_reasoning if reasoning is None else reasoning,
         )
-        return {**params, "messages": wire}
+        params["messages"] = wire
+        return params, send_names(params)
 
     def _streamed(
         self, messages: list[BaseMessage], stop: list[str] | None, given: Mapping[str, Any]
     ) -> tuple[dict[str, Any], ChunkReader]:
-        request = self._request(messages, stop, given)
+        request, names = self._request(messages, stop, given)
         if (request.pop("n", None) or 1) > 1:
             message = "a stream carries one answer: use generate() or batch() for n > 1"
             raise ConfigError(message)
         request["stream_options"] = streaming_options(self, given)
-        return request, ChunkReader(model=request["model"], headers=self._wants_headers(given))
+        return request, ChunkReader(model=request["model"], names=names, headers=self._wants_headers(given))
 
-    def _read(self, completion: Any, request: Mapping[str, Any], given: Mapping[str, Any]) -> ChatResult:
-        return from_completion(completion, model=request["model"], headers=self._wants_headers(given))
+    def _read(self, completion: Any, model: str, names: ToolNames, given: Mapping[str, Any]) -> ChatResult:
+        return from_completion(completion, model=model, names=names, headers=self._wants_headers(given))
 
     def _wants_headers(self, given: Mapping[str, Any]) -> bool:
         wanted = given.get("include_response_headers")
@@ -227,8 +232,8 @@ class ChatDigitalOcean(BaseChatModel, Connection, defer_build=False):
         **kwargs: Any,
     ) -> ChatResult:
         with translate():
-            request = self._request(messages, stop, kwargs)
-            return self._read(self._connected.sync.chat(**request), request, kwargs)
+            request, names = self._request(messages, stop, kwargs)
+            return self._read(self._clients.sync.chat(**request), request["model"], names, kwargs)
 
     @signed
     async def _agenerate(
@@ -239,8 +244,8 @@ class ChatDigitalOcean(BaseChatModel, Connection, defer_build=False):
         **kwargs: Any,
     ) -> ChatResult:
         with translate():
-            request = self._request(messages, stop, kwargs)
-            return self._read(await self._connected.asynchronous.chat(**request), request, kwargs)
+            request, names = self._request(messages, stop, kwargs)
+            return self._read(await self._clients.asynchronous.chat(**request), request["model"], names, kwargs)
 
     def _stream(
         self,
@@ -251,7 +256,7 @@ class ChatDigitalOcean(BaseChatModel, Connection, defer_build=False):
     ) -> Iterator[ChatGenerationChunk]:
         with translate():
             request, reader = self._streamed(messages, stop, kwargs)
-            with self._connected.sync.stream(**request) as stream:
+            with self._clients.sync.stream(**request) as stream:
                 for chunk in stream:
                     if (part := reader.read(chunk)) is None:
                         continue
@@ -273,7 +278,7 @@ class ChatDigitalOcean(BaseChatModel, Connection, defer_build=False):
     ) -> AsyncIterator[ChatGenerationChunk]:
         with translate():
             request, reader = self._streamed(messages, stop, kwargs)
-            async with aclosing(self._connected.asynchronous.stream(**request)) as stream:
+            async with aclosing(self._clients.asynchronous.stream(**request)) as stream:
                 async for chunk in stream:
                     if (part := reader.read(chunk)) is None:
                         continue

@@ -10,13 +10,13 @@ from pydantic import Field
 
 from inference_do import ConfigError
 
-from ._connection import Connection
+from ._connection import Connected
 from ._errors import translate
 
 __all__ = ["DigitalOceanEmbeddings"]
 
 
-class DigitalOceanEmbeddings(Connection, Embeddings, defer_build=False):
+class DigitalOceanEmbeddings(Connected, Embeddings, defer_build=False):
     """Embeddings of DigitalOcean's inference API.
 
     vectors = DigitalOceanEmbeddings(model="gte-large-en-v1.5").embed_documents(["a", "b"])
@@ -35,7 +35,7 @@ class DigitalOceanEmbeddings(Connection, Embeddings, defer_build=False):
         vectors: list[list[float]] = []
         with translate():
             for request in self._requests(texts):
-                vectors += [item.embedding for item in self._connected.sync.embed(**request).data]
+                vectors += [item.embedding for item in self._clients.sync.embed(**request).data]
         return vectors
 
     async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
@@ -43,7 +43,7 @@ class DigitalOceanEmbeddings(Connection, Embeddings, defer_build=False):
         vectors: list[list[float]] = []
         with translate():
             for request in self._requests(texts):
-                vectors += [item.embedding for item in (await self._connected.asynchronous.embed(**request)).data]
+                vectors += [item.embedding for item in (await self._clients.asynchronous.embed(**request)).data]
         return vectors
 
     def embed_query(self, text: str) -> list[float]:

@@ -19,13 +19,13 @@ from inference_do.knowledge import (
     documents_of_agent,
 )
 
-from ._connection import Connection
+from ._connection import Connected
 from ._errors import translate
 
 __all__ = ["DigitalOceanKnowledgeBaseRetriever", "retrieved_documents"]
 
 
-class DigitalOceanKnowledgeBaseRetriever(Connection, BaseRetriever, defer_build=False):
+class DigitalOceanKnowledgeBaseRetriever(Connected, BaseRetriever, defer_build=False):
     """Retrieves from a knowledge base. A call may have its own `k`, `alpha` and `filters`.
 
     retriever = DigitalOceanKnowledgeBaseRetriever(knowledge_base_id="11f0-...", k=4)
@@ -68,7 +68,7 @@ class DigitalOceanKnowledgeBaseRetriever(Connection, BaseRetriever, defer_build=
 
     @property
     def _base(self) -> KnowledgeBase:
-        return KnowledgeBase(self.knowledge_base_id, clients=self._connected)
+        return KnowledgeBase(self.knowledge_base_id, clients=self._clients)
 
     def _options(self, given: Mapping[str, Any]) -> dict[str, Any]:
         options = {"k": self.k, "alpha": self.alpha, "filters": self.filters, **given}

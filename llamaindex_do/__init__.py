@@ -8,8 +8,9 @@ any kind. The names are imported when they are first touched: LlamaIndex takes m
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from inference_do._adapters.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .embeddings import DigitalOceanEmbedding
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from .question_gen import StructuredQuestionGenerator
     from .retrievers import DigitalOceanKnowledgeBaseRetriever, source_nodes
     from .usage import UsageHandler
+
+    __version__: str
 
 __all__ = [
     "DigitalOcean",
@@ -36,25 +39,6 @@ _HOMES = {
     "source_nodes": "retrievers",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from inference_do import __version__  # noqa: PLC0415  it reads the installed package's metadata
-
-        return __version__
-    if name not in _HOMES:
-        message = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(message)
-    try:
-        value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "llama_index":
-            raise
-        message = 'llamaindex_do needs LlamaIndex: pip install "inference-do[llamaindex]"'
-        raise ImportError(message) from None
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = lazy_names(
+    __name__, _HOMES, needs="llama_index", install='pip install "inference-do[llamaindex]"'
+)

@@ -3,9 +3,9 @@
 Those put all arguments of a call into spans, events and callbacks, and say what is wrong with a message in pydantic's
 words about their event. So each of the eight methods of the LLM is wrapped here, in this order from outside:
 
-1. Messages or the prompt are checked; headers of the call, which may be secret, are veiled.
+1. Messages or the prompt are checked; headers of the call, which may be secret, are masked (`SecretStr`).
 2. LlamaIndex's span and its callbacks: one event a call.
-3. The method itself, which gets the headers unveiled (`_params.py`).
+3. The method itself, which sends the headers as they are (`_params.py`).
 """
 
 from __future__ import annotations
@@ -14,19 +14,18 @@ import inspect
 import reprlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
-from typing import Any, Self, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined]  # it is documented there
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
+from pydantic import SecretStr
 
 from inference_do.errors import ConfigError
 
-__all__ = ["asks_messages", "asks_prompt", "unveiled"]
+__all__ = ["validate_and_instrument_chat", "validate_and_instrument_completion"]
 
 Method = TypeVar("Method", bound=Callable[..., Any])
-
-MASK = "**********"
 
 NO_LISTS = (str, bytes, Mapping, ChatMessage)
 """What can be iterated over, and is no conversation."""
@@ -34,36 +33,14 @@ NO_LISTS = (str, bytes, Mapping, ChatMessage)
 dispatcher = get_dispatcher(__name__)
 
 
-def asks_messages(method: Method) -> Method:
+def validate_and_instrument_chat(method: Method) -> Method:
     """Make a method that takes messages one that is checked and reported."""
     return _asking(method, llm_chat_callback(), "messages", _messages)
 
 
-def asks_prompt(method: Method) -> Method:
+def validate_and_instrument_completion(method: Method) -> Method:
     """Make a method that takes a prompt one that is checked and reported."""
     return _asking(method, llm_completion_callback(), "prompt", _prompt)
-
-
-def unveiled(headers: Mapping[str, Any]) -> dict[str, Any]:
-    """Return headers as they were given."""
-    return {name: value.reveal() if isinstance(value, Veiled) else value for name, value in headers.items()}
-
-
-class Veiled(str):
-    """A text that shows itself as a mask, to printers and serializers of every kind."""
-
-    __slots__ = ("_text",)
-    _text: str
-
-    def __new__(cls, text: str) -> Self:
-        """Hide a text."""
-        veiled = super().__new__(cls, MASK)
-        veiled._text = text
-        return veiled
-
-    def reveal(self) -> str:
-        """Return the text."""
-        return self._text
 
 
 def _asking(method: Method, report: Callable[[Any], Any], name: str, check: Callable[[object], Any]) -> Method:
@@ -77,7 +54,7 @@ def _asking(method: Method, report: Callable[[Any], Any], name: str, check: Call
             args = (kwargs.pop(name),)
         if args:
             args = (check(args[0]), *args[1:])
-        return reported.__get__(llm, type(llm))(*args, **_veiled(kwargs))
+        return reported.__get__(llm, type(llm))(*args, **_with_masked_headers(kwargs))
 
     if inspect.iscoroutinefunction(method):
 
@@ -126,9 +103,9 @@ def _shown(value: object) -> str:
     return f"{type(value).__name__} {reprlib.repr(value)}"
 
 
-def _veiled(kwargs: dict[str, Any]) -> dict[str, Any]:
+def _with_masked_headers(kwargs: dict[str, Any]) -> dict[str, Any]:
     headers = kwargs.get("extra_headers")
     if not isinstance(headers, Mapping):
         return kwargs
-    veiled = {name: Veiled(value) if isinstance(value, str) else value for name, value in headers.items()}
-    return {**kwargs, "extra_headers": veiled}
+    masked = {name: SecretStr(value) if isinstance(value, str) else value for name, value in headers.items()}
+    return {**kwargs, "extra_headers": masked}

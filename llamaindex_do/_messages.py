@@ -17,11 +17,12 @@ from typing import Any
 
 from llama_index.core.base.llms.types import ChatMessage, MessageRole, ThinkingBlock, ToolCallBlock
 
+from inference_do._adapters.tool_names import wire_name
 from inference_do.errors import ConfigError
 from inference_do.models import model_info
 
 from ._parts import Part, content_of, parts_of
-from ._tools import INVALID, parsed_arguments, wire_name
+from ._tools import INVALID, parsed_arguments
 
 __all__ = ["to_wire"]
 
@@ -153,7 +154,7 @@ def _call(call_id: str, name: str, arguments: dict[str, Any] | str) -> Wire:
         arguments = {INVALID: arguments}  # providers parse arguments, also those that the model got wrong
     if not isinstance(arguments, str):
         arguments = json.dumps(arguments, ensure_ascii=False)
-    return {"id": call_id, "type": "function", "function": {"name": wire_name(name), "arguments": arguments or "{}"}}
+    return {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments or "{}"}}
 
 
 def _name(message: ChatMessage) -> Wire:

@@ -26,6 +26,7 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
 )
 
+from inference_do._adapters.tool_names import ToolNames
 from inference_do.accumulate import new_call_id, reasoning_text
 from inference_do.types import AGENT_FIELDS, ChatCompletion, ChatCompletionChunk, ResponseInfo, Usage
 
@@ -38,18 +39,18 @@ ASSISTANT = MessageRole.ASSISTANT
 SUMS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 
-def read_completion(completion: ChatCompletion, names: Mapping[str, str], *, headers: bool = False) -> ChatResponse:
+def read_completion(completion: ChatCompletion, names: ToolNames, *, headers: bool = False) -> ChatResponse:
     """Return a whole answer.
 
     Args:
         completion: What the API answered; of several choices the first is the message, all are in `raw`.
-        names: Names of tools that were altered for the wire, with what they stand for.
+        names: The tools' own names.
         headers: Whether to hand out the reply's headers.
     """
     choice = completion.choices[0]
     message = choice.message
     calls = [
-        _Call(call.id or new_call_id(), names.get(call.function.name, call.function.name), call.function.arguments)
+        _StreamedCall(call.id or new_call_id(), names.from_wire(call.function.name), call.function.arguments)
         for call in message.tool_calls
     ]
     text = message.content if message.content is not None else message.refusal
@@ -71,13 +72,13 @@ def read_completion(completion: ChatCompletion, names: Mapping[str, str], *, hea
 class StreamReader:
     """Chunks to responses, each with everything up to it."""
 
-    def __init__(self, names: Mapping[str, str], *, headers: bool = False) -> None:
+    def __init__(self, names: ToolNames, *, headers: bool = False) -> None:
         self._names = names
         self._headers = headers
         self._text: str | None = None
         self._refusal = ""
         self._reasoning = ""
-        self._calls: list[_Call] = []
+        self._calls: list[_StreamedCall] = []
         self._logprobs: list[list[LogProb]] = []
         self._finish: str | None = None
         self._usage: Mapping[str, Any] | None = None
@@ -126,11 +127,11 @@ class StreamReader:
 
     def _add_fragment(self, position: int, call_id: str | None, name: str | None, arguments: str) -> None:
         if position == len(self._calls):
-            self._calls.append(_Call(call_id or new_call_id(), "", ""))
+            self._calls.append(_StreamedCall(call_id or new_call_id(), "", ""))
         call = self._calls[position]
         if name:
             call.wire_name += name
-            call.name = self._names.get(call.wire_name, call.wire_name)
+            call.name = self._names.from_wire(call.wire_name)
         call.arguments += arguments
 
     def end(self, info: ResponseInfo | None) -> ChatResponse:
@@ -165,7 +166,7 @@ def completion_of(response: ChatResponse) -> CompletionResponse:
     )
 
 
-class _Call:
+class _StreamedCall:
     """A tool call as far as it has come."""
 
     __slots__ = ("arguments", "id", "name", "reader", "wire_name")
@@ -187,7 +188,7 @@ class _Call:
 
 
 def _message(
-    text: str | None, reasoning: str, calls: list[_Call], *, whole: bool = False, thought: int | None = None
+    text: str | None, reasoning: str, calls: list[_StreamedCall], *, whole: bool = False, thought: int | None = None
 ) -> ChatMessage:
     """Make a message that shares nothing with those before it; `thought` is in tokens."""
     blocks: list[Any] = []

@@ -1,14 +1,9 @@
-"""Tools on their way out, tool calls on their way in.
-
-The API takes function names of letters, digits, `_` and `-`, at most 64 of them; LlamaIndex finds a tool by its own
-name. So a name that had to be altered is altered back in the answer: `ToolSpec` carries it through a request.
-"""
+"""Tools on their way out, tool calls on their way in."""
 
 from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -22,33 +17,18 @@ __all__ = [
     "INVALID",
     "OpenCall",
     "PartialObject",
-    "ToolSpec",
-    "check_names",
     "chosen_tool",
     "keep_one_call",
     "parsed_arguments",
     "selections",
     "tool_specs",
-    "wire_name",
 ]
 
-LONGEST_NAME = 64
 SHORT = 2000  # characters of arguments that are read anew at every chunk
 logger = logging.getLogger("llamaindex_do")
 
 INVALID = "invalid_json"
 """The name under which arguments stand that are not the JSON of an object."""
-
-
-class ToolSpec(dict[str, Any]):
-    """A tool as the API takes it, which remembers what LlamaIndex calls it."""
-
-    tool_name: str
-
-
-def wire_name(name: str) -> str:
-    """Return a tool's name as the API takes it."""
-    return re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:LONGEST_NAME]
 
 
 def tool_specs(tools: object) -> list[dict[str, Any]]:
@@ -69,35 +49,13 @@ def _spec(tool: Any, position: int) -> dict[str, Any]:
     if not hasattr(tool, "metadata"):
         message = f"tools[{position}] must be a tool, not {tool!r}: use FunctionTool.from_defaults for a function"
         raise ConfigError(message)
-    name = tool.metadata.get_name()
-    function: dict[str, Any] = {"name": wire_name(name), "parameters": tool.metadata.get_parameters_dict()}
+    function: dict[str, Any] = {
+        "name": tool.metadata.get_name(),
+        "parameters": tool.metadata.get_parameters_dict(),
+    }
     if tool.metadata.description:
         function["description"] = tool.metadata.description
-    spec = ToolSpec(type="function", function=function)
-    spec.tool_name = name
-    return spec
-
-
-def check_names(specs: Iterable[dict[str, Any]]) -> dict[str, str]:
-    """Return the names that were altered for the wire, with what they stand for.
-
-    Raises:
-        ConfigError: Two tools would have the same name.
-    """
-    altered: dict[str, str] = {}
-    owners: dict[str, str] = {}
-    for spec in specs:
-        name = (spec.get("function") or {}).get("name")
-        if name is None:
-            continue  # one of the API's own tools
-        own = spec.tool_name if isinstance(spec, ToolSpec) else name
-        if name in owners:
-            message = f"the tools {owners[name]!r} and {own!r} would both be called {name!r}: rename one of them"
-            raise ConfigError(message)
-        owners[name] = own
-        if own != name:
-            altered[name] = own
-    return altered
+    return {"type": "function", "function": function}
 
 
 def chosen_tool(choice: object, *, required: bool) -> str | dict[str, Any]:
@@ -114,11 +72,11 @@ def chosen_tool(choice: object, *, required: bool) -> str | dict[str, Any]:
         case "auto" | "none" | "required":
             return str(choice)
         case {"function": {"name": str() as name}}:
-            return {"type": "function", "function": {"name": wire_name(name)}}
+            return {"type": "function", "function": {"name": name}}
         case dict():
             return choice
         case str():
-            return {"type": "function", "function": {"name": wire_name(choice)}}
+            return {"type": "function", "function": {"name": choice}}
         case _:
             message = f"tool_choice must be 'auto', 'none', 'required', a tool's name or the API's form, not {choice!r}"
             raise ConfigError(message)

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 from llama_index.core.base.embeddings.base import BaseEmbedding, Embedding
 from pydantic import Field
 
+from inference_do._adapters.settings import Whole
 from inference_do.types import EmbeddingResponse
 
 from ._connection import Connected, check_model
@@ -34,8 +35,8 @@ class DigitalOceanEmbedding(Connected, BaseEmbedding, defer_build=False):
     }
 
     model_name: str = Field(description="An embedding model's id.")
-    embed_batch_size: int = Field(default=64, gt=0, le=2048, description="Texts in one request.")
-    num_workers: int | None = Field(default=8, gt=0, description="Requests at once in asynchronous code.")
+    embed_batch_size: Whole = Field(default=64, gt=0, le=2048, description="Texts in one request.")
+    num_workers: Whole | None = Field(default=8, gt=0, description="Requests at once in asynchronous code.")
     encoding_format: Literal["float", "base64"] | None = Field(
         default=None, description="How vectors travel; base64 is a third of the size and exact."
     )

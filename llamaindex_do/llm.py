@@ -25,18 +25,21 @@ from llama_index.core.base.llms.types import (
 from pydantic import BaseModel, Field, field_validator
 from typing_extensions import override
 
+from inference_do._adapters.merging import renamed
+from inference_do._adapters.settings import Number, Whole
+from inference_do._adapters.tool_names import ToolNames, send_names
 from inference_do.models import ModelInfo, model_info
 from inference_do.types import ChatCompletion
 
 from ._connection import Connected, check_model
-from ._inputs import asks_messages, asks_prompt
+from ._inputs import validate_and_instrument_chat, validate_and_instrument_completion
 from ._loading import enter
 from ._messages import to_wire
-from ._params import WIRE_FIELDS, check_limits, request_params
+from ._params import ALIASES, WIRE_FIELDS, request_params
 from ._responses import StreamReader, completion_of, read_completion
 from ._schema import response_format
 from ._structured import StructuredPrediction
-from ._tools import check_names, chosen_tool, keep_one_call, selections, tool_specs
+from ._tools import chosen_tool, keep_one_call, selections, tool_specs
 
 if TYPE_CHECKING:
     from llama_index.core.llms.llm import ToolSelection
@@ -53,11 +56,11 @@ DEFAULT_NUM_OUTPUT = 256
 """Tokens that LlamaIndex leaves free for an answer when nothing else is said: its own default."""
 
 
-class Request(NamedTuple):
-    """One call of the client, and the tools' names that were altered for it."""
+class ChatRequest(NamedTuple):
+    """One call of the client, and the names of its tools."""
 
     params: dict[str, Any]
-    names: Mapping[str, str]
+    names: ToolNames
 
 
 class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
@@ -79,20 +82,24 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
     }
 
     model: str = Field(description="A model's id, `router:NAME`, or what a dedicated endpoint calls its model.")
-    temperature: float | None = Field(default=None, description="0 to 2.")
-    max_tokens: int | None = Field(
+    temperature: Number | None = Field(default=None, description="0 to 2.")
+    max_tokens: Whole | None = Field(
         default=None, description="Most tokens of an answer; another name for `max_completion_tokens`, which is sent."
     )
-    max_completion_tokens: int | None = Field(default=None, description="Most tokens of an answer, thoughts included.")
-    top_p: float | None = Field(default=None, description="0 to 1.")
+    max_completion_tokens: Whole | None = Field(
+        default=None, description="Most tokens of an answer, thoughts included."
+    )
+    top_p: Number | None = Field(default=None, description="0 to 1.")
     stop: str | list[str] | None = Field(default=None, description="Up to 4 strings that end an answer.")
-    seed: int | None = None
-    n: int | None = Field(default=None, description="Answers to a request; the first is the message, all are in `raw`.")
+    seed: Whole | None = None
+    n: Whole | None = Field(
+        default=None, description="Answers to a request; the first is the message, all are in `raw`."
+    )
     logprobs: bool | None = None
-    top_logprobs: int | None = Field(default=None, description="0 to 20; needs `logprobs`.")
+    top_logprobs: Whole | None = Field(default=None, description="0 to 20; needs `logprobs`.")
     logit_bias: dict[str | int, float] | None = Field(default=None, description="Token id to bias, -100 to 100.")
-    frequency_penalty: float | None = Field(default=None, description="-2 to 2.")
-    presence_penalty: float | None = Field(default=None, description="-2 to 2.")
+    frequency_penalty: Number | None = Field(default=None, description="-2 to 2.")
+    presence_penalty: Number | None = Field(default=None, description="-2 to 2.")
     reasoning_effort: str | None = Field(default=None, description="`none`, `low`, `medium`, `high`, `max`, …")
     reasoning: dict[str, Any] | str | None = Field(
         default=None, description="`effort` and `max_tokens` of the thoughts, or an effort."
@@ -125,10 +132,10 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
     additional_kwargs: dict[str, Any] = Field(
         default_factory=dict, description="Further arguments of every call, as a call would be given them."
     )
-    context_window: int | None = Field(
+    context_window: Whole | None = Field(
         default=None, description="Tokens that the model reads and writes; by default what is known of the model."
     )
-    num_output: int | None = Field(
+    num_output: Whole | None = Field(
         default=None,
         description="Tokens that prompts leave free for the answer. By default `max_tokens`, but at most a quarter of "
         "the context window, or 256.",
@@ -145,7 +152,7 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
     def _check(self) -> None:
         super()._check()
         check_model(self.model)
-        check_limits(vars(self))
+        renamed({name: vars(self)[name] for name in ("max_tokens", "max_completion_tokens")}, ALIASES)
 
     @classmethod
     def class_name(cls) -> str:
@@ -186,7 +193,7 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
 
     # --- calls ------------------------------------------------------------
 
-    @asks_messages
+    @validate_and_instrument_chat
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """Return the model's whole answer.
 
@@ -199,37 +206,37 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
         """
         return self._chat(messages, kwargs)
 
-    @asks_messages
+    @validate_and_instrument_chat
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
         """Return the model's answer as it is made: see `chat`, and `_responses.py` for what each response holds."""
         return self._stream(messages, kwargs)
 
-    @asks_messages
+    @validate_and_instrument_chat
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """Return the model's whole answer; see `chat`."""
         return await self._achat(messages, kwargs)
 
-    @asks_messages
+    @validate_and_instrument_chat
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
         """Return the model's answer as it is made; see `stream_chat`. Close it (`aclose`) to stop the API early."""
         return self._astream(messages, kwargs)
 
-    @asks_prompt
+    @validate_and_instrument_completion
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """Return the model's answer to one message of the user; `formatted` skips `completion_to_prompt`."""
         return completion_of(self._chat(self._asking(prompt, formatted), kwargs))
 
-    @asks_prompt
+    @validate_and_instrument_completion
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
         """Return the answer to one message of the user as it is made."""
         return _completions(self._stream(self._asking(prompt, formatted), kwargs))
 
-    @asks_prompt
+    @validate_and_instrument_completion
     async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """Return the model's answer to one message of the user; see `complete`."""
         return completion_of(await self._achat(self._asking(prompt, formatted), kwargs))
 
-    @asks_prompt
+    @validate_and_instrument_completion
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
         """Return the answer to one message of the user as it is made."""
         return _acompletions(self._astream(self._asking(prompt, formatted), kwargs))
@@ -250,22 +257,22 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
         request = self._request(messages, kwargs, streaming=True)
         return _aresponses(self._clients.asynchronous.stream(**request.params), self._reader(request))
 
-    def _read(self, completion: ChatCompletion, request: Request) -> ChatResponse:
+    def _read(self, completion: ChatCompletion, request: ChatRequest) -> ChatResponse:
         return read_completion(completion, request.names, headers=self.include_response_headers)
 
-    def _reader(self, request: Request) -> StreamReader:
+    def _reader(self, request: ChatRequest) -> StreamReader:
         return StreamReader(request.names, headers=self.include_response_headers)
 
     def _request(
         self, messages: Sequence[ChatMessage], kwargs: Mapping[str, Any], *, streaming: bool = False
-    ) -> Request:
+    ) -> ChatRequest:
         fields = vars(self)
         settings = {name: value for name in WIRE_FIELDS if (value := fields[name]) is not None}
         params = request_params((settings, self.additional_kwargs, kwargs), streaming=streaming)
         if streaming and not self.stream_usage:
             params.setdefault("stream_options", {"include_usage": False})
         params["messages"] = to_wire(messages, params["model"])
-        return Request(params, check_names(params.get("tools", ())))
+        return ChatRequest(params, send_names(params))
 
     def _asking(self, prompt: str, formatted: bool) -> list[ChatMessage]:
         if not formatted and self.completion_to_prompt is not None:

@@ -220,7 +220,7 @@ def record(records: Path = RECORDS) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Write, or check."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="write nothing; tell whether all is up to date")
+    parser.add_argument("--check", action="store_true", help="write nothing; return whether all is up to date")
     parser.add_argument("--live", action="store_true", help="ask the API first")
     options = parser.parse_args(arguments)
     if options.live:

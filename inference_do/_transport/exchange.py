@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from inference_do._call import Disconnected, Head, Request, Send, TimedOut
+from inference_do._protocol.call import Disconnected, Head, PreparedRequest, Send, TimedOut
 from inference_do.config import Config
 from inference_do.errors import ConfigError, InferenceError
 
@@ -38,7 +38,7 @@ class Exchange(ABC):
     iterate: Any
     """`iter` or `aiter`."""
 
-    def __init__(self, http: Any, request: Request, config: Config) -> None:
+    def __init__(self, http: Any, request: PreparedRequest, config: Config) -> None:
         self._http, self._request, self._config = http, request, config
         self._client: Any = None
         self._face: Any = httpx
@@ -99,7 +99,7 @@ class Exchange(ABC):
         return client.build_request(
             self._request.method,
             url if self._face is httpx else str(url),
-            headers={**self._request.headers, "Authorization": f"Bearer {self._config.secret.reveal()}"},
+            headers={**self._request.headers, "Authorization": f"Bearer {self._config.secret.get_secret_value()}"},
             content=self._request.content,
             extensions={"timeout": self._limits, Attempt.NAME: self._attempt},
         )
@@ -144,7 +144,7 @@ class Exchange(ABC):
         return response
 
 
-def _url(request: Request) -> httpx.URL:
+def _url(request: PreparedRequest) -> httpx.URL:
     """Return where a request goes.
 
     Raises:

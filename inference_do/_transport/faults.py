@@ -12,7 +12,7 @@ import ssl
 import sys
 from typing import Any
 
-from inference_do._call import Disconnected, TimedOut
+from inference_do._protocol.call import Disconnected, TimedOut
 from inference_do.config import HTTP_LIBRARIES
 from inference_do.errors import Phase
 

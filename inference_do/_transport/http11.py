@@ -48,11 +48,12 @@ class ResponseParser:
         self.headers: list[tuple[bytes, bytes]] = []
         self.has_head = False
         self.is_whole = False
-        self._failure: str | None = None
+        self.failure: str | None = None
         self._is_clean = True  # nothing has come that does not belong to it
         self._start = b""
         self._overhead = 0  # bytes since the last piece of the body
-        self._parts: list[bytes] = []
+        self.parts: list[bytes] = []
+        """What has come of the body and was not taken."""
         self._parser = HttpResponseParser(self)
         self._parser.set_dangerous_leniencies(lenient_spaces_after_chunk_size=True)  # old servers pad it, to no harm
 
@@ -67,13 +68,13 @@ class ResponseParser:
         Raises:
             httpx.RemoteProtocolError: The response is malformed; what came before that has been returned.
         """
-        if parts := self._parts:
+        if parts := self.parts:
             data = parts[0] if len(parts) == 1 else b"".join(parts)
             parts.clear()
             self._overhead = 0
             return data
-        if self._failure is not None and not self.is_whole:
-            raise httpx.RemoteProtocolError(self._failure)
+        if self.failure is not None and not self.is_whole:
+            raise httpx.RemoteProtocolError(self.failure)
         return b""
 
     def feed(self, data: bytes) -> None:
@@ -85,21 +86,13 @@ class ResponseParser:
         """
         if not data:
             self._end()
-        elif len(self._start) < len(PROTOCOL) and not PROTOCOL.startswith(self._first(data)):
-            self._failure = "what came is not HTTP/1.1"
-        else:
-            self._overhead += len(data)
-            self._parse(data)
-            if self._overhead > MAX_HEAD and not self._parts and not self.is_whole:
-                self._failure = f"more than {MAX_HEAD:,} bytes came that are no part of a body"
-        if self._failure is not None and not self.has_head:
-            raise httpx.RemoteProtocolError(self._failure)
-
-    def _first(self, data: bytes) -> bytes:
-        self._start = (self._start + data)[: len(PROTOCOL)]
-        return self._start
-
-    def _parse(self, data: bytes) -> None:
+            return
+        if len(self._start) < len(PROTOCOL):
+            self._start = (self._start + data)[: len(PROTOCOL)]
+            if not PROTOCOL.startswith(self._start):
+                message = "what came is not HTTP/1.1"
+                raise httpx.RemoteProtocolError(message)
+        self._overhead += len(data)
         interruption: BaseException | None = None
         handled = sys.exception()
         try:
@@ -111,9 +104,13 @@ class ResponseParser:
             interruption = KeyboardInterrupt() if error.__context__ in {None, handled} else error.__context__
         except HttpParserError as error:
             self._is_clean = False
-            self._failure = self._failure or str(error)
+            self.failure = self.failure or str(error)
         if interruption is not None:
             raise interruption
+        if self._overhead > MAX_HEAD and not self.parts and not self.is_whole:
+            self.failure = f"more than {MAX_HEAD:,} bytes came that are no part of a body"
+        if self.failure is not None and not self.has_head:
+            raise httpx.RemoteProtocolError(self.failure)
 
     def _end(self) -> None:
         """Take the connection's end: it completes a response without a length, and cuts any other."""
@@ -139,14 +136,14 @@ class ResponseParser:
             self.headers.append((name, value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
-        if self.has_head or self._failure is not None:
+        if self.has_head or self.failure is not None:
             return
         status = self._parser.get_status_code()
         codings = [value.lower() for name, value in self.headers if name.lower() == b"transfer-encoding"]
         if status < httpx.codes.CONTINUE:
-            self._failure = f"there is no status {status}"
+            self.failure = f"there is no status {status}"
         elif codings not in ([], [b"chunked"]):
-            self._failure = "the response has a transfer coding that was not asked for"
+            self.failure = "the response has a transfer coding that was not asked for"
         elif httpx.codes.is_informational(status) and status != httpx.codes.SWITCHING_PROTOCOLS:
             self.headers.clear()
         else:
@@ -154,7 +151,7 @@ class ResponseParser:
 
     def on_body(self, data: bytes) -> None:
         if self.has_head and not self.is_whole:
-            self._parts.append(data)
+            self.parts.append(data)
 
     def on_message_complete(self) -> None:
         if self.has_head and not self.is_whole:

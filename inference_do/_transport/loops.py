@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from inference_do._call import Disconnected, Head, Request, Send
+from inference_do._protocol.call import Disconnected, Head, PreparedRequest, Send
 from inference_do.config import Config
 
 from .exchange import Exchange, built, take_pool, transport_options
@@ -62,7 +62,7 @@ class AsyncHTTP:
             for exchange in list(self._exchanges):
                 exchange.client_closed(client)
 
-    def exchange(self, request: Request) -> AsyncExchange:
+    def exchange(self, request: PreparedRequest) -> AsyncExchange:
         exchange = AsyncExchange(self, request, self._config)
         self._exchanges.add(exchange)
         return exchange

@@ -204,16 +204,14 @@ class PooledResponse:
     async def read(self) -> bytes:
         """Return more of the body, nothing at its end."""
         parser, socket = self._parser, self._socket
-        if (data := parser.take()) or parser.is_whole or socket is None:
-            return data
-        ends = self._begin_phase("read")
-        try:
-            while not data and not parser.is_whole:
-                parser.feed(await socket.read(ends))
-                data = parser.take()
-        except OSError as error:
-            raise self.named(error) from error  # type: ignore[misc]  # none is unknown
-        return data
+        if not (parser.parts or parser.is_whole or socket is None):
+            ends = self._begin_phase("read")
+            try:
+                while not (parser.parts or parser.is_whole or parser.failure):
+                    parser.feed(await socket.read(ends))
+            except OSError as error:
+                raise self.named(error) from error  # type: ignore[misc]  # none is unknown
+        return parser.take()
 
     def named(self, error: BaseException) -> Exception | None:
         """Return the exception that httpx has for what a socket raised in the present phase; None for others."""

@@ -137,7 +137,9 @@ class ThreadSocket:
     async def read(self, ends: float) -> bytes:
         self._is_used = True  # not `_used`: a context manager would be a twentieth of what a delta costs
         try:
-            self._set_timeout(ends)
+            if self._is_interrupted:
+                raise ConnectionAbortedError
+            self._socket.settimeout(seconds_until(ends))
             data = self._socket.recv(IO_BYTES)
         finally:
             self._is_used = False

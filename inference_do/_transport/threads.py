@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from inference_do._call import Disconnected, Head, Request, Send
+from inference_do._protocol.call import Disconnected, Head, PreparedRequest, Send
 from inference_do.config import Config
 
 from .exchange import Exchange, built, take_pool, transport_options
@@ -43,7 +43,7 @@ class SyncHTTP:
     def is_current(self, client: Any) -> bool:
         return client is self._given or client is self._clients.get(os.getpid())
 
-    def exchange(self, request: Request) -> SyncExchange:
+    def exchange(self, request: PreparedRequest) -> SyncExchange:
         exchange = SyncExchange(self, request, self._config)
         self._exchanges.add(exchange)
         return exchange

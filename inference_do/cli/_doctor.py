@@ -93,7 +93,7 @@ def _key(console: Console) -> KeyKind | None:
         _bad(console, "key", f"none: set {KEY_VARIABLES[0]} (also read: {', '.join(KEY_VARIABLES[1:])})")
         return None
     try:
-        key = find_key(None).reveal()
+        key = find_key(None).get_secret_value()
     except ConfigError as error:
         _bad(console, "key", str(error))
         return None

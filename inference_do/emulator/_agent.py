@@ -88,7 +88,7 @@ def about(body: Mapping[str, Any], documents: Sequence[Document]) -> dict[str, A
 
 
 def is_guarded(body: Mapping[str, Any]) -> bool:
-    """Tell whether the agent's guardrail stops this request."""
+    """Return whether the agent's guardrail stops this request."""
     return GUARDED in text_of(body["messages"][-1]).lower()
 
 

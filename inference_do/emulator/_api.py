@@ -22,7 +22,7 @@ from ._cache import PromptCache
 from ._catalogue import catalogue
 from ._completion import complete, from_script, whole
 from ._embeddings import DIMENSIONS, check_embeddings, embeddings
-from ._http import HeaderList, Refusal, Reply, error_body, json_reply, request_id
+from ._http import HeaderList, Refusal, ServerResponse, error_body, json_reply, request_id
 from ._knowledge import Bases, retrieved
 from ._profile import check_profile
 from ._router import Router
@@ -59,7 +59,7 @@ class Api:
     cache: PromptCache = field(default_factory=PromptCache)
     router: Router = field(default_factory=Router)
 
-    def answer(self, request: Request, quirks: Quirks, replies: deque[Scripted]) -> Reply:
+    def answer(self, request: Request, quirks: Quirks, replies: deque[Scripted]) -> ServerResponse:
         """Answer one request; a refusal is an answer too."""
         try:
             reply = self._route(request, quirks, replies)
@@ -81,7 +81,7 @@ class Api:
         self.cache.clear()
         self.router.clear()
 
-    def _route(self, request: Request, quirks: Quirks, replies: deque[Scripted]) -> Reply:
+    def _route(self, request: Request, quirks: Quirks, replies: deque[Scripted]) -> ServerResponse:
         self._authenticate(request)
         base = RETRIEVE.fullmatch(request.path)
         expected = "POST" if base else METHODS.get(request.path)
@@ -101,7 +101,7 @@ class Api:
             return _embedded(body, info, quirks)
         return self._model_chat(request, body, info, quirks, replies)
 
-    def _told(self, request: Request, quirks: Quirks) -> Reply:
+    def _told(self, request: Request, quirks: Quirks) -> ServerResponse:
         if request.path == HEALTH:
             return json_reply({"status": "ok"})
         if request.path == CATALOGUE:
@@ -110,7 +110,7 @@ class Api:
 
     def _model_chat(
         self, request: Request, body: Mapping[str, Any], info: ModelInfo, quirks: Quirks, replies: deque[Scripted]
-    ) -> Reply:
+    ) -> ServerResponse:
         check_chat(body, allow_unknown=self.allow_unknown_fields, cache_control=bool(info.cache_control))
         check_profile(body, info, quirks)
         _check_size(body, info)
@@ -121,12 +121,14 @@ class Api:
             headers = (("x-model-router-selected-route", task),)
         return _chat(body, info, self.cache.noted(body, info, quirks), replies, served=served, headers=headers)
 
-    def _retrieve(self, base: str, body: Mapping[str, Any]) -> Reply:
+    def _retrieve(self, base: str, body: Mapping[str, Any]) -> ServerResponse:
         if base not in self.knowledge:
             raise Refusal(404, "knowledge base not found", "not_found_error")
         return json_reply(retrieved(body, self.knowledge[base]))
 
-    def _agent(self, request: Request, body: Mapping[str, Any], quirks: Quirks, replies: deque[Scripted]) -> Reply:
+    def _agent(
+        self, request: Request, body: Mapping[str, Any], quirks: Quirks, replies: deque[Scripted]
+    ) -> ServerResponse:
         documents = [document for base in self.knowledge.values() for document in base]
         check_agent(body, request.query)
         chat = as_chat(body, documents)
@@ -166,7 +168,7 @@ class Api:
         return {"object": "list", "data": listed}
 
 
-def _embedded(body: Mapping[str, Any], info: ModelInfo, quirks: Quirks) -> Reply:
+def _embedded(body: Mapping[str, Any], info: ModelInfo, quirks: Quirks) -> ServerResponse:
     check_embeddings(body)
     value = embeddings(body, dimensions=info.dimensions or DIMENSIONS, quirks=quirks)
     used = _limit_headers(value["usage"]["total_tokens"])
@@ -182,7 +184,7 @@ def _chat(
     served: str | None = None,
     headers: HeaderList = (),
     extra: Mapping[str, Any] | None = None,
-) -> Reply:
+) -> ServerResponse:
     script = replies.popleft() if replies else None
     served = served or info.id
     stream = bool(body.get("stream"))
@@ -204,7 +206,7 @@ def _chat(
         wanted = bool((body.get("stream_options") or {}).get("include_usage"))
         spoken = chunks(completion, quirks, include_usage=wanted)
     kind = (("content-type", quirks.stream_content_type), ("cache-control", "no-cache"))
-    return Reply(headers=(*kind, *used, request_id()), pieces=events(spoken, quirks), chunked=True)
+    return ServerResponse(headers=(*kind, *used, request_id()), pieces=events(spoken, quirks), chunked=True)
 
 
 def _check_size(body: Mapping[str, Any], info: ModelInfo) -> None:

@@ -95,7 +95,7 @@ class Clues:
         return _value(found[1])
 
     def mentions(self, value: str) -> bool:
-        """Tell whether the text has this word or phrase."""
+        """Return whether the text has this word or phrase."""
         return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", self.text, re.IGNORECASE) is not None
 
     def listed(self) -> list[str]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import h11
 
-from ._delivery import Beat, Delivery, End, Sleep, Step, Write, steps
+from ._delivery import Beat, Delivery, End, Pause, Step, Write, steps
 from ._http import error_body, json_reply
 from ._records import Disconnect, Request
 
@@ -33,13 +33,13 @@ ARRIVAL = 0.02  # seconds for written bytes to reach the client before a reset w
 class Service(Protocol):
     """What a connection needs from the emulator."""
 
-    def opened(self, connection: Connection) -> int: ...
-    def closed(self, connection: Connection) -> None: ...
+    def opened(self, connection: ServerConnection) -> int: ...
+    def closed(self, connection: ServerConnection) -> None: ...
     def received(self, request: Request) -> tuple[int, Iterator[Step]]: ...
     def left(self, disconnect: Disconnect) -> None: ...
 
 
-class Connection(asyncio.Protocol):
+class ServerConnection(asyncio.Protocol):
     """Serves the requests of one connection in turn."""
 
     def __init__(self, service: Service) -> None:
@@ -154,9 +154,9 @@ class Connection(asyncio.Protocol):
                     continue
             await self._flush(pending)
             match step:
-                case Sleep(None):
+                case Pause(None):
                     await asyncio.get_running_loop().create_future()
-                case Sleep(seconds):
+                case Pause(seconds):
                     await asyncio.sleep(seconds or 0)
                 case Beat(data, every):
                     while True:

@@ -1,7 +1,7 @@
 """How a reply's bytes travel: faults are folded into one `Delivery`, and a delivery into a list of steps.
 
 1. `apply()` folds each fault either into the reply (what is said) or into the delivery (how it travels).
-2. `steps()` turns both into `Write`, `Sleep`, `Beat` and `End`, which the connection performs in turn.
+2. `steps()` turns both into `Write`, `Pause`, `Beat` and `End`, which the connection performs in turn.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from . import faults as f
-from ._http import HeaderList, Reply, chunk, error_body, head, request_id, to_json
+from ._http import HeaderList, ServerResponse, chunk, error_body, head, request_id, to_json
 
 QUARTERS = 4
 MEBIBYTE = 1 << 20
@@ -31,7 +31,7 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
-class Sleep:
+class Pause:
     """A wait; `None` is until the client leaves."""
 
     seconds: float | None
@@ -54,7 +54,7 @@ class End:
     after: float = 0.0
 
 
-Step: TypeAlias = Write | Sleep | Beat | End
+Step: TypeAlias = Write | Pause | Beat | End
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ class Delivery:
     idle_close: float | None = None
 
 
-def apply(reply: Reply, delivery: Delivery, faults: Sequence[f.Fault]) -> tuple[Reply, Delivery]:
+def apply(reply: ServerResponse, delivery: Delivery, faults: Sequence[f.Fault]) -> tuple[ServerResponse, Delivery]:
     """Fold the faults of one request into its reply and delivery, in order."""
     if not reply.chunked and any(_is_positional(fault) for fault in faults):
         reply = replace(reply, pieces=_quarters(b"".join(reply.pieces)))
@@ -93,14 +93,14 @@ def _quarters(body: bytes) -> tuple[bytes, ...]:
     return tuple(body[i : i + size] for i in range(0, len(body), size))
 
 
-def _change_content(reply: Reply, fault: f.Fault) -> Reply:  # noqa: PLR0911 - one case a fault
+def _change_content(reply: ServerResponse, fault: f.Fault) -> ServerResponse:  # noqa: PLR0911 - one case a fault
     match fault:
         case f.Status(status, body, headers, kind):
             return _status_reply(status, body, _pairs(headers), kind)
         case f.RateLimited(reset_after):
             return _rate_limited(reset_after)
         case f.Redirect(status, location):
-            return Reply(status=status, headers=(("location", location),))
+            return ServerResponse(status=status, headers=(("location", location),))
         case f.Truncate(n):
             return replace(reply, pieces=reply.pieces[:n])
         case f.Corrupt(n, data):
@@ -108,9 +108,9 @@ def _change_content(reply: Reply, fault: f.Fault) -> Reply:  # noqa: PLR0911 - o
         case f.ErrorEvent():
             return _with_error(reply, fault)
         case f.RawBody(data, kind, status, headers):
-            return Reply(status=status, headers=_typed(kind, headers), pieces=(data,))
+            return ServerResponse(status=status, headers=_typed(kind, headers), pieces=(data,))
         case f.RawStream(chunks, kind, status, headers, _):
-            return Reply(status=status, headers=_typed(kind, headers), pieces=tuple(chunks), chunked=True)
+            return ServerResponse(status=status, headers=_typed(kind, headers), pieces=tuple(chunks), chunked=True)
         case f.GzipBomb(size):
             return _gzip_bomb(reply, size)
         case _:
@@ -141,7 +141,7 @@ def _change_delivery(delivery: Delivery, fault: f.Fault) -> Delivery:  # noqa: P
             return delivery
 
 
-def steps(reply: Reply, delivery: Delivery, *, close: bool) -> Iterator[Step]:
+def steps(reply: ServerResponse, delivery: Delivery, *, close: bool) -> Iterator[Step]:
     """Spell a reply out as steps.
 
     Args:
@@ -150,7 +150,7 @@ def steps(reply: Reply, delivery: Delivery, *, close: bool) -> Iterator[Step]:
         close: Whether the client asked for the connection to end with this reply.
     """
     if delivery.head_delay:
-        yield Sleep(delivery.head_delay)
+        yield Pause(delivery.head_delay)
     for stop in _stops_before_head(delivery):
         yield from _perform(stop)
     if delivery.raw is not None:
@@ -175,7 +175,7 @@ def _stops_before_head(delivery: Delivery) -> list[f.Drop | f.Reset | f.Stall | 
     return [stop for stop in delivery.stops if not isinstance(stop, f.Heartbeats) and stop.before_head]
 
 
-def _body(reply: Reply, delivery: Delivery) -> Iterator[Step]:
+def _body(reply: ServerResponse, delivery: Delivery) -> Iterator[Step]:
     stops = [stop for stop in delivery.stops if stop not in _stops_before_head(delivery)]
     pieces = list(reply.pieces)
     if not delivery.terminator and not reply.chunked and pieces:
@@ -186,7 +186,7 @@ def _body(reply: Reply, delivery: Delivery) -> Iterator[Step]:
             stops.remove(stop)
             yield from _perform(stop, chunked=reply.chunked)
         if delivery.piece_delay and (index or not delivery.separate_writes):
-            yield Sleep(delivery.piece_delay)
+            yield Pause(delivery.piece_delay)
         for part in _cut(piece, sent, [b for s in stops if (b := _byte(s)) is not None]):
             for stop in [s for s in stops if _byte(s) == sent]:
                 stops.remove(stop)
@@ -195,7 +195,7 @@ def _body(reply: Reply, delivery: Delivery) -> Iterator[Step]:
             yield from _send(part, delivery, chunked=reply.chunked)
         yield Write(b"", pieces=1)
         if delivery.separate_writes:
-            yield Sleep(0.0)
+            yield Pause(0.0)
     for stop in stops:
         yield from _perform(stop, chunked=reply.chunked)
 
@@ -208,7 +208,7 @@ def _send(part: bytes, delivery: Delivery, *, chunked: bool) -> Iterator[Step]:
     for i in range(0, len(part), every):
         data = part[i : i + every]
         yield Write(chunk(data) if chunked else data, body=len(data))
-        yield Sleep(delivery.drip.seconds)
+        yield Pause(delivery.drip.seconds)
 
 
 def _cut(piece: bytes, start: int, positions: list[int]) -> list[bytes]:
@@ -231,7 +231,7 @@ def _perform(stop: f.Drop | f.Reset | f.Stall | f.Heartbeats, *, chunked: bool =
         case f.Reset():
             yield End("reset", complete=False)
         case f.Stall():
-            yield Sleep(stop.seconds)
+            yield Pause(stop.seconds)
         case f.Heartbeats():
             yield Beat(chunk(stop.comment) if chunked else stop.comment, stop.every)
 
@@ -244,7 +244,7 @@ def _typed(kind: str | None, headers: f.Headers) -> HeaderList:
     return ((("content-type", kind),) if kind is not None else ()) + _pairs(headers)
 
 
-def _status_reply(status: int, body: f.Content, headers: HeaderList, kind: str | None) -> Reply:
+def _status_reply(status: int, body: f.Content, headers: HeaderList, kind: str | None) -> ServerResponse:
     match body:
         case bytes():
             data, default = body, "application/octet-stream"
@@ -252,10 +252,12 @@ def _status_reply(status: int, body: f.Content, headers: HeaderList, kind: str |
             data, default = body.encode(), "text/html" if body.lstrip().startswith("<") else "text/plain"
         case _:
             data, default = to_json(error_body(status) if body is None else body), "application/json"
-    return Reply(status=status, headers=(("content-type", kind or default), *headers, request_id()), pieces=(data,))
+    return ServerResponse(
+        status=status, headers=(("content-type", kind or default), *headers, request_id()), pieces=(data,)
+    )
 
 
-def _rate_limited(reset_after: float) -> Reply:
+def _rate_limited(reset_after: float) -> ServerResponse:
     trio = (
         ("x-ratelimit-limit-requests", "120"),
         ("x-ratelimit-remaining-requests", "0"),
@@ -264,7 +266,7 @@ def _rate_limited(reset_after: float) -> Reply:
     return _status_reply(429, None, trio, None)
 
 
-def _with_error(reply: Reply, fault: f.ErrorEvent) -> Reply:
+def _with_error(reply: ServerResponse, fault: f.ErrorEvent) -> ServerResponse:
     body = error_body(500, "The model failed while answering.") if fault.body is None else fault.body
     data = body.encode() if isinstance(body, str) else to_json(body)
     if not reply.chunked:
@@ -274,7 +276,7 @@ def _with_error(reply: Reply, fault: f.ErrorEvent) -> Reply:
     return replace(reply, pieces=(*reply.pieces[: fault.after_events], name + b"data: " + data + b"\n\n", *done))
 
 
-def _gzip_bomb(reply: Reply, size: int) -> Reply:
+def _gzip_bomb(reply: ServerResponse, size: int) -> ServerResponse:
     """Pack one mebibyte once, with a full flush, and repeat its bytes: still one valid gzip stream."""
     start = b'data: {"a":"' if reply.chunked else b'{"a":"'
     block = b"a" * MEBIBYTE
@@ -291,4 +293,6 @@ def _gzip_bomb(reply: Reply, size: int) -> Reply:
     packed += [repeated] * count + [packer.compress(end) + packer.flush()]
     packed.append(crc.to_bytes(4, "little") + (total & 0xFFFFFFFF).to_bytes(4, "little"))
     kind = next((value for name, value in reply.headers if name == "content-type"), "application/json")
-    return Reply(headers=(("content-type", kind), ("content-encoding", "gzip")), pieces=tuple(packed), chunked=True)
+    return ServerResponse(
+        headers=(("content-type", kind), ("content-encoding", "gzip")), pieces=tuple(packed), chunked=True
+    )

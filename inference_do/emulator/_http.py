@@ -12,7 +12,7 @@ HeaderList: TypeAlias = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class ServerResponse:
     """One response, before it travels: `pieces` are SSE events, or the one piece of a whole body."""
 
     status: int = 200
@@ -47,9 +47,13 @@ def to_json(value: object) -> bytes:
         return json.dumps(value, separators=(",", ":")).encode()
 
 
-def json_reply(value: object, *, status: int = 200, headers: HeaderList = (), kind: str = "application/json") -> Reply:
+def json_reply(
+    value: object, *, status: int = 200, headers: HeaderList = (), kind: str = "application/json"
+) -> ServerResponse:
     """Build a whole reply from a JSON value."""
-    return Reply(status=status, headers=(("content-type", kind), *headers, request_id()), pieces=(to_json(value),))
+    return ServerResponse(
+        status=status, headers=(("content-type", kind), *headers, request_id()), pieces=(to_json(value),)
+    )
 
 
 def request_id() -> tuple[str, str]:
@@ -70,7 +74,7 @@ def error_body(status: int, message: str | None = None, kind: str | None = None)
     return {"error": {"message": message or default_message, "type": kind or default_kind}}
 
 
-def head(reply: Reply, *, length: int | None, close: bool) -> bytes:
+def head(reply: ServerResponse, *, length: int | None, close: bool) -> bytes:
     """Write the status line and headers; `length` of `None` means chunked."""
     try:
         reason = HTTPStatus(reply.status).phrase

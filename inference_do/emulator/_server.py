@@ -19,7 +19,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from ._api import Api
-from ._connection import Connection
+from ._connection import ServerConnection
 from ._delivery import Delivery, Step, apply, steps
 from ._knowledge import bases_of
 from .quirks import Quirks
@@ -110,7 +110,7 @@ class Emulator:
         self._served = 0
         self._posts = 0
         self._accepted = 0
-        self._open: set[Connection] = set()
+        self._open: set[ServerConnection] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._stopping: asyncio.Event | None = None
@@ -265,7 +265,7 @@ class Emulator:
         loop = asyncio.get_running_loop()
         try:
             server = await loop.create_server(
-                partial(Connection, self), self._host, self._port, backlog=BACKLOG, ssl=self._tls
+                partial(ServerConnection, self), self._host, self._port, backlog=BACKLOG, ssl=self._tls
             )
         except OSError as error:
             ready.error = error
@@ -283,13 +283,13 @@ class Emulator:
 
     # What a connection calls, in the loop's thread -------------------------------------------------------------------
 
-    def opened(self, connection: Connection) -> int:
+    def opened(self, connection: ServerConnection) -> int:
         """Count a new connection."""
         self._open.add(connection)
         self._accepted += 1
         return self._accepted
 
-    def closed(self, connection: Connection) -> None:
+    def closed(self, connection: ServerConnection) -> None:
         """Forget a connection."""
         self._open.discard(connection)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from inference_do._retry import Policy
+from inference_do._protocol.retry import Policy
 
 sys.path.insert(0, str(Path(__file__).parent))
 

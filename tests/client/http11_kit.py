@@ -255,7 +255,7 @@ def in_a_loop(port: int, pieces: Pieces, *, closes: bool = False) -> Seen:
 
 
 def _keeps(pool: Pool, *, closes: bool) -> bool:
-    """Tell whether the connection may serve another request; the end that a server has announced may come later."""
+    """Return whether the connection may serve another request; the end that a server has announced may come later."""
     return bool(pool._idle) and (closes or not pool._idle[0].has_expired)
 
 

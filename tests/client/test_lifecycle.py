@@ -13,7 +13,6 @@ import pytest
 from client_kit import ANSWER, ASK, asoon, make, make_async, soon
 
 from inference_do import AsyncClient
-
 from inference_do.emulator import CloseAfter, DelayEvents, DelayHead, Emulator, Stall, Status
 
 

@@ -20,7 +20,7 @@ from inference_do import (
 from inference_do import models as module
 from inference_do.emulator import Emulator, Quirks
 from inference_do.models import known_models, model_info, register_model
-from inference_do.rules import explained
+from inference_do.rules import explain_error
 
 PNG = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}}
 MARKED = {"type": "text", "text": "rules", "cache_control": {"type": "ephemeral"}}
@@ -120,7 +120,7 @@ def test_an_id_that_is_not_known_is_left_to_the_api_and_its_refusal_explained(em
     model, messages = "anthropic-claude-of-tomorrow", user("What is this?", PNG)
     assert type(ask(emu, model=model, messages=messages)) is NotFoundError
     assert emu.posts == 1
-    hint = explained(400, {"model": model, "messages": messages})
+    hint = explain_error(400, {"model": model, "messages": messages})
     assert "takes images on /v1/messages only, not on /v1/chat/completions (as of 2026-10)" in str(hint)
 
 
@@ -224,10 +224,13 @@ def test_a_key_that_may_not_call_a_commercial_model_is_told_why():
 @pytest.mark.usefixtures("_undone")
 def test_an_explanation_has_the_date_of_its_own_fact_or_none():
     hot = {"model": "openai-gpt-5", "messages": HELLO, "temperature": 0.5}
-    assert explained(400, hot) == "model 'openai-gpt-5' is known to refuse temperature (as of 2026-07-02): leave it out"
+    assert (
+        explain_error(400, hot)
+        == "model 'openai-gpt-5' is known to refuse temperature (as of 2026-07-02): leave it out"
+    )
     register_model("mine/small", tools=False, refused_values={"top_p": 0.0})
     mine = {"model": "mine/small", "messages": HELLO, "tools": [ADD], "top_p": 0.0}
-    assert explained(400, mine) == (
+    assert explain_error(400, mine) == (
         "model 'mine/small' is known to refuse tools: leave it out; model 'mine/small' was seen to refuse top_p=0.0"
     )
 

@@ -11,7 +11,7 @@ import pytest
 from client_kit import ANSWER, ASK, make, make_async
 
 from inference_do import AsyncClient, Client
-from inference_do._call import Send
+from inference_do._protocol.call import Send
 from inference_do.emulator import DelayEvents, Redirect, Stall
 
 

@@ -94,7 +94,7 @@ def test_a_new_private_name_would_be_found(source):
         "pool.open",
         "pool.__class__",
         "from .pool import _mine",
-        "from inference_do._call import X",
+        "from inference_do._protocol.call import X",
     ],
 )
 def test_names_of_our_own_are_no_debt(source):

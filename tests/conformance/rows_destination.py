@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from rows import NEVER, Row
+from rows import Row
 
 from inference_do.emulator import CloseAfter, Raw, Redirect, Status
 

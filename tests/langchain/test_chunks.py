@@ -34,9 +34,9 @@ CALLS = some.builds(
 
 @pytest.fixture(autouse=True)
 def _looked_at_anew() -> Iterator[None]:
-    _chunks.maker.cache_clear()
+    _chunks.chunk_factory.cache_clear()
     yield
-    _chunks.maker.cache_clear()
+    _chunks.chunk_factory.cache_clear()
 
 
 def state(made: Any) -> list[Any]:
@@ -67,7 +67,7 @@ def test_a_fragment_is_read_as_core_reads_it(arguments):
 
 
 def test_the_langchain_core_of_these_tests_has_its_chunks_copied():
-    assert _chunks.maker() is not _chunks.constructed
+    assert _chunks.chunk_factory() is not _chunks.constructed
 
 
 def test_what_is_done_to_one_chunk_does_not_show_in_the_next():
@@ -127,18 +127,18 @@ OTHERS = {
 @pytest.mark.parametrize("other", ["validates", "keeps a list", "has something private", "has another state"])
 def test_another_core_has_its_chunks_constructed(other, monkeypatch):
     monkeypatch.setattr(_chunks, *OTHERS[other])
-    assert _chunks.maker() is _chunks.constructed
+    assert _chunks.chunk_factory() is _chunks.constructed
 
 
 @pytest.mark.parametrize("other", ["has a text of its own", "has other slots", "has no such argument"])
 def test_a_core_that_cannot_be_copied_has_its_chunks_constructed(other, monkeypatch):
     monkeypatch.setattr(_chunks, *OTHERS[other])
-    assert _chunks.maker() is _chunks.constructed
+    assert _chunks.chunk_factory() is _chunks.constructed
 
 
 def test_both_ways_give_the_same_stream(emu: Emulator, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     def streamed() -> list[AIMessageChunk]:
-        _chunks.maker.cache_clear()
+        _chunks.chunk_factory.cache_clear()
         emu.reply("I add.", reasoning="hm", tool_calls=[("add", {"a": {"b": " the"}}), ("add", {})])
         return [chunk.model_copy(update={"id": None}) for chunk in make().stream("add")]
 

@@ -226,7 +226,7 @@ def test_reasoning_goes_back_under_the_name_that_is_wanted(
 
 @pytest.mark.parametrize("calls", ["a call without its result", "a result without its call"])
 def test_history_that_the_api_refuses_is_told_in_its_words(emu: Emulator, model: ChatDigitalOcean, calls: str) -> None:
-    """Histories are never mended in silence; some servers take these."""
+    """Histories are never repaired in silence; some servers take these."""
     asked = AIMessage("", tool_calls=[CALL])
     history = [HumanMessage("x"), asked] if calls.startswith("a call") else [ToolMessage("3", tool_call_id="c1")]
     with pytest.raises(BadRequestError, match="'c1'") as caught:

@@ -55,7 +55,7 @@ def views(model: ChatDigitalOcean) -> dict[str, str]:
         "serialized": repr(model._serialized),
         "identity": repr(model._identifying_params),
         "traced": repr(model._get_ls_params()) + repr(model._get_invocation_params()),
-        "clients": repr(model._connected) + repr(model._connected.sync) + repr(model._connected.asynchronous),
+        "clients": repr(model._clients) + repr(model._clients.sync) + repr(model._clients.asynchronous),
         "graph": repr(model.get_graph().to_json()),
     }
 

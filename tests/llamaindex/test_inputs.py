@@ -124,10 +124,13 @@ def test_collections(llm: DigitalOcean, name: str) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"timeout": True}, "timeout must not be True"),
-        ({"max_retries": True}, "max_retries must not be True"),
-        ({"temperature": False}, "temperature must not be False"),
-        ({"default_headers": True}, "default_headers must not be True"),
+        (
+            {"timeout": True},
+            "timeout must be a Timeout or a number of seconds, above 0 and at most a million, not True",
+        ),
+        ({"max_retries": True}, "max_retries: must be a number, not True"),
+        ({"temperature": False}, "temperature: must be a number, not False"),
+        ({"default_headers": True}, "default_headers: Input should be a valid"),
         ({"model": ""}, "model must be a model's id, not ''"),
         ({"model": "  "}, "model must be a model's id"),
         ({"http_client": "x"}, "must be an httpx.Client, not builtins.str"),
@@ -142,7 +145,7 @@ def test_collections(llm: DigitalOcean, name: str) -> None:
 def test_settings(kind: Any, options: dict[str, Any], said: str) -> None:
     if kind is DigitalOceanEmbedding and "temperature" in options:
         options = {"embed_batch_size": False}
-        said = "embed_batch_size must not be False"
+        said = "embed_batch_size: must be a number, not False"
     with pytest.raises(ConfigError, match=said):
         kind(**{"model": "bge-m3", "api_key": KEY, **options})
 

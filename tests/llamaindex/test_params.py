@@ -187,8 +187,7 @@ def test_aliases(emu: Emulator, old: str, new: str, value: Any) -> None:
     [
         ({"temprature": 0.5}, "did you mean 'temperature'"),
         ({"max_token": 5}, "did you mean 'max_tokens'"),
-        ({"zzz": 1}, "additional_kwargs or extra_body"),
-        ({"model_name": "other"}, "'model_name' is another name for 'model'"),
+        ({"model_name": "other"}, "model and model_name are names of one setting: give one of them"),
         ({"temperature": "hot"}, "temperature: .* valid number"),
         ({"max_tokens": 5, "max_completion_tokens": 6}, "give one of them"),
         ({"max_retries": -1}, "max_retries"),
@@ -205,6 +204,13 @@ def test_aliases(emu: Emulator, old: str, new: str, value: Any) -> None:
 def test_bad_settings_are_refused_at_construction(options: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         DigitalOcean(**{"model": "m", "api_key": "k", **options})
+
+
+def test_a_field_that_is_not_known_is_sent_with_a_warning(emu: Emulator) -> None:
+    with pytest.warns(UserWarning, match="zzz is no argument of this class") as warned:
+        llm = DigitalOcean(model="gemma-4-31B-it", api_key=emu.api_key, base_url=emu.base_url, zzz=1)
+    assert warned[0].filename == __file__
+    assert llm.additional_kwargs == {"zzz": 1}
 
 
 def test_no_model_and_no_key_are_refused() -> None:

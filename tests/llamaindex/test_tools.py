@@ -187,9 +187,18 @@ def test_names_are_altered_for_the_wire_and_altered_back(llm: DigitalOcean, emu:
     assert llm.predict_and_call([tool], "Add 2 and 3", tool_required=True).response == "5"
 
 
-def test_tools_whose_names_become_one_are_refused(llm: DigitalOcean, emu: Emulator) -> None:
+def test_tools_whose_names_become_one_are_kept_apart(llm: DigitalOcean, emu: Emulator) -> None:
     tools = [FunctionTool.from_defaults(add, name=name) for name in ("add it", "add_it")]
-    with pytest.raises(ConfigError, match="'add it' and 'add_it'"):
+    emu.reply(tool_calls=[("add_it_7fbf4747", {"a": 2, "b": 3})])
+    response = llm.chat_with_tools(tools, "Add 2 and 3")
+    sent = [tool["function"]["name"] for tool in emu.requests[-1].json["tools"]]
+    assert sent == ["add_it_7fbf4747", "add_it"]
+    assert [call.tool_name for call in llm.get_tool_calls_from_response(response)] == ["add it"]
+
+
+def test_two_tools_of_one_name_are_refused(llm: DigitalOcean, emu: Emulator) -> None:
+    tools = [FunctionTool.from_defaults(function, name="same") for function in (add, multiply)]
+    with pytest.raises(ConfigError, match="two tools are called 'same': rename one of them"):
         llm.chat_with_tools(tools, "Add 2 and 3")
     assert emu.posts == 0
 

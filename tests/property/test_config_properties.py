@@ -87,7 +87,7 @@ def check_sent(network: Recorder, config: Config) -> None:
     (request,) = network.requests
     first, *headers = request.decode("ascii").removesuffix("\r\n\r\n").split("\r\n")
     assert re.fullmatch(r"GET /[!-~]* HTTP/1\.1", first)
-    assert f"Authorization: Bearer {config.secret.reveal()}" in headers
+    assert f"Authorization: Bearer {config.secret.get_secret_value()}" in headers
     assert all(re.fullmatch(r"[!-~]+: [\t -~]*", header) for header in headers)
     named = {name.lower(): value for name, value in (header.split(": ", 1) for header in headers)}
     assert len(named) == len(headers)
@@ -110,7 +110,7 @@ def test_a_key_with_anything_in_and_around_it(key, before, after, place):
     for given_key in (text, SecretStr(text)):
         result = built(api_key=given_key)
         if isinstance(result, Config):
-            assert result.secret.reveal() == text.strip(" \t\r\n")
+            assert result.secret.get_secret_value() == text.strip(" \t\r\n")
             assert not leaks(key, repr(result), repr(result.secret), str(vars(result)))
             check_sendable(result)
         else:
@@ -132,7 +132,9 @@ def test_a_key_of_any_text(text):
 @examples(80)
 def test_a_key_of_any_kind(value):
     result = built(api_key=value) if value is not None else None
-    assert result is None or isinstance(result, ConfigError) or result.secret.reveal() == value.strip(" \t\r\n")
+    assert (
+        result is None or isinstance(result, ConfigError) or result.secret.get_secret_value() == value.strip(" \t\r\n")
+    )
 
 
 @given(KEYS, WILD | ANY)

@@ -33,8 +33,8 @@ from mutation_kit import (
 from property_kit import SCALE, dice, pieces, spelled
 
 from inference_do import APIStatusError, APITimeoutError, AsyncClient, Client, InferenceError, Timeout
-from inference_do._bodies import read_completion
-from inference_do._flow import call_flow
+from inference_do._protocol.flow import call_flow
+from inference_do._wires.chat_completions import read_completion
 from inference_do.accumulate import Accumulator
 from inference_do.emulator import Emulator, Raw, RawBody, RawStream
 
@@ -65,7 +65,7 @@ def same_facts(ours: Said, plain: Said, mutant: bytes) -> None:
 
 
 def is_stream(mutant: bytes) -> bool:
-    """Tell whether a body does not begin as JSON or HTML do: such a body is refused, whatever lines follow."""
+    """Return whether a body does not begin as JSON or HTML do: such a body is refused, whatever lines follow."""
     return mutant.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] not in {b"{", b"[", b"<"}
 
 

@@ -19,9 +19,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from property_kit import examples
 
-from inference_do._call import TimedOut
-from inference_do._retry import BUCKETS, Budget, Policy, is_retryable, wait_hint
-from inference_do._status import from_event, from_status
+from inference_do._protocol.call import TimedOut
+from inference_do._protocol.retry import BUCKETS, Budget, Policy, is_retryable, wait_hint
+from inference_do._protocol.status import from_event, from_status
 from inference_do.errors import (
     APIConnectionError,
     APIStatusError,

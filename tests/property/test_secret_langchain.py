@@ -77,7 +77,7 @@ def views(model: Any) -> list[str]:
         model.model_dump_json(),
     ]
     shown += [repr(model.model_copy()), repr(model.model_copy(deep=True)), repr(dict(model)), repr(vars(model))]
-    shown += [repr(model._connected), repr(model._connected.sync), repr(model._connected.asynchronous)]
+    shown += [repr(model._clients), repr(model._clients.sync), repr(model._clients.asynchronous)]
     if isinstance(model, ChatDigitalOcean):
         shown += [dumps(model), json.dumps(dumpd(model)), repr(model._serialized), repr(model.to_json())]
         shown += [repr(model._identifying_params), repr(model.asdict()), model._get_llm_string()]

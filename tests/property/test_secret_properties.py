@@ -108,7 +108,7 @@ def test_clients_and_what_hangs_on_them(key):
 @examples(100, shrink=False)
 def test_the_holder_of_the_key_shows_itself_to_reveal_alone(key):
     secret = Secret(key)
-    assert secret.reveal() == key
+    assert secret.get_secret_value() == key
     assert not leaks(key, *forms(secret), repr([secret]), repr({"k": secret}), f"{secret!s:>30}")
     assert secret.scrub(f"<{key}>") == "<**********>"
     with pytest.raises((TypeError, AttributeError)):

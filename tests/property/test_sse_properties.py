@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from property_kit import SCALE, cut_at, every_cutting, examples, pieces, spelled
 
-from inference_do._sse import EventTooLarge, Parser
+from inference_do._protocol.sse import EventTooLarge, Parser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -13,10 +13,11 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from inference_do._call import Call, Disconnected, Head, Read, Release, Send, Sleep, TimedOut
-from inference_do._flow import call_flow, stream_flow
-from inference_do._json import load_json
-from inference_do._retry import Budget, Policy
+from inference_do._protocol.call import Call, Disconnected, Head, Read, Release, Send, Sleep, TimedOut
+from inference_do._protocol.flow import call_flow, stream_flow
+from inference_do._protocol.json import load_json
+from inference_do._protocol.retry import Budget, Policy
+from inference_do._wires.chat_completions import ChatCompletions
 from inference_do.accumulate import Accumulator
 from inference_do.config import Timeout
 from inference_do.errors import InferenceError
@@ -107,7 +108,7 @@ def ask(call: Call, *script: Any) -> Played:
 
 def stream(call: Call, *script: Any, accumulator: Accumulator | None = None) -> Played:
     """Play a stream."""
-    return play(stream_flow(call, accumulator or Accumulator()), call, *script)
+    return play(stream_flow(call, accumulator or Accumulator(), ChatCompletions()), call, *script)
 
 
 def play(flow: Generator[Any, Any, None], call: Call, *script: Any) -> Played:

@@ -47,20 +47,20 @@ def _empty_environment(monkeypatch):
     "given", [KEY, f" {KEY}\n", f"\t{KEY}\r\n", SecretStr(KEY), lambda: KEY, lambda: SecretStr(f"{KEY}\n")]
 )
 def test_a_key_may_be_given_in_many_ways(given):
-    assert find_key(given).reveal() == KEY
+    assert find_key(given).get_secret_value() == KEY
 
 
 def test_the_environment_is_read_in_order(monkeypatch):
     for name in reversed(KEY_VARIABLES):
         monkeypatch.setenv(name, f"key-of-{name}")
-        assert find_key(None).reveal() == f"key-of-{name}"
-    assert find_key("mine").reveal() == "mine"
+        assert find_key(None).get_secret_value() == f"key-of-{name}"
+    assert find_key("mine").get_secret_value() == "mine"
 
 
 def test_an_empty_variable_is_passed_over(monkeypatch):
     monkeypatch.setenv(KEY_VARIABLES[0], "")
     monkeypatch.setenv(KEY_VARIABLES[1], KEY)
-    assert find_key(None).reveal() == KEY
+    assert find_key(None).get_secret_value() == KEY
 
 
 def test_no_key_names_the_variable():
@@ -92,7 +92,7 @@ def test_a_key_that_cannot_be_one_is_refused_without_being_shown(key, said):
         find_key(key)
     assert KEY not in str(caught.value)
     with pytest.raises(ConfigError, match=said) as caught:
-        find_key(lambda: key).reveal()
+        find_key(lambda: key).get_secret_value()
     assert KEY not in str(caught.value)
 
 
@@ -100,7 +100,7 @@ def test_a_function_is_asked_each_time_and_its_last_key_is_masked():
     keys = iter(["sk-first", "sk-second"])
     secret = Secret(lambda: next(keys))
     assert secret.scrub("sk-first sk-second") == "sk-first sk-second"
-    assert [secret.reveal(), secret.reveal()] == ["sk-first", "sk-second"]
+    assert [secret.get_secret_value(), secret.get_secret_value()] == ["sk-first", "sk-second"]
     assert secret.scrub("sk-first sk-second") == "sk-first **********"
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inference_do._call import Disconnected, Head, Read, Release, Send, Sleep, TimedOut
-from inference_do._drive import adrive, drive
+from inference_do._protocol.call import Disconnected, Head, Read, Release, Send, Sleep, TimedOut
+from inference_do._protocol.drive import adrive, drive
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Iterator

@@ -8,9 +8,9 @@ import pytest
 from flow_kit import GONE, ID, JSON, NOW, UNREACHED, After, ask, new_call, play, status
 
 from inference_do import errors
-from inference_do._call import Disconnected, Head, Send, TimedOut
-from inference_do._flow import BODY_LIMIT, ERROR_BODY_LIMIT, call_flow
-from inference_do._retry import Budget
+from inference_do._protocol.call import Disconnected, Head, Send, TimedOut
+from inference_do._protocol.flow import BODY_LIMIT, ERROR_BODY_LIMIT, call_flow
+from inference_do._protocol.retry import Budget
 
 OK = (JSON, b'{"ok": 1}', b"")
 GOOD = "send read read release =1"
@@ -77,7 +77,11 @@ RETRIES = [
     ),
     ([JSON, TimedOut(), *OK], f"send read release sleep:0.5 {GOOD}", "ok"),
     ([JSON, b" \n", TimedOut(), *OK], f"send read read release sleep:0.5 {GOOD}", "ok"),
-    ([JSON, b"{", TimedOut()], "send read read release", "APITimeoutError: the API fell silent: nothing came within 120"),
+    (
+        [JSON, b"{", TimedOut()],
+        "send read read release",
+        "APITimeoutError: the API fell silent: nothing came within 120",
+    ),
     (
         [Disconnected("no connection to the API: certificate", sent=False, non_retryable=True)],
         "send release",

@@ -24,8 +24,9 @@ from flow_kit import (
 )
 
 from inference_do import errors
-from inference_do._call import Head, Sleep, TimedOut
-from inference_do._flow import DRAIN_LIMIT, stream_flow
+from inference_do._protocol.call import Head, Sleep, TimedOut
+from inference_do._protocol.flow import DRAIN_LIMIT, stream_flow
+from inference_do._wires.chat_completions import ChatCompletions
 from inference_do.accumulate import Accumulator
 
 OPEN = Head(200, ID)
@@ -129,7 +130,7 @@ STREAMS = [
     ([AS_JSON, b'{"error": {"message": "no"}}', b""], "send read read release", "ProtocolError: the API answered 200 with"),
     ([AS_JSON, b"dat", b"", b""], "send read read read release", "ProtocolError: the reply is not JSON: dat"),
     ([OPEN, b"<html>", b""], "send read read release", "ProtocolError: the reply is not JSON: an HTML page"),
-    ([AS_JSON, b'{"choices": []}', b""], "send read read release", "ProtocolError: the reply is not what was asked for: neither"),
+    ([AS_JSON, b'{"choices": []}', b""], "send read read release", "ProtocolError: the reply is not what was asked for: it has no choices"),
     ([AS_JSON, b'{"choices": [{}]}', b""], "send read read release", "ProtocolError: the reply is not what was asked for: choices.0"),
     # --- and replies that only claim to be streams ---
     ([SSE, b'{"error": {"message": "no", "code": 400}}', b""], "send read read release", "BadRequestError: 400"),
@@ -170,7 +171,7 @@ def test_a_whole_answer_in_place_of_a_stream_is_kept():
 
 
 def test_a_body_that_is_no_stream_is_bounded(monkeypatch):
-    monkeypatch.setattr("inference_do._flow.WHOLE_LIMIT", 100)
+    monkeypatch.setattr("inference_do._protocol.flow.WHOLE_LIMIT", 100)
     played = stream(new_call(), AS_JSON, b'{"a": "', b"x" * 200, "unused")
     assert played.unused == ["unused"]
     assert isinstance(played.error, errors.ProtocolError)
@@ -296,7 +297,7 @@ def test_each_attempt_has_the_whole_patience():
 def test_the_consumers_work_is_not_silence():
     call = new_call(timeout={"idle": 3.0})
     accumulator = Accumulator()
-    flow = stream_flow(call, accumulator)
+    flow = stream_flow(call, accumulator, ChatCompletions())
     next(flow)
     flow.send(SSE)
     flow.send(HI)
@@ -355,7 +356,7 @@ def test_the_budget_counts_a_begun_stream_as_a_success():
 
 
 def test_closing_a_flow_in_the_middle_is_quiet():
-    flow = stream_flow(new_call(), Accumulator())
+    flow = stream_flow(new_call(), Accumulator(), ChatCompletions())
     next(flow)
     flow.send(SSE)
     flow.send(HI)

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference_do._json import chunk_parser, dump_json, load_json
+from inference_do._protocol.json import dump_json, load_json
+from inference_do._wires.chat_completions import chunk_parser
 from inference_do.accumulate import Accumulator
 from inference_do.types import ChatCompletionChunk
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference_do._retry import RETRIED_STATUSES, Budget, Policy, is_retryable, wait_hint
+from inference_do._protocol.retry import RETRIED_STATUSES, Budget, Policy, is_retryable, wait_hint
 from inference_do.errors import (
     APIConnectionError,
     APIStatusError,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference_do._sse import MAX_EVENT_BYTES, Event, EventTooLarge, Parser
+from inference_do._protocol.sse import MAX_EVENT_BYTES, Event, EventTooLarge, Parser
 
 
 def parse(*pieces: bytes, limit: int = MAX_EVENT_BYTES) -> list[tuple[str, bytes]]:

@@ -13,41 +13,47 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference_do import errors
-from inference_do._status import Words, from_event, from_status, read_words, snippet
+from inference_do._protocol.status import ErrorDetail, from_event, from_status, parse_error_body, snippet
 
-SHAPES: list[tuple[Any, Words | None]] = [
-    ({"error": {"message": "no", "type": "forbidden_error"}}, Words("no", "forbidden_error")),
-    ({"error": {"message": "no", "type": "t", "code": "c"}}, Words("no", "t", "c")),
-    ({"error": {"message": "no", "code": 400}}, Words("no", None, "400")),
-    ({"error": {"message": "no"}, "status_code": 403}, Words("no", None, "403")),
-    ({"id": "unauthorized", "message": "no"}, Words("no", "unauthorized")),
-    ({"type": "error", "error": {"type": "overloaded_error", "message": "no"}}, Words("no", "overloaded_error")),
-    ({"type": "error", "error": {"message": "no"}}, Words("no")),
-    ({"detail": [{"loc": ["body", "model"], "msg": "missing"}, {"msg": "bad"}]}, Words("body.model: missing; bad")),
-    ({"detail": [{"loc": 5, "msg": "x"}]}, Words("5: x")),
-    ({"detail": [{"loc": "body", "msg": "x"}]}, Words("body: x")),
-    ({"detail": [{"loc": ["body", 0], "msg": None}, 5]}, Words("body.0: None")),
-    ({"detail": "no"}, Words("no")),
+SHAPES: list[tuple[Any, ErrorDetail | None]] = [
+    ({"error": {"message": "no", "type": "forbidden_error"}}, ErrorDetail("no", "forbidden_error")),
+    ({"error": {"message": "no", "type": "t", "code": "c"}}, ErrorDetail("no", "t", "c")),
+    ({"error": {"message": "no", "code": 400}}, ErrorDetail("no", None, "400")),
+    ({"error": {"message": "no"}, "status_code": 403}, ErrorDetail("no", None, "403")),
+    ({"id": "unauthorized", "message": "no"}, ErrorDetail("no", "unauthorized")),
+    ({"type": "error", "error": {"type": "overloaded_error", "message": "no"}}, ErrorDetail("no", "overloaded_error")),
+    ({"type": "error", "error": {"message": "no"}}, ErrorDetail("no")),
+    (
+        {"detail": [{"loc": ["body", "model"], "msg": "missing"}, {"msg": "bad"}]},
+        ErrorDetail("body.model: missing; bad"),
+    ),
+    ({"detail": [{"loc": 5, "msg": "x"}]}, ErrorDetail("5: x")),
+    ({"detail": [{"loc": "body", "msg": "x"}]}, ErrorDetail("body: x")),
+    ({"detail": [{"loc": ["body", 0], "msg": None}, 5]}, ErrorDetail("body.0: None")),
+    ({"detail": "no"}, ErrorDetail("no")),
     ({"detail": []}, None),
     ({"detail": 5}, None),
-    ({"error": "no", "code": 404}, Words("no", None, "404")),
-    ({"error": "no"}, Words("no")),
+    ({"error": "no", "code": 404}, ErrorDetail("no", None, "404")),
+    ({"error": "no"}, ErrorDetail("no")),
     (
         {"object": "error", "message": "no", "type": "BadRequestError", "code": 400},
-        Words("no", "BadRequestError", "400"),
+        ErrorDetail("no", "BadRequestError", "400"),
     ),
-    ({"error": {"object": "error", "message": "no", "type": "T", "param": None, "code": 400}}, Words("no", "T", "400")),
-    ({"message": "no", "code": True}, Words("no")),
-    ({"message": "no", "code": ""}, Words("no")),
+    (
+        {"error": {"object": "error", "message": "no", "type": "T", "param": None, "code": 400}},
+        ErrorDetail("no", "T", "400"),
+    ),
+    ({"message": "no", "code": True}, ErrorDetail("no")),
+    ({"message": "no", "code": ""}, ErrorDetail("no")),
     ({"message": ""}, None),
     ({"message": 5}, None),
     ({}, None),
     ({"error": None}, None),
     ({"error": {}}, None),
-    ({"error": {"message": None}, "message": "outer"}, Words("{'message': None}")),
-    ({"error": 5}, Words("5")),
-    ({"error": True}, Words("True")),
-    ({"error": ["a"]}, Words("['a']")),
+    ({"error": {"message": None}, "message": "outer"}, ErrorDetail("{'message': None}")),
+    ({"error": 5}, ErrorDetail("5")),
+    ({"error": True}, ErrorDetail("True")),
+    ({"error": ["a"]}, ErrorDetail("['a']")),
     ([], None),
     ("no", None),
     (None, None),
@@ -56,14 +62,14 @@ SHAPES: list[tuple[Any, Words | None]] = [
 
 @pytest.mark.parametrize(("body", "words"), SHAPES, ids=[json.dumps(row[0])[:50] for row in SHAPES])
 def test_words(body, words):
-    assert read_words(body) == words
+    assert parse_error_body(body) == words
 
 
 @pytest.mark.parametrize(
     ("code", "status"), [("400", 400), ("599", 599), ("200", None), ("4000", None), ("", None), (None, None)]
 )
 def test_a_code_may_spell_a_status(code, status):
-    assert Words("x", None, code).status == status
+    assert ErrorDetail("x", None, code).status == status
 
 
 JSON_VALUES = st.recursive(

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from random import random
 
-from .errors import APIStatusError, APITimeoutError, InferenceError, QuotaExceededError
+from inference_do.errors import APIStatusError, APITimeoutError, InferenceError, QuotaExceededError
 
 RETRIED_STATUSES = frozenset({408, 409, 429, 500, 502, 503, 504, 529, *range(520, 526), 530})
 """520 to 525 and 530 are Cloudflare's, which stands before the API: the origin could not be reached, or fell silent.
@@ -45,7 +45,7 @@ class Policy:
     chance: Callable[[], float] = field(default=random, repr=False)
 
     def allows(self, error: InferenceError, *, ambiguous: bool) -> bool:
-        """Tell whether the request that ended in `error` may be sent again, budget and deadline apart."""
+        """Return whether the request that ended in `error` may be sent again, budget and deadline apart."""
         if not error.retryable or error.attempts > self.max_retries:
             return False
         if not ambiguous:
@@ -98,7 +98,7 @@ class Budget:
 
 
 def is_retryable(error: APIStatusError, headers: Mapping[str, str]) -> bool:
-    """Tell whether a status may be retried; the server's `x-should-retry` has the first word, a quota the last."""
+    """Return whether a status may be retried; the server's `x-should-retry` has the first word, a quota the last."""
     if isinstance(error, QuotaExceededError):
         return False
     match headers.get("x-should-retry", "").lower():

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Generator
 from typing import Any, Protocol
 
-from ._call import Command, Disconnected, Head, Read, Release, Send, Sleep, TimedOut
-from .errors import InferenceError
+from inference_do.errors import InferenceError
+
+from .call import Command, Disconnected, Head, Read, Release, Send, Sleep, TimedOut
 
 
-class Exchange(Protocol):
+class Performs(Protocol):
     """Requests of one call, sent one after another; fails with `Disconnected` or `TimedOut` only."""
 
     def send(self, command: Send) -> Head:
@@ -29,7 +30,7 @@ class Exchange(Protocol):
         """Be done with the reply, if there is one."""
 
 
-class AsyncExchange(Protocol):
+class PerformsAsync(Protocol):
     """The same for an event loop."""
 
     async def send(self, command: Send) -> Head:
@@ -45,7 +46,7 @@ class AsyncExchange(Protocol):
         """Be done with the reply, if there is one."""
 
 
-def drive(flow: Generator[Any, Any, None], exchange: Exchange) -> Generator[Any, None, None]:
+def drive(flow: Generator[Any, Any, None], exchange: Performs) -> Generator[Any, None, None]:
     """Perform a flow in this thread; yields its results."""
     reply: Head | bytes | None = None
     failure: Disconnected | TimedOut | None = None
@@ -79,7 +80,7 @@ def drive(flow: Generator[Any, Any, None], exchange: Exchange) -> Generator[Any,
         exchange.release()
 
 
-async def adrive(flow: Generator[Any, Any, None], exchange: AsyncExchange) -> AsyncGenerator[Any, None]:
+async def adrive(flow: Generator[Any, Any, None], exchange: PerformsAsync) -> AsyncGenerator[Any, None]:
     """Perform a flow in the running event loop; yields its results."""
     reply: Head | bytes | None = None
     failure: Disconnected | TimedOut | None = None

@@ -24,14 +24,16 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from ._call import Call, Disconnected, Head, Read, Release, Send, Sleep, TimedOut
-from ._json import chunk_parser, load_json
-from ._retry import is_retryable, wait_hint
-from ._sse import BOM, MAX_EVENT_BYTES, Event, EventTooLarge, Parser
-from ._status import from_event, from_status, read_words, snippet
-from .accumulate import Accumulator
-from .errors import APIConnectionError, InferenceError, ProtocolError, StreamInterrupted
-from .types import ChatCompletion, ChatCompletionChunk, ResponseInfo
+from inference_do._wires.codec import Codec, ReportedError
+from inference_do.accumulate import Accumulator
+from inference_do.errors import APIConnectionError, InferenceError, ProtocolError, StreamInterrupted
+from inference_do.types import ChatCompletionChunk, ResponseInfo
+
+from .call import Call, Disconnected, Head, Read, Release, Send, Sleep, TimedOut
+from .json import load_json
+from .retry import is_retryable, wait_hint
+from .sse import BOM, MAX_EVENT_BYTES, Event, EventTooLarge, Parser
+from .status import from_event, from_status, parse_error_body, snippet
 
 T = TypeVar("T")
 
@@ -66,10 +68,10 @@ def call_flow(call: Call, read: Callable[[bytes], T]) -> Generator[Any, Any, Non
     yield result
 
 
-def stream_flow(call: Call, accumulator: Accumulator) -> Generator[Any, Any, None]:
+def stream_flow(call: Call, accumulator: Accumulator, wire: Codec) -> Generator[Any, Any, None]:
     """Run a call whose answer is an event stream; yields `ChatCompletionChunk`s, which `accumulator` has taken."""
     call.begin()
-    stream = _Stream(call, accumulator)
+    stream = _StreamReading(call, accumulator, wire)
     events = yield from _with_retries(call, stream.open)
     yield from stream.run(events)
 
@@ -113,7 +115,7 @@ def _open(call: Call) -> Step[ResponseInfo]:
     except (Disconnected, TimedOut) as marker:
         reported = marker
     else:
-        call.info = info = call.told_by(head)
+        call.info = info = call.response_info_of(head)
         del head  # it has the key, should the server have repeated it
         if HTTPStatus.OK <= info.status < HTTPStatus.MULTIPLE_CHOICES:
             return info
@@ -206,7 +208,7 @@ def _not_an_answer(call: Call, body: bytes, reason: str) -> InferenceError:
         parsed = load_json(body.removeprefix(BOM))
     except ValueError:
         return ProtocolError(f"the reply is not JSON: {snippet(call.scrub(text)) or 'it is empty'}", **call.details)
-    words = read_words(parsed) if isinstance(parsed, dict) and _is_error(parsed) else None
+    words = parse_error_body(parsed) if isinstance(parsed, dict) and _is_error(parsed) else None
     if words is None:
         return ProtocolError(f"the reply is not what was asked for: {reason}", **call.details)
     if words.status:
@@ -248,23 +250,15 @@ def is_event_stream(start: bytes, *, says_so: bool) -> bool | None:
     return None if any(field.startswith(name) for field in SSE_FIELDS) else False
 
 
-def _one_part_each(raw: dict[str, Any], choices: list[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
-    """Split a chunk that speaks of one answer more than once, as gateways that batch send, into chunks that do not."""
-    if len({choice.get("index") or 0 for choice in choices}) == len(choices):
-        return (raw,)
-    *earlier, last = choices
-    return (*({**raw, "choices": [choice], "usage": None} for choice in earlier), {**raw, "choices": [last]})
-
-
-class _Stream:
+class _StreamReading:
     """The state of one stream, from the first byte to the last."""
 
-    __slots__ = ("_accumulator", "_call", "_parse", "_parser", "_size")
+    __slots__ = ("_accumulator", "_call", "_parser", "_size", "_wire")
 
-    def __init__(self, call: Call, accumulator: Accumulator) -> None:
+    def __init__(self, call: Call, accumulator: Accumulator, wire: Codec) -> None:
         self._call = call
+        self._wire = wire
         self._parser = Parser()
-        self._parse = chunk_parser()
         self._size = 0
         self._accumulator = accumulator
 
@@ -317,26 +311,28 @@ class _Stream:
                 error.attempts, error.request_id = self._call.attempts, self._call.request_id
                 raise
         self._call.is_complete = True
-        if self._accumulator.is_mute:
-            self._call.when_mute((self._accumulator.usage or {}).get("completion_tokens") or 0)
+        if self._accumulator.is_empty:
+            self._call.on_empty((self._accumulator.usage or {}).get("completion_tokens") or 0)
         if is_done:
             yield from self._drain()
         yield Release()
 
-    def _chunks(self, events: list[Event]) -> Step[bool]:
+    def _chunks(self, events: list[Event]) -> Step[bool]:  # noqa: C901  one loop: a call more would cost each delta
         """Hand out chunks until the stream's end; return whether it was `[DONE]`."""
-        call, add = self._call, self._accumulator.add
+        call, add, read = self._call, self._accumulator.add, self._wire.events()
         silent_since = 0.0
+        failure: InferenceError | None = None
         while True:
-            for name, data in events:
-                if data[:1] != b"{" and data.lstrip().startswith(b"[DONE]"):  # whatever stands behind it
-                    return True
-                raw = self._parsed(name, data)
-                if (choices := raw.get("choices")) and len(choices) > 1:
-                    for part in _one_part_each(raw, choices):
-                        yield ChatCompletionChunk(part, add(part))
-                else:
-                    yield ChatCompletionChunk(raw, add(raw))
+            try:
+                for name, data in events:
+                    if (chunks := read(name, data)) is None:
+                        return True
+                    for raw in chunks:
+                        yield ChatCompletionChunk(raw, add(raw))
+            except (ValueError, ReportedError) as error:
+                failure = self._event_error(error, data)
+            if failure is not None:
+                raise failure
             if events:
                 silent_since = call.clock()  # a comment is not a sign of life, nor is the consumer's work silence
             try:
@@ -351,7 +347,7 @@ class _Stream:
         raise self._broken(reported)
 
     def _is_whole_despite(self, error: InferenceError) -> bool:
-        """Tell whether a connection failed only after the answer had its finish reason: nothing of it is missing."""
+        """Return whether a connection failed only after the answer had its finish reason: nothing of it is missing."""
         return self._accumulator.is_finished and isinstance(error, APIConnectionError | StreamInterrupted)
 
     def _read_first(self, started: float) -> Step[bytes]:
@@ -377,18 +373,13 @@ class _Stream:
             reason = str(error)
         raise ProtocolError(reason, **self._call.details)
 
-    def _parsed(self, name: str, data: bytes) -> dict[str, Any]:
-        try:
-            raw = self._parse(data)
-        except ValueError as error:
-            raw, reason = {}, _reason(error)
-        else:
-            if name != "error" and not raw.get("error") and raw.get("object") != "error":  # `_is_error`, without a call
-                return raw
-        if name == "error" or raw:
-            raise from_event(data.decode("utf-8", "replace"), scrub=self._call.scrub, **self._call.details)
-        message = f"an event of the stream is not a chunk of an answer: {reason}"
-        raise ProtocolError(message, **self._call.details)
+    def _event_error(self, error: Exception, data: bytes) -> InferenceError:
+        """Make the error for an event that is none of the wire's, or one that the API reports."""
+        if isinstance(error, ValueError):
+            return ProtocolError(
+                f"an event of the stream is not a chunk of an answer: {_reason(error)}", **self._call.details
+            )
+        return from_event(data.decode("utf-8", "replace"), scrub=self._call.scrub, **self._call.details)
 
     def _check_first(self, event: Event) -> None:
         """Let an error in place of an answer count as the status that it names."""
@@ -399,18 +390,16 @@ class _Stream:
             raw = load_json(data)
         except ValueError:
             return
-        words = read_words(raw) if isinstance(raw, dict) and (name == "error" or _is_error(raw)) else None
+        words = parse_error_body(raw) if isinstance(raw, dict) and (name == "error" or _is_error(raw)) else None
         if words and words.status:
             raise _status_error(self._call, words.status, data)
 
     def _not_a_stream(self, body: bytes) -> InferenceError:
         """Make the error for a body that is no event stream."""
         try:
-            whole = ChatCompletion.model_validate(load_json(body))
+            whole = self._wire.read(body)
         except ValueError as error:
             return _not_an_answer(self._call, body, _reason(error))
-        if not whole.choices:
-            return _not_an_answer(self._call, body, "neither a stream nor an answer")
         message = "the API answered a request for a stream with a whole reply, which is in .partial"
         return ProtocolError(message, partial=whole, **self._call.details)
 

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from ._json import load_json
-from .errors import (
+from inference_do.errors import (
     MESSAGE_LIMIT,
     APIStatusError,
     AuthenticationError,
@@ -28,6 +27,8 @@ from .errors import (
     ServerError,
     StreamFailed,
 )
+
+from .json import load_json
 
 BODY_LIMIT = 2000
 """The most characters of a reply's body that an error keeps."""
@@ -90,7 +91,7 @@ Python's class names (`BadRequestError`)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class ErrorDetail:
     """What an error reply says."""
 
     message: str
@@ -104,10 +105,10 @@ class Words:
             return int(self.code)
         return next((status for name in (self.code, self.type) if name and (status := _status_of(name))), None)
 
-    def scrubbed(self, scrub: Callable[[str], str]) -> Words:
+    def scrubbed(self, scrub: Callable[[str], str]) -> ErrorDetail:
         """Return the same words without the key."""
         names = (name and scrub(name)[:MESSAGE_LIMIT] for name in (self.type, self.code))
-        return Words(scrub(self.message), *names)
+        return ErrorDetail(scrub(self.message), *names)
 
     @property
     def text(self) -> str:
@@ -120,7 +121,7 @@ def _status_of(name: str) -> int | None:
     return STATUS_OF_NAME.get(plain)
 
 
-def read_words(body: Any) -> Words | None:
+def parse_error_body(body: Any) -> ErrorDetail | None:
     """Read an error's words from parsed JSON; None if it has none."""
     if not isinstance(body, dict):
         return None
@@ -134,8 +135,8 @@ def read_words(body: Any) -> Words | None:
             source = body
     message = source.get("message") or _details(source.get("detail"))
     if not isinstance(message, str) or not message:
-        return Words(snippet(repr(inner))) if inner else None
-    return Words(message, _name(source, body, "type", "id"), _name(source, body, "code", "status_code"))
+        return ErrorDetail(snippet(repr(inner))) if inner else None
+    return ErrorDetail(message, _name(source, body, "type", "id"), _name(source, body, "code", "status_code"))
 
 
 def _name(source: dict[str, Any], body: dict[str, Any], *keys: str) -> str | None:
@@ -185,7 +186,7 @@ def from_status(
         hint: What is known of the model that may be the reason.
         scrub: Masks the key, which a server may repeat; JSON's escapes may have hidden it in the body.
     """
-    words = (_words_of(body) or Words(snippet(scrub(body)))).scrubbed(scrub)
+    words = (_detail_of(body) or ErrorDetail(snippet(scrub(body)))).scrubbed(scrub)
     kind = _kind(status, words)
     advice = None if kind is ContextLengthError else hint or ADVICE.get(kind)
     said = f"{status} {_phrase(status)}: {words.message[:MESSAGE_LIMIT]}".rstrip(": .")
@@ -203,7 +204,7 @@ def from_status(
 
 def from_event(data: str, *, attempts: int, request_id: str | None, scrub: Callable[[str], str] = str) -> StreamFailed:
     """Make the error for an error event inside a stream."""
-    words = (_words_of(data) or Words(snippet(scrub(data)) or "no reason given")).scrubbed(scrub)
+    words = (_detail_of(data) or ErrorDetail(snippet(scrub(data)) or "no reason given")).scrubbed(scrub)
     return StreamFailed(
         f"the API reported an error in the stream: {words.message[:MESSAGE_LIMIT]}",
         status=words.status or 0,
@@ -215,14 +216,14 @@ def from_event(data: str, *, attempts: int, request_id: str | None, scrub: Calla
     )
 
 
-def _words_of(body: str) -> Words | None:
+def _detail_of(body: str) -> ErrorDetail | None:
     try:
-        return read_words(load_json(body.encode("utf-8", "replace")))
+        return parse_error_body(load_json(body.encode("utf-8", "replace")))
     except ValueError:
         return None
 
 
-def _kind(status: int, words: Words) -> type[APIStatusError]:
+def _kind(status: int, words: ErrorDetail) -> type[APIStatusError]:
     if status in {400, 413, 422} and re.search(OUT_OF_CONTEXT, words.text):
         return ContextLengthError
     if status == HTTPStatus.BAD_REQUEST and "credit balance is too low" in words.message:
@@ -232,7 +233,7 @@ def _kind(status: int, words: Words) -> type[APIStatusError]:
     return BY_STATUS.get(status) or (ServerError if status >= HTTPStatus.INTERNAL_SERVER_ERROR else APIStatusError)
 
 
-def _kind_of_event(words: Words) -> type[APIStatusError] | None:
+def _kind_of_event(words: ErrorDetail) -> type[APIStatusError] | None:
     """Return what an error in a stream would have been as a status; its words count more where it names none."""
     if words.status:
         return _kind(words.status, words)

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ._retry import Budget, Policy
-from .config import Timeout
-from .errors import APIConnectionError, APITimeoutError, InferenceError, Phase, ProtocolError
-from .types import ResponseInfo
+from inference_do.config import Timeout
+from inference_do.errors import APIConnectionError, APITimeoutError, InferenceError, Phase, ProtocolError
+from inference_do.types import ResponseInfo
+
+from .retry import Budget, Policy
 
 
 class Command:
@@ -34,7 +35,7 @@ class Send(Command):
     """The moment at which the call ends, by `time.monotonic`; None if it has no end."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)  # not frozen: one is made for each delta, and a frozen one takes thrice as long
 class Read(Command):
     """Answer with more of the body, `b""` at its end; `timeout` in seconds."""
 
@@ -54,7 +55,7 @@ class Release(Command):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Request:
+class PreparedRequest:
     """What is sent, the same bytes on every attempt. The key is added when it is sent."""
 
     method: str
@@ -104,7 +105,7 @@ class Call:
     scrub: Callable[[str], str] = str
     hint: Callable[[int], str | None] = lambda _status: None
     """What is known of the model that may explain a status."""
-    when_mute: Callable[[int], None] = lambda _spent: None
+    on_empty: Callable[[int], None] = lambda _spent: None
     """What to do when an answer ran out of tokens before it said anything; it is given the tokens spent."""
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], float] = time.time
@@ -159,14 +160,14 @@ class Call:
         Raises:
             APITimeoutError: Nothing is left.
         """
-        limit = self.timeout.of_phase(phase)
+        limit: float | None = getattr(self.timeout, phase)
         if limit is not None:
             limit -= self.clock() - since
             if limit <= 0:
                 raise self.timed_out(phase=phase)
         return self.left(limit)
 
-    def told_by(self, head: Head) -> ResponseInfo:
+    def response_info_of(self, head: Head) -> ResponseInfo:
         """Return a response's side of HTTP; a server that repeats the key in a header is not repeated."""
         headers = head.headers
         text = "\n".join([*headers, *headers.values()])

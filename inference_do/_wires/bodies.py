@@ -1,0 +1,56 @@
+"""What goes out and comes in as JSON: requests from a caller's arguments, results from a reply's body.
+
+Readers raise a ValueError that says why a body is not what was asked for; the flow makes it an error of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from inference_do._protocol.json import dump_json, load_json
+from inference_do.errors import ConfigError
+from inference_do.types import ModelList, Reply
+
+R = TypeVar("R", bound=Reply)
+
+
+def given(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters that were set: None is never sent."""
+    return {name: value for name, value in params.items() if value is not None}
+
+
+def checked_model(model: object) -> str:
+    """Return a model's id if it can be one."""
+    if not isinstance(model, str) or not model.strip():
+        message = f"model must be a model's id, not {model!r}"
+        raise ConfigError(message)
+    return model
+
+
+def encode(body: Mapping[str, Any]) -> bytes:
+    """Write a body; what has no JSON form is refused."""
+    try:
+        return dump_json(body)
+    except (TypeError, ValueError, RecursionError) as error:
+        reason = str(error)
+    message = f"the request has no JSON form: {reason[:300]}"
+    raise ConfigError(message)
+
+
+def read_object(data: bytes, kind: type[R]) -> R:
+    """Read a reply that is a JSON object of some kind."""
+    parsed = load_json(data)
+    if not isinstance(parsed, dict) or parsed.get("error"):
+        message = "it is no JSON object, or an error"
+        raise ValueError(message)
+    return kind.model_validate(parsed)
+
+
+def read_models(data: bytes) -> ModelList:
+    """Read the list of models."""
+    parsed = load_json(data)
+    if not isinstance(parsed, dict) or "data" not in parsed:
+        message = "it has no data"
+        raise ValueError(message)
+    return ModelList.model_validate(parsed)

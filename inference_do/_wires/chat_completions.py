@@ -1,0 +1,189 @@
+"""Chat completions: the canonical form itself.
+
+A chunk of a stream is checked while it is parsed, in one pass, and stays plain dicts: that costs about as much as the
+parsing alone, where building objects costs several times that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import pydantic_core
+from pydantic import ConfigDict, TypeAdapter, with_config
+from typing_extensions import TypedDict
+
+from inference_do._protocol.json import load_json
+from inference_do.errors import ConfigError
+from inference_do.types import ChatCompletion, Message
+
+from .bodies import checked_model, given
+from .codec import EventReader, ReportedError
+
+__all__ = ["ChatCompletions", "chat_body", "chunk_parser", "read_completion"]
+
+
+class ChatCompletions:
+    """`/chat/completions`."""
+
+    path = "/chat/completions"
+
+    def body(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the request: it is in this wire's form already."""
+        return dict(request)
+
+    def read(self, data: bytes) -> ChatCompletion:
+        """Return a whole body as a completion.
+
+        Raises:
+            ValueError: It is none.
+        """
+        return read_completion(data)
+
+    def events(self) -> EventReader:
+        """Return what reads the events of one stream; `[DONE]` ends it, whatever stands behind it."""
+        parse = chunk_parser()
+
+        def read(name: str, data: bytes) -> Sequence[dict[str, Any]] | None:
+            if data[:1] != b"{" and data.lstrip().startswith(b"[DONE]"):
+                return None
+            try:
+                raw = parse(data)
+            except ValueError:
+                if name == "error":
+                    raise ReportedError from None
+                raise
+            if name == "error" or raw.get("error") or raw.get("object") == "error":
+                raise ReportedError
+            if (choices := raw.get("choices")) and len(choices) > 1:
+                return _one_part_each(raw, choices)
+            return (raw,)
+
+        return read
+
+
+def chat_body(model: str, messages: Iterable[Any], params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the body of a chat request, after checking what no API could read."""
+    if not isinstance(messages, Iterable) or isinstance(messages, str | bytes | Mapping):
+        message = f"messages must be a list of messages, not {type(messages).__name__}"
+        raise ConfigError(message)
+    items = [_as_said(item) if isinstance(item, Message) else item for item in messages]
+    if not items:
+        message = "messages must hold at least one message"
+        raise ConfigError(message)
+    for position, item in enumerate(items):
+        if not isinstance(item, Mapping) or not isinstance(item.get("role"), str):
+            message = f"messages[{position}] must be an object with a role, not {type(item).__name__}"
+            raise ConfigError(message)
+    body = {"model": checked_model(model), "messages": items, **given(params)}
+    if (limit := body.pop("max_tokens", None)) is not None and body.setdefault("max_completion_tokens", limit) != limit:
+        message = "max_tokens is another name for max_completion_tokens: give one of them"
+        raise ConfigError(message)
+    return body
+
+
+def _as_said(message: Message) -> dict[str, Any]:
+    """Return an answer's message as a message of a request."""
+    said = {name: value for name, value in message.model_dump(exclude_none=True).items() if value != []}
+    return {**said, "role": message.role or "assistant", "content": message.content}
+
+
+def read_completion(data: bytes) -> ChatCompletion:
+    """Read a whole answer.
+
+    Raises:
+        ValueError: It is not one.
+    """
+    completion = ChatCompletion.model_validate(load_json(data))
+    if not completion.choices:
+        message = "it has no choices"
+        raise ValueError(message)
+    return completion
+
+
+# --- the chunks of a stream ---
+
+
+def _one_part_each(raw: dict[str, Any], choices: list[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    """Split a chunk that speaks of one answer more than once, as gateways that batch send, into chunks that do not."""
+    if len({choice.get("index") or 0 for choice in choices}) == len(choices):
+        return (raw,)
+    *earlier, last = choices
+    return (*({**raw, "choices": [choice], "usage": None} for choice in earlier), {**raw, "choices": [last]})
+
+
+_open = with_config(ConfigDict(extra="allow"))
+
+
+@_open
+class _RawFunction(TypedDict, total=False):
+    name: str | None
+    arguments: str | dict[str, Any] | None
+
+
+@_open
+class _RawToolCall(TypedDict, total=False):
+    index: int | None
+    id: str | None
+    type: str | None
+    function: _RawFunction | None
+
+
+@_open
+class _RawDelta(TypedDict, total=False):
+    role: str | None
+    content: str | None
+    refusal: str | None
+    reasoning_content: str | None
+    tool_calls: list[_RawToolCall] | None
+
+
+@_open
+class _RawChoice(TypedDict, total=False):
+    index: int | None
+    delta: _RawDelta | None
+    finish_reason: str | None
+    logprobs: dict[str, Any] | None
+
+
+@_open
+class _RawUsage(TypedDict, total=False):
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    total_tokens: int | None
+    cache_read_input_tokens: int | None
+    cache_created_input_tokens: int | None
+    prompt_tokens_details: dict[str, Any] | None
+    completion_tokens_details: dict[str, Any] | None
+
+
+@_open
+class _RawChunk(TypedDict, total=False):
+    id: str | None
+    object: str | None
+    created: int | float | None
+    model: str | None
+    choices: list[_RawChoice] | None
+    usage: _RawUsage | None
+    service_tier: str | None
+    system_fingerprint: str | None
+
+
+@cache
+def chunk_parser() -> Callable[[bytes], dict[str, Any]]:
+    """Return a function that parses and checks one event's data; it is built on first use, not on import.
+
+    The function raises a ValueError if the data is not JSON, or not an object of a chunk's shape.
+    """
+    validator: Any = TypeAdapter(_RawChunk).validator
+    validate = validator.validate_json
+
+    def parse(data: bytes) -> dict[str, Any]:
+        try:
+            return validate(data)  # type: ignore[no-any-return]
+        except pydantic_core.ValidationError:
+            # A lone surrogate ("\ud83d", half an emoji) is legal in JSON and refused by the fast parser.
+            return validator.validate_python(load_json(data))  # type: ignore[no-any-return]
+
+    return parse
