@@ -157,6 +157,7 @@ class _CallParts:
     parts: list[str] = field(default_factory=list)
     _scanned: int = 0
     """How many parts `_depth` has been counted of, so that asking again and again takes linear time."""
+    _unscanned: str = ""
     _depth: int = 0
     _in_string: bool = False
     _is_broken: bool = False
@@ -182,8 +183,11 @@ class _CallParts:
 
     def _scan(self) -> None:
         """Count the open braces of what has come since the last time."""
-        new, self._scanned = self.parts[self._scanned :], len(self.parts)
-        for found in STRUCTURE.finditer("".join(new)):
+        text, self._scanned = self._unscanned + "".join(self.parts[self._scanned :]), len(self.parts)
+        self._unscanned = (
+            "\\" if (len(text) - len(text.rstrip("\\"))) % 2 else ""
+        )  # what it escapes comes with the next part
+        for found in STRUCTURE.finditer(text.removesuffix(self._unscanned) if self._unscanned else text):
             mark = found[0]
             if mark == '"':
                 self._in_string = not self._in_string

@@ -216,17 +216,18 @@ class Stream(_Streaming):
     ) -> None:
         super().__init__(call, accumulator)
         self._chunks = chunks
+        self._reading = _read_alone(chunks, call)
         self._interrupt = interrupt
 
     def __iter__(self) -> Iterator[ChatCompletionChunk]:
-        return self._chunks
+        return self._reading
 
     def __next__(self) -> ChatCompletionChunk:
-        return next(self._chunks)
+        return next(self._reading)
 
     def completion(self) -> ChatCompletion:
         """Read the rest and return the whole answer."""
-        for _ in self._chunks:
+        for _ in self._reading:
             pass
         return self._whole()
 
@@ -245,6 +246,22 @@ class Stream(_Streaming):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _read_alone(
+    chunks: Generator[ChatCompletionChunk, None, None], call: Call
+) -> Generator[ChatCompletionChunk, None, None]:
+    """Hand on a stream's chunks; a thread that reads while another one closes the stream gets an error of ours."""
+    try:
+        yield from chunks
+    except ValueError as error:
+        if str(error) != "generator already executing":  # Python's words
+            raise
+    else:
+        return
+    if not call.is_complete:
+        message = "the stream broke off: it was closed while it was read"
+        raise StreamInterrupted(message, **call.details)
 
 
 class AsyncStream(_Streaming):

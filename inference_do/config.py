@@ -247,7 +247,7 @@ def check_retries(value: object) -> int:
         ConfigError: It is not a whole number from 0 up.
     """
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        message = f"max_retries must be a whole number from 0 up, not {value!r}"
+        message = f"max_retries must be a whole number from 0 up, not {_shown(value)}"
         raise ConfigError(message)
     return value
 

@@ -30,12 +30,19 @@ class Connected(ConnectionSettings):
         with translate():
             try:
                 super().__init__(**values)
-            except ValidationError as error:
-                message = f"{type(self).__name__}: {problems_of(error)}"
-            else:
                 self._check_connection()
+            except ValidationError as error:
+                failure = ConfigError(f"{type(self).__name__}: {problems_of(error)}")
+            except ConfigError as error:
+                failure = error.with_traceback(None)
+            else:
+                self._complete()
                 return
-            raise ConfigError(message)
+            values.clear()  # a key may be among them, in a wrong place
+            raise failure
+
+    def _complete(self) -> None:
+        """Do what comes when the settings are right."""
 
     @model_validator(mode="before")
     @classmethod

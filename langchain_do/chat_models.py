@@ -30,7 +30,7 @@ from pydantic import model_validator
 from inference_do import ConfigError, Timeout
 from inference_do._adapters.merging import renamed
 from inference_do._adapters.tool_names import ToolNames, send_names
-from inference_do.config import KEY_VARIABLES, as_secret
+from inference_do.config import KEY_VARIABLES
 
 from ._blocks import PROVIDER
 from ._connection import Connected, Number, Whole
@@ -117,9 +117,7 @@ class ChatDigitalOcean(BaseChatModel, Connected, defer_build=False):
 
     ALIASES: ClassVar[Mapping[str, str]] = ALIASES
 
-    def __init__(self, **values: Any) -> None:
-        values["api_key"] = as_secret(values.get("api_key"))
-        super().__init__(**values)
+    def _complete(self) -> None:
         from . import __version__  # noqa: PLC0415  read once, from the installed package's metadata
 
         self._add_version("inference-do", __version__)

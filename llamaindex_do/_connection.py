@@ -34,16 +34,18 @@ class Connected(ConnectionSettings):
         for name in KEY_ARGUMENTS & options.keys():
             options[name] = as_secret(options[name])
         fields = type(self).model_fields
-        options = {name: value for name, value in options.items() if name != "class_name"}
-        options = settle(options, known=fields, aliases=self.ALIASES, further="additional_kwargs")
+        options.pop("class_name", None)
         try:
-            super().__init__(**options)
-        except ValidationError as error:
-            message = f"{type(self).__name__}: {problems_of(error)}"
-        else:
+            super().__init__(**settle(options, known=fields, aliases=self.ALIASES, further="additional_kwargs"))
             self._check()
+        except ValidationError as error:
+            failure = ConfigError(f"{type(self).__name__}: {problems_of(error)}")
+        except ConfigError as error:
+            failure = error.with_traceback(None)
+        else:
             return
-        raise ConfigError(message)
+        options.clear()  # a key may be among them, in a wrong place
+        raise failure
 
     def _check(self) -> None:
         """Refuse settings that cannot be right."""

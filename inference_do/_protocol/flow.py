@@ -253,13 +253,13 @@ def is_event_stream(start: bytes, *, says_so: bool) -> bool | None:
 class _StreamReading:
     """The state of one stream, from the first byte to the last."""
 
-    __slots__ = ("_accumulator", "_call", "_parser", "_size", "_wire")
+    __slots__ = ("_accumulator", "_between", "_call", "_parser", "_size", "_wire")
 
     def __init__(self, call: Call, accumulator: Accumulator, wire: Codec) -> None:
         self._call = call
         self._wire = wire
         self._parser = Parser()
-        self._size = 0
+        self._size = self._between = 0  # bytes of the stream, and since the last event
         self._accumulator = accumulator
 
     def open(self) -> Step[list[Event]]:
@@ -368,9 +368,14 @@ class _StreamReading:
             message = f"the stream is larger than {STREAM_LIMIT:,} bytes"
             raise ProtocolError(message, **self._call.details)
         try:
-            return [event for event in self._parser.feed(data) if event[1] or event[0] == "error"]
+            events = [event for event in self._parser.feed(data) if event[1] or event[0] == "error"]
         except EventTooLarge as error:
             reason = str(error)
+        else:
+            self._between = 0 if events else self._between + len(data)
+            if self._between <= MAX_EVENT_BYTES:
+                return events
+            reason = f"more than {MAX_EVENT_BYTES:,} bytes came without an event"
         raise ProtocolError(reason, **self._call.details)
 
     def _event_error(self, error: Exception, data: bytes) -> InferenceError:

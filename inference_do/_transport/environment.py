@@ -16,7 +16,8 @@ import httpx
 
 from inference_do.config import PEM, Config
 
-PORTS = {"http": 80, "https": 443}
+PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
+SOCKS = frozenset({"socks5", "socks5h"})
 
 
 def tls_context(config: Config) -> ssl.SSLContext | None:
@@ -61,7 +62,7 @@ def proxy_of(config: Config) -> httpx.Proxy | None:
         made = httpx.Proxy(proxy if "://" in proxy else f"http://{proxy}")
     except (ValueError, httpx.InvalidURL):
         made = None  # its words may hold a part of the password
-    if made is None or not made.url.host or made.url.scheme not in {"http", "https", "socks5", "socks5h"}:
+    if made is None or not made.url.host or made.url.scheme not in PORTS:
         message = f"the proxy for {address.scheme}:// must be an http, https, socks5 or socks5h URL"
         raise ValueError(message)
     return made
@@ -75,4 +76,5 @@ def _is_exempt(address: httpx.URL, no_proxy: str) -> bool:
                 return True
         except ValueError:  # one of them is a name
             continue
-    return bool(proxy_bypass(f"{address.host}:{address.port or PORTS[address.scheme]}"))
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    return bool(proxy_bypass(f"{host}:{address.port or PORTS[address.scheme]}"))

@@ -92,7 +92,10 @@ class Exchange(ABC):
             if request is None and isinstance(error, Exception):
                 raise  # it is the key function's own
             failure, request = self._failure(error, handled), None
-        raise failure
+        try:
+            raise failure
+        finally:
+            del failure  # else the exception and this frame keep each other, and all that came
 
     def _build(self, client: Any, url: httpx.URL) -> Any:
         """Return the request as the client makes it, with the key."""
@@ -141,6 +144,8 @@ class Exchange(ABC):
     def _forget(self) -> Any:
         """Be done with the response; return it, to be closed."""
         response, self._response, self._body, self._pieces = self._response, None, None, None
+        if response is None and (held := self._attempt.response()) is not None:
+            held.close()  # Ctrl-C came before httpx handed it over
         return response
 
 
@@ -234,10 +239,10 @@ def take_pool(transport: Any, network: ThreadNetwork | LoopNetwork, config: Conf
 
     Its class and `handle_request` stay httpx's, so that what patches them (respx, pytest-httpx, VCR.py, OpenTelemetry)
     sees every request. `_pool` is a private name of httpx: where it has another one, httpx's own pool sends, slower.
-    Proxies that are spoken to by TLS or SOCKS are left to it as well.
+    A proxy that is spoken to by TLS is left to it as well.
     """
     proxy = proxy_of(config)
-    if not hasattr(transport, "_pool") or (proxy is not None and proxy.url.scheme != "http"):
+    if not hasattr(transport, "_pool") or (proxy is not None and proxy.url.scheme == "https"):
         return None
     transport._pool = pool = Pool(network, tls_context(config), proxy)  # noqa: SLF001
     return pool

@@ -77,7 +77,9 @@ def _reason(error: BaseException) -> str:
         case socket.gaierror() | UnicodeError():
             return ": the host's name was not found"
         case ssl.SSLError():  # its errno is not the system's
-            return f": TLS failed ({(error.reason or 'no reason was given').replace('_', ' ').lower()})"
+            reason = (error.reason or "no reason was given").replace("_", " ").lower()
+            detail = getattr(error, "verify_message", None)
+            return f": TLS failed ({reason}{f': {detail}' if detail else ''})"
         case OSError(errno=int(number)) if number:
             return f": {os.strerror(number)}"
         case _:
@@ -96,6 +98,6 @@ def _chain(error: BaseException, handled: BaseException | None) -> list[BaseExce
 
 def without_frames(error: BaseException, handled: BaseException | None) -> BaseException:
     """Return an exception without the frames below, whose variables hold the key: Ctrl-C's or a cancellation's."""
-    for link in _chain(error, handled):
-        link.__traceback__ = None
+    error.__traceback__ = error.__cause__ = None
+    error.__context__ = handled
     return error

@@ -18,6 +18,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 MAX_HEAD = 100 * 1024
 """Bytes of a head. It holds as well for what stands between the pieces of a body, or behind it."""
+SLICE = 16 * 1024
 PROTOCOL = b"HTTP/"
 """How a response begins; llhttp would accept two other protocols as well, and empty lines before it."""
 FRAMING = frozenset({b"content-length", b"transfer-encoding"})
@@ -71,13 +72,12 @@ class ResponseParser:
         if parts := self.parts:
             data = parts[0] if len(parts) == 1 else b"".join(parts)
             parts.clear()
-            self._overhead = 0
             return data
         if self.failure is not None and not self.is_whole:
             raise httpx.RemoteProtocolError(self.failure)
         return b""
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes) -> None:  # noqa: C901  one method: a call more would cost each delta
         """Take bytes from the connection, none at its end.
 
         Raises:
@@ -86,6 +86,12 @@ class ResponseParser:
         """
         if not data:
             self._end()
+            return
+        if self.failure is not None:
+            return
+        if len(data) > SLICE:  # so that what is too much does not depend on how much is read at once
+            for start in range(0, len(data), SLICE):
+                self.feed(data[start : start + SLICE])
             return
         if len(self._start) < len(PROTOCOL):
             self._start = (self._start + data)[: len(PROTOCOL)]
@@ -107,7 +113,7 @@ class ResponseParser:
             self.failure = self.failure or str(error)
         if interruption is not None:
             raise interruption
-        if self._overhead > MAX_HEAD and not self.parts and not self.is_whole:
+        if self._overhead > MAX_HEAD and not self.is_whole:
             self.failure = f"more than {MAX_HEAD:,} bytes came that are no part of a body"
         if self.failure is not None and not self.has_head:
             raise httpx.RemoteProtocolError(self.failure)
@@ -152,6 +158,7 @@ class ResponseParser:
     def on_body(self, data: bytes) -> None:
         if self.has_head and not self.is_whole:
             self.parts.append(data)
+            self._overhead = 0
 
     def on_message_complete(self) -> None:
         if self.has_head and not self.is_whole:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from . import sockets
-from .sockets import IO_BYTES, Attempt, first_of, moment, seconds_until
+from .sockets import IO_BYTES, Attempt, first_of, has_data, moment, seconds_until
 
 HIGH_WATER = 16
 """Pieces (asyncio's, of up to 256 KiB) that nobody has read, after which the other side is made to wait."""
@@ -58,6 +58,10 @@ class LoopSocket(asyncio.Protocol):
 
     @property
     def is_readable(self) -> bool:
+        return self._has_changed or has_data(self._transport.get_extra_info("socket"))  # a busy loop has not read it
+
+    @property
+    def _has_changed(self) -> bool:
         return bool(self._received) or self._has_ended or self._failure is not None or self._transport.is_closing()
 
     async def read(self, ends: float) -> bytes:
@@ -83,7 +87,7 @@ class LoopSocket(asyncio.Protocol):
         for start in range(0, len(data), IO_BYTES):
             self._transport.write(data[start : start + IO_BYTES])
             until = min(moment(limit), ends)
-            while self._is_full and not self.is_readable:
+            while self._is_full and not self._has_changed:
                 await self._wait(until)
             if self._is_full or self._failure is not None:
                 return False

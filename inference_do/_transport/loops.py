@@ -129,7 +129,10 @@ class AsyncExchange(Exchange):
                 return await self._next()
         except BaseException as error:  # noqa: BLE001  nothing foreign may pass
             failure = self._failure(error, handled)
-        raise failure
+        try:
+            raise failure
+        finally:
+            del failure  # as in `_send`
 
     async def _next(self) -> bytes:
         if self._body is not None:

@@ -22,13 +22,15 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, Self
+from weakref import ref
 
 import httpx
 
-from .environment import PORTS
+from .environment import PORTS, SOCKS
 from .http11 import ResponseParser, request_head
 from .loop_sockets import LoopNetwork, LoopSocket
 from .sockets import Attempt, moment, run
+from .socks import open_socks
 from .thread_sockets import ThreadNetwork, ThreadSocket
 
 IDLE_SECONDS = 60.0
@@ -151,9 +153,17 @@ class PooledResponse:
         self._is_written = False
         self._parser = ResponseParser()
         self.status, self.headers = 0, self._parser.headers
-        self.stream = self
-        self.extensions: dict[str, Any] = {"network_stream": self, "http_version": b"HTTP/1.1"}
-        attempt.response = self
+        attempt.response = ref(self)  # weak: nothing that was dropped waits for the garbage collector
+
+    @property
+    def stream(self) -> PooledResponse:
+        """The body, by pieces."""
+        return self
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        """What httpx hands on."""
+        return {"network_stream": self, "http_version": b"HTTP/1.1"}
 
     async def begin(self, request: Any, content: bytes) -> None:
         url, proxy = request.url, self._pool.proxy
@@ -164,7 +174,7 @@ class PooledResponse:
         connection = self._pool.take(origin) or Connection(origin, await self._connected(origin, ends))
         self._hold(connection.socket, connection)
         headers, target = request.headers, url.target
-        if proxy is not None and scheme == "http":
+        if proxy is not None and scheme == "http" and proxy.url.scheme == "http":
             netloc = next(value for name, value in headers if name.lower() == b"host")
             headers, target = [*headers, *_authorization(proxy)], b"http://%b%b" % (netloc, target)
         # as a memoryview, which a traceback does not spell out: the key is in it
@@ -177,13 +187,15 @@ class PooledResponse:
     async def _connected(self, origin: Origin, ends: float) -> AnySocket:
         """Return a new socket to an origin: name, addresses, proxy and TLS together, until `ends`."""
         pool, proxy = self._pool, self._pool.proxy
-        host, port = origin[1:] if proxy is None else (proxy.url.host, proxy.url.port or 80)
+        host, port = origin[1:] if proxy is None else (proxy.url.host, proxy.url.port or PORTS[proxy.url.scheme])
         socket = await pool.network.connect(host, port, ends, self._attempt)
         try:
             self._hold(socket)
+            if proxy is not None and proxy.url.scheme in SOCKS:
+                await open_socks(socket, origin[1], origin[2], proxy, ends)
+            elif proxy is not None and origin[0] == "https":
+                await _open_tunnel(socket, origin, proxy, ends)
             if origin[0] == "https":
-                if proxy is not None:
-                    await _open_tunnel(socket, origin, proxy, ends)
                 await socket.start_tls(pool.context or ssl.create_default_context(), origin[1], ends)
         except BaseException:
             socket.close()

@@ -7,9 +7,10 @@ coroutine made of them in one step, and no event loop is involved.
 from __future__ import annotations
 
 import math
+import select
 import socket
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -77,11 +78,22 @@ class Attempt:
     ends: float = math.inf
     """The moment at which the call must be over."""
     is_interrupted: bool = False
-    response: Any = None
-    """The pool's response, once there is one."""
+    response: Callable[[], Any] = lambda: None
+    """Returns the pool's response, once there is one."""
 
     def interrupt(self) -> None:
         """End the wait of the thread or task that this attempt belongs to, from another one."""
         self.is_interrupted = True
-        if self.response is not None:
-            self.response.interrupt()
+        if (response := self.response()) is not None:
+            response.interrupt()
+
+
+def has_data(made: socket.socket) -> bool:
+    """Return whether a read would not wait: something has come, or the other side has closed the socket."""
+    if made.fileno() < 0:
+        return True
+    if not hasattr(select, "poll"):  # Windows
+        return bool(select.select([made], [], [], 0)[0])
+    waiting = select.poll()
+    waiting.register(made, select.POLLIN)
+    return bool(waiting.poll(0))

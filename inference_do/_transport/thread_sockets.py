@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import select
 import socket
 import ssl
 import threading
@@ -19,7 +18,7 @@ from typing import TypeVar
 from weakref import ReferenceType, ref
 
 from . import sockets
-from .sockets import IO_BYTES, Attempt, first_of, moment, seconds_until
+from .sockets import IO_BYTES, Attempt, first_of, has_data, moment, seconds_until
 
 T = TypeVar("T")
 
@@ -54,8 +53,9 @@ class ThreadNetwork:
         def work() -> None:
             try:
                 addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+                left = seconds_until(ends)
                 with asyncio.Runner() as loop:
-                    found.put(loop.run(asyncio.wait_for(first_of(addresses), seconds_until(ends))))
+                    found.put(loop.run(asyncio.wait_for(first_of(addresses), left)))
             except Exception as error:  # noqa: BLE001  raised below
                 found.put(error)
             if not is_wanted:
@@ -126,13 +126,7 @@ class ThreadSocket:
 
     @property
     def is_readable(self) -> bool:
-        if self._socket.fileno() < 0:
-            return True
-        if not hasattr(select, "poll"):  # Windows
-            return bool(select.select([self._socket], [], [], 0)[0])
-        waiting = select.poll()
-        waiting.register(self._socket, select.POLLIN)
-        return bool(waiting.poll(0))
+        return has_data(self._socket)
 
     async def read(self, ends: float) -> bytes:
         self._is_used = True  # not `_used`: a context manager would be a twentieth of what a delta costs

@@ -97,7 +97,10 @@ class SyncExchange(Exchange):
             return self._end()
         except BaseException as error:  # noqa: BLE001  nothing foreign may pass
             failure = self._failure(error, handled)
-        raise failure
+        try:
+            raise failure
+        finally:
+            del failure  # as in `_send`
 
     def sleep(self, seconds: float) -> None:
         self._pause = threading.Event()

@@ -12,7 +12,7 @@ import pytest
 from client_kit import ANSWER, ASK, asoon
 
 from inference_do import AsyncClient, Client
-from inference_do.connection import Clients
+from inference_do.connection import ClientPair
 
 KEY = "sk-do-v1-emulator"
 
@@ -23,7 +23,7 @@ def settings(emu):
 
 
 async def test_both_are_made_once_and_closed_together(emu, settings):
-    clients = Clients(settings)
+    clients = ClientPair(settings)
     await clients.aclose()  # nothing was made, so there is nothing to close
     assert isinstance(clients.sync, Client)
     assert isinstance(clients.asynchronous, AsyncClient)
@@ -36,7 +36,7 @@ async def test_both_are_made_once_and_closed_together(emu, settings):
 
 
 def test_threads_that_begin_together_get_one_client(settings):
-    clients = Clients(settings)
+    clients = ClientPair(settings)
     barrier = threading.Barrier(8)
     made: list[Any] = []
 
@@ -54,7 +54,7 @@ def test_threads_that_begin_together_get_one_client(settings):
 
 def test_other_settings_need_other_clients(settings):
     with httpx.Client() as mine:
-        clients = Clients(settings, http_client=mine)
+        clients = ClientPair(settings, http_client=mine)
         assert clients.are_of(dict(settings), mine, None)
         assert not clients.are_of(settings, None, None)
         assert not clients.are_of({**settings, "api_key": "other"}, mine, None)
@@ -62,13 +62,13 @@ def test_other_settings_need_other_clients(settings):
 
 def test_a_copy_of_the_settings_is_kept(settings):
     given = dict(settings)
-    clients = Clients(given)
+    clients = ClientPair(given)
     given["api_key"] = "other"
     assert clients.are_of(settings, None, None)
 
 
 def test_they_do_not_show_the_key_and_do_not_travel(settings):
-    clients = Clients(settings)
+    clients = ClientPair(settings)
     assert KEY not in f"{clients} {clients!r}"
     for through in (pickle.dumps, copy.deepcopy):
         with pytest.raises(TypeError):

@@ -60,7 +60,6 @@ def test_a_certificate_that_has_expired(routed, authority, emu, ask):
     refused(routed, authority.server_context("localhost", expired=True), emu, ask, "certificate verify failed")
 
 
-@pytest.mark.xfail(reason="the error does not say why a certificate does not verify")
 @pytest.mark.usefixtures("trusted")
 @pytest.mark.parametrize("name", ["of another host", "expired"])
 def test_what_is_wrong_with_a_certificate_is_told(routed, authority, emu, ask, name):

@@ -73,7 +73,7 @@ def check_sendable(config: Config) -> None:
     networks = []
     for kind in (Client, AsyncClient):
         try:
-            networks.append(sent(kind, config.secret.reveal, **settings))
+            networks.append(sent(kind, config.secret.get_secret_value, **settings))
         except ConfigError:
             continue
         check_sent(networks[-1], config)
