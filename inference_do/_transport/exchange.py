@@ -229,6 +229,8 @@ def built(make: Callable[[Config], Any], config: Config) -> Any:
         return make(config)
     except (ValueError, OSError, ImportError) as error:
         reason = str(error)
+    except httpx.InvalidURL:
+        reason = "an address cannot be read as a URL"  # its words may hold a part of the password
     where = "ca or the environment" if config.ca else "the environment"
     message = f"the proxy or certificates that {where} names cannot be used: {reason[:300]}"
     raise ConfigError(message)

@@ -95,11 +95,12 @@ class Pool:
         response = PooledResponse(self, attempt, limits)
         try:
             await response.begin(request, content)
-        except BaseException as error:
+        except (OSError, UnicodeError) as error:  # of a name, whose label is too long
             response.close()
-            if (named := response.named(error)) is None:
-                raise
-            raise named from error
+            raise response.named(error) from error
+        except BaseException:
+            response.close()
+            raise
         return response
 
     def take(self, origin: Origin) -> Connection | None:
@@ -222,15 +223,12 @@ class PooledResponse:
                 while not (parser.parts or parser.is_whole or parser.failure):
                     parser.feed(await socket.read(ends))
             except OSError as error:
-                raise self.named(error) from error  # type: ignore[misc]  # none is unknown
+                raise self.named(error) from error
         return parser.take()
 
-    def named(self, error: BaseException) -> Exception | None:
-        """Return the exception that httpx has for what a socket raised in the present phase; None for others."""
-        timeout, failure = ERRORS[self._phase]
-        if isinstance(error, TimeoutError):
-            return timeout(str(error))
-        return failure(str(error)) if isinstance(error, OSError | UnicodeError) else None  # a name's label is too long
+    def named(self, error: Exception) -> httpx.TransportError:
+        """Return the exception that httpx has for what a socket raised in the present phase."""
+        return ERRORS[self._phase][not isinstance(error, TimeoutError)](str(error))
 
     def __iter__(self) -> Iterator[bytes]:
         while data := run(self.read()):

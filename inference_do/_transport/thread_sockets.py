@@ -47,6 +47,7 @@ class ThreadNetwork:
 
         A thread of its own does it: the system's resolver has no timeout, and the attempts are asyncio's.
         """
+        self._check_wanted(attempt)
         found: SimpleQueue[socket.socket | Exception] = SimpleQueue()
         is_wanted = True
 
@@ -76,11 +77,14 @@ class ThreadNetwork:
             is_wanted = False
             discard()
 
+    def _check_wanted(self, attempt: Attempt) -> None:
+        if self._is_closed or attempt.is_interrupted:
+            raise ConnectionAbortedError
+
     def _wait(self, queue: SimpleQueue[T], ends: float, attempt: Attempt) -> T:
         """Wait for a queue, as long as what it gives is wanted."""
         while True:
-            if self._is_closed or attempt.is_interrupted:
-                raise ConnectionAbortedError
+            self._check_wanted(attempt)
             with suppress(Empty):
                 return queue.get(timeout=min(LOOK_UP, seconds_until(ends) or LOOK_UP))
 

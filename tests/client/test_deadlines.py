@@ -190,9 +190,7 @@ def test_a_silent_proxy_is_a_connection_that_is_not_made(door_kind, monkeypatch,
 @pytest.mark.parametrize(
     ("timeout", "phase"), [(Timeout(connect=3, first_token=0.3), "first_token"), (Timeout(total=0.3), "total")]
 )
-def test_a_silent_proxy_of_tls_is_waited_for_as_for_a_response(
-    door_kind, monkeypatch, timeout, phase, tmp_path
-):
+def test_a_silent_proxy_of_tls_is_waited_for_as_for_a_response(door_kind, monkeypatch, timeout, phase, tmp_path):
     ca, context = authority()
     (tmp_path / "ca.pem").write_text(ca)
     with RawServer(lambda peer: peer.pause(3), context=context) as proxy:

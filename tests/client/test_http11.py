@@ -457,15 +457,7 @@ FATES = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(
-    "fate",
-    [
-        *(fate for fate in FATES if fate != "cut in its head"),
-        pytest.param(
-            "cut in its head", marks=pytest.mark.xfail(reason="the frame of Pool._send knows the error that it raises")
-        ),
-    ],
-)
+@pytest.mark.parametrize("fate", FATES)
 def test_a_response_needs_no_collector(server, fate, way):
     """What is left of it is what httpx's response and its stream know of each other: no parser, and no connection."""
     raw, closes = FATES[fate]
