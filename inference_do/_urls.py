@@ -15,8 +15,7 @@ AGENT_HOSTS = ".agents.do-ai.run"
 BASE_URL_VARIABLE = "DIGITALOCEAN_INFERENCE_BASE_URL"
 
 LONGEST_URL = 2000
-URL_OF_BEHIND_BRACKETS = re.compile(r"\][^:]")
-HOST = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[A-Za-z0-9._/-]*")
+URL_OF_HOST = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[A-Za-z0-9._/-]*")
 BEHIND_BRACKETS = re.compile(r"\][^:]")
 HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?")
 
@@ -66,10 +65,9 @@ def _parts_of(url: str) -> tuple[SplitResult, str]:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
-        parts = None if BEHIND_BRACKETS.search(parts.netloc) else parts
     except ValueError:
         parts = None
-    if parts is None:
+    if parts is None or BEHIND_BRACKETS.search(parts.netloc):
         message = "base_url is not a URL: its host or port cannot be read"
         raise ConfigError(message)
     if parts.scheme not in {"https", "http"} or not host:
