@@ -59,7 +59,7 @@ def signed(method: M) -> M:
     return method
 
 
-class ChatDigitalOcean(BaseChatModel, Connected, defer_build=False):
+class ChatDigitalOcean(Connected, BaseChatModel, defer_build=False):
     """A chat model of DigitalOcean's inference API.
 
     Any field of the API may also be given to a single call (`invoke(..., temperature=0)`, `bind(...)`), and so may

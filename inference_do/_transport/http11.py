@@ -107,7 +107,8 @@ class ResponseParser:
             self._is_clean = False
         except HttpParserCallbackError as error:  # Ctrl-C came while a method below ran
             self._is_clean = False
-            interruption = KeyboardInterrupt() if error.__context__ in {None, handled} else error.__context__
+            context = error.__context__
+            interruption = KeyboardInterrupt() if context is None or context is handled else context
         except HttpParserError as error:
             self._is_clean = False
             self.failure = self.failure or str(error)

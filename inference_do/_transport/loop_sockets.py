@@ -26,7 +26,7 @@ class LoopNetwork:
     async def slot(self, ends: float, _: Attempt) -> Callable[[], None]:
         async with asyncio.timeout(seconds_until(ends) if self._slots.locked() else None):
             await self._slots.acquire()
-        return self._slots.release
+        return _Slot(self._slots)
 
     async def connect(self, host: str, port: int, ends: float, _: Attempt) -> LoopSocket:
         loop = asyncio.get_running_loop()
@@ -42,6 +42,26 @@ class LoopNetwork:
         """Close all sockets, and end the waits for them."""
         for used in list(self._open):
             used.interrupt()
+
+
+class _Slot:
+    """The right to one connection; called, or dropped by the garbage collector, it is free again."""
+
+    __slots__ = ("_loop", "_slots")
+
+    def __init__(self, slots: asyncio.Semaphore) -> None:
+        self._slots: asyncio.Semaphore | None = slots
+        self._loop = asyncio.get_running_loop()
+
+    def __call__(self) -> None:
+        if (slots := self._slots) is not None:
+            self._slots = None
+            slots.release()
+
+    def __del__(self) -> None:
+        if self._slots is not None:
+            with suppress(RuntimeError):  # its loop is closed
+                self._loop.call_soon_threadsafe(self._slots.release)
 
 
 class LoopSocket(asyncio.Protocol):
@@ -85,6 +105,10 @@ class LoopSocket(asyncio.Protocol):
         A response that comes before ends it, as the connection's end does.
         """
         for start in range(0, len(data), IO_BYTES):
+            if start:
+                await asyncio.sleep(0)  # in which a failed send is noticed
+                if self._has_changed:
+                    return False
             self._transport.write(data[start : start + IO_BYTES])
             until = min(moment(limit), ends)
             while self._is_full and not self._has_changed:

@@ -255,11 +255,11 @@ class PooledResponse:
             return
         with self._lock:
             connection, self._connection, self._socket = self._connection, None, None
-        if connection is not None:
-            try:
+        try:
+            if connection is not None:
                 self._pool.take_back(connection, is_available=self._is_written and self._parser.leaves_open)
-            finally:
-                self._parser.close()
+        finally:
+            self._parser.close()
         free, self._free = self._free, None
         if free is not None:
             free()

@@ -203,7 +203,7 @@ def test_a_mistake_in_the_key(wrong, key):
     holder = Holder(wrong.format(key, key))
     for kind in (Client, AsyncClient):
         asked_later = kind(holder.get, base_url="http://127.0.0.1:9/v1")._config.secret
-        for refused in (refusal(lambda kind=kind: kind(holder.get())), refusal(asked_later.reveal)):
+        for refused in (refusal(lambda kind=kind: kind(holder.get())), refusal(asked_later.get_secret_value)):
             assert isinstance(refused, ConfigError)
             assert not leaks(key, *of_error(refused))
 
