@@ -42,7 +42,7 @@ STREAM_LIMIT = 256 * 1024 * 1024
 ERROR_BODY_LIMIT = 64 * 1024
 WHOLE_LIMIT = MAX_EVENT_BYTES  # of what comes in place of a stream
 DRAIN_LIMIT = 64 * 1024
-DRAIN_SECONDS = 0.25
+DRAIN_SECONDS = 0.1
 PEEK_LIMIT = 64 * 1024
 SSE_FIELDS = (b"", b"data", b"event", b"id", b"retry")
 
