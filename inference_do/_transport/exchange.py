@@ -144,8 +144,10 @@ class Exchange(ABC):
     def _forget(self) -> Any:
         """Be done with the response; return it, to be closed."""
         response, self._response, self._body, self._pieces = self._response, None, None, None
-        if response is None and (held := self._attempt.response()) is not None:
-            held.close()  # Ctrl-C came before httpx handed it over
+        if response is None or sys.is_finalizing():
+            if (held := self._attempt.response()) is not None:
+                held.close()  # Ctrl-C came before httpx handed it over; or httpx would use modules that are gone
+            return None
         return response
 
 

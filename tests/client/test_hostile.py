@@ -826,6 +826,15 @@ def test_as_many_calls_as_anyone_makes_are_taken(door_kind):
         assert len(door.stream().choices[0].message.tool_calls) == MAX_CALLS
 
 
+@pytest.fixture
+def _no_collector():
+    """What is lost stays lost, and nothing else takes time."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
 FRAGMENTS: dict[str, tuple[str, str]] = {
     "in a list": ('{"a": [', '{"b": {}},{}'),
     "in a text": ('{"a": "', "}"),
@@ -845,7 +854,7 @@ def taken_for(count: int, first: str, other: str) -> float:
 
     seen = Accumulator()
     start, more = fragment(first), fragment(other)
-    began = time.process_time()
+    began = time.thread_time()
     seen.add(start)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("inference_do.accumulate.MAX_CALLS", 10**9)  # the bound is tested elsewhere
@@ -853,13 +862,14 @@ def taken_for(count: int, first: str, other: str) -> float:
             seen.add(more)
     assert isinstance(seen.has_broken_call, bool)
     seen.completion()
-    return time.process_time() - began
+    return time.thread_time() - began
 
 
+@pytest.mark.usefixtures("_no_collector")
 @pytest.mark.parametrize(("first", "other"), FRAGMENTS.values(), ids=FRAGMENTS)
 def test_fragments_that_repeat_the_name_take_linear_time(first, other):
     half, whole = taken_for(10_000, first, other), taken_for(20_000, first, other)
-    assert whole < 4 * half + 0.2
+    assert whole < 4 * half + 0.5
     assert whole < 5
 
 
@@ -968,15 +978,6 @@ class CtrlC:
         return self._step
 
 
-@pytest.fixture
-def _no_collector():
-    """What is lost stays lost: the collector may not come for a long time."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
-
-
 @pytest.mark.usefixtures("_no_collector")
 @pytest.mark.parametrize("is_used", [False, True], ids=["new connection", "used connection"])
 @pytest.mark.parametrize("code", CODE.values(), ids=CODE)
@@ -1038,8 +1039,19 @@ def certificate(folder: Path, *names: str) -> tuple[str, ssl.SSLContext]:
         return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
 
     key, own = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    root = signed("An authority", key, "An authority", key, (x509.BasicConstraints(ca=True, path_length=0), True))
+    usage = dict.fromkeys(("content_commitment", "key_encipherment", "data_encipherment", "key_agreement"), False)
+    usage |= dict.fromkeys(("encipher_only", "decipher_only", "digital_signature", "crl_sign"), False)
+    root = signed(
+        "An authority",
+        key,
+        "An authority",
+        key,
+        (x509.BasicConstraints(ca=True, path_length=0), True),
+        (x509.KeyUsage(key_cert_sign=True, **usage), True),  # Python 3.13 wants this, and what follows
+        (x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False),
+    )
     extra = [(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), False)] if names else []
+    extra.append((x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), False))
     leaf = signed("localhost", own, "An authority", key, *extra)
     private = own.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

@@ -64,7 +64,11 @@ def test_an_interrupted_stream_is_released():
     import _thread
     with Emulator(always=DelayEvents(0.05)) as emu:
         client = make(emu)
-        threading.Timer(0.3, _thread.interrupt_main).start()
+        def press():
+            while not emu.posts: time.sleep(0.01)
+            time.sleep(0.3)
+            _thread.interrupt_main()
+        threading.Thread(target=press).start()
         try:
             client.stream(**{**ASK, "messages": [{"role": "user", "content": "Say " + "word " * 200}]}).completion()
         except KeyboardInterrupt:
