@@ -75,7 +75,7 @@ def merge(settings: Settings, stop: list[str] | None, given: Mapping[str, Any]) 
         ConfigError: An argument is one of the model's own, has two values, or is of the wrong kind.
     """
     values = vars(settings)
-    own = {name: values[name] for name in OWN}
+    own = {name: value for name in OWN if (value := values[name]) is not None}
     call = {**given, "stop": stop} if stop is not None else given
     layers = (settings.model_kwargs, own, call)
     params = merge_layers(layers, aliases=ALIASES, is_internal=_is_internal, fixed=FIXED)

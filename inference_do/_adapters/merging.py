@@ -6,7 +6,8 @@ collect (`extra_headers`, `extra_query`, `extra_body`) are joined instead of rep
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from pydantic import SecretStr
@@ -17,7 +18,9 @@ from inference_do.errors import ConfigError
 __all__ = ["AFFINITY_HEADER", "merge_layers", "renamed"]
 
 AFFINITY_HEADER = "X-Model-Affinity"
-COLLECTED = ("extra_headers", "extra_query", "extra_body")
+COLLECTED = frozenset({"extra_headers", "extra_query", "extra_body"})
+EMPTY = COLLECTED | {"stop"}
+"""Fields that are not sent where they are empty."""
 LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
 """Two names of one field, whichever of them a framework uses."""
 
@@ -43,7 +46,7 @@ def merge_layers(
     *,
     aliases: Mapping[str, str],
     is_internal: Callable[[str], bool],
-    fixed: Collection[str] = (),
+    fixed: AbstractSet[str] = frozenset(),
 ) -> dict[str, Any]:
     """Return one request's parameters.
 
@@ -58,22 +61,25 @@ def merge_layers(
     """
     params: dict[str, Any] = {}
     for layer in layers:
-        given = renamed({name: value for name, value in layer.items() if not is_internal(name)}, aliases)
-        if wrong := given.keys() & set(fixed):
-            message = f"{min(wrong)} cannot be given to a call, only to the model: make another one"
+        given = {name: value for name, value in layer.items() if value is not None and not is_internal(name)}
+        if not given:
+            continue
+        if not aliases.keys().isdisjoint(given):
+            given = renamed(given, aliases)
+        if not fixed.isdisjoint(given):
+            message = f"{min(fixed & given.keys())} cannot be given to a call, only to the model: make another one"
             raise ConfigError(message)
         if body := params.get("extra_body"):
             said = {*given, *LIMITS} if not LIMITS.isdisjoint(given) else given
             params["extra_body"] = {name: value for name, value in body.items() if name not in said}
-        for name in COLLECTED:
-            if name in given:
-                given[name] = {**params.get(name, {}), **check_mapping(given[name], name=name)}
+        for name in COLLECTED & given.keys():
+            given[name] = {**params.get(name, {}), **check_mapping(given[name], name=name)}
         params.update(given)
     _set_headers(params)
     if isinstance(effort := params.get("reasoning"), str):
         params["reasoning"] = {"effort": effort}
-    for name in ("stop", *COLLECTED):
-        if name in params and not params[name]:
+    for name in EMPTY & params.keys():
+        if not params[name]:
             del params[name]
     return params
 

@@ -37,10 +37,11 @@ def _no_bool(value: Any) -> Any:
 
 def _check_key(value: Any) -> Any:
     """Refuse what is no key; what was given is not kept (`as_secret`), so it is in no message."""
-    if isinstance(value, NoKey):
-        message = f"api_key must be a string, or a function that returns one, not {value.kind}"
+    key = as_secret(value)
+    if isinstance(key, NoKey):
+        message = f"api_key must be a string, or a function that returns one, not {key.kind}"
         raise ValueError(message)  # noqa: TRY004  pydantic takes no TypeError
-    return value
+    return key
 
 
 def _check_timeout(value: Any) -> Any:
@@ -54,7 +55,7 @@ def _check_timeout(value: Any) -> Any:
 
 Number = Annotated[float, BeforeValidator(_no_bool)]
 Whole = Annotated[int, BeforeValidator(_no_bool)]
-Key = Annotated[SecretStr | Callable[[], str | SecretStr] | None, BeforeValidator(_check_key)]
+Key = Annotated[SecretStr | Callable[[], str | SecretStr] | str | None, BeforeValidator(_check_key)]
 
 
 def key_field(**options: Any) -> Any:

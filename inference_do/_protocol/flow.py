@@ -320,7 +320,7 @@ class _StreamReading:
     def _chunks(self, events: list[Event]) -> Step[bool]:  # noqa: C901  one loop: a call more would cost each delta
         """Hand out chunks until the stream's end; return whether it was `[DONE]`."""
         call, add, read = self._call, self._accumulator.add, self._wire.events()
-        silent_since = 0.0
+        silent_since, idle = 0.0, call.timeout.idle
         failure: InferenceError | None = None
         while True:
             try:
@@ -335,8 +335,9 @@ class _StreamReading:
                 raise failure
             if events:
                 silent_since = call.clock()  # a comment is not a sign of life, nor is the consumer's work silence
+            whole_limit = bool(events) and call.ends is None
             try:
-                got: bytes = yield Read(call.left_of("idle", silent_since))
+                got: bytes = yield Read(idle if whole_limit else call.left_of("idle", silent_since))
             except (Disconnected, TimedOut) as marker:
                 reported = marker
                 break

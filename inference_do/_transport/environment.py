@@ -71,6 +71,8 @@ def proxy_of(config: Config) -> httpx.Proxy | None:
 def _is_exempt(address: httpx.URL, no_proxy: str) -> bool:
     """Return whether NO_PROXY names an address: by its host, a domain above it, a network, with or without port."""
     for entry in no_proxy.split(","):
+        if entry.strip() == "*":
+            return True
         try:
             if ip_address(address.host) in ip_network(entry.strip(" []"), strict=False):
                 return True

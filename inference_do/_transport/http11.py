@@ -51,7 +51,7 @@ class ResponseParser:
         self.is_whole = False
         self.failure: str | None = None
         self._is_clean = True  # nothing has come that does not belong to it
-        self._start = b""
+        self._start, self._is_starting = b"", True
         self._overhead = 0  # bytes since the last piece of the body
         self.parts: list[bytes] = []
         """What has come of the body and was not taken."""
@@ -93,11 +93,12 @@ class ResponseParser:
             for start in range(0, len(data), SLICE):
                 self.feed(data[start : start + SLICE])
             return
-        if len(self._start) < len(PROTOCOL):
+        if self._is_starting:
             self._start = (self._start + data)[: len(PROTOCOL)]
             if not PROTOCOL.startswith(self._start):
                 message = "what came is not HTTP/1.1"
                 raise httpx.RemoteProtocolError(message)
+            self._is_starting = len(self._start) < len(PROTOCOL)
         self._overhead += len(data)
         interruption: BaseException | None = None
         handled = sys.exception()

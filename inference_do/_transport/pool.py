@@ -218,7 +218,8 @@ class PooledResponse:
         """Return more of the body, nothing at its end."""
         parser, socket = self._parser, self._socket
         if not (parser.parts or parser.is_whole or socket is None):
-            ends = self._begin_phase("read")
+            self._phase, limit = "read", self._limits.get("read")  # `_begin_phase`, without its calls
+            ends = self._attempt.ends if limit is None else min(time.monotonic() + limit, self._attempt.ends)
             try:
                 while not (parser.parts or parser.is_whole or parser.failure):
                     parser.feed(await socket.read(ends))
