@@ -325,9 +325,13 @@ class _StreamReading:
         while True:
             try:
                 for name, data in events:
-                    if (chunks := read(name, data)) is None:
+                    chunk = read(name, data)
+                    if chunk is None:
                         return True
-                    for raw in chunks:
+                    if isinstance(chunk, dict):
+                        yield ChatCompletionChunk(chunk, add(chunk))
+                        continue
+                    for raw in chunk:
                         yield ChatCompletionChunk(raw, add(raw))
             except (ValueError, ReportedError) as error:
                 failure = self._event_error(error, data)

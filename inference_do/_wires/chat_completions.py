@@ -45,7 +45,7 @@ class ChatCompletions:
         """Return what reads the events of one stream; `[DONE]` ends it, whatever stands behind it."""
         parse = chunk_parser()
 
-        def read(name: str, data: bytes) -> Sequence[dict[str, Any]] | None:
+        def read(name: str, data: bytes) -> dict[str, Any] | Sequence[dict[str, Any]] | None:
             if data[:1] != b"{" and data.lstrip().startswith(b"[DONE]"):
                 return None
             try:
@@ -58,7 +58,7 @@ class ChatCompletions:
                 raise ReportedError
             if (choices := raw.get("choices")) and len(choices) > 1:
                 return _one_part_each(raw, choices)
-            return (raw,)
+            return raw
 
         return read
 

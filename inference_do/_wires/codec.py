@@ -9,8 +9,9 @@ from inference_do.types import ChatCompletion
 
 __all__ = ["Codec", "EventReader", "ReportedError"]
 
-EventReader = Callable[[str, bytes], Sequence[dict[str, Any]] | None]
-"""Takes an event's name and data, and returns the canonical chunks that it comes to; None where it ends the stream.
+EventReader = Callable[[str, bytes], dict[str, Any] | Sequence[dict[str, Any]] | None]
+"""Takes an event's name and data, and returns the canonical chunk or chunks that it comes to; None where it ends the
+stream.
 
 Raises a `ReportedError` for an error that the API reports, and a ValueError for what is no event of this wire."""
 
