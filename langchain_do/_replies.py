@@ -241,7 +241,8 @@ class ChunkReader:
 
     def _choice(self, choice: dict[str, Any], chunk: ChatCompletionChunk) -> ChatGenerationChunk | None:
         delta: dict[str, Any] = choice.get("delta") or {}
-        self._finish_reason = choice.get("finish_reason") or self._finish_reason
+        if reason := choice.get("finish_reason"):
+            self._finish_reason = reason
         if not CHOICE.issuperset(choice):
             self._further.update(_further(choice))
         text = delta.get("content") or ""
@@ -252,7 +253,8 @@ class ChunkReader:
         if not (text or calls or kwargs or logprobs):
             return None
         info = {"logprobs": logprobs} if logprobs else None
-        return self._make(text, kwargs, calls, self._metadata(chunk.raw), info)
+        metadata = {"model_provider": PROVIDER} if self._named else self._metadata(chunk.raw)  # no call for each delta
+        return self._make(text, kwargs, calls, metadata, info)
 
     def _kwargs(self, delta: dict[str, Any]) -> dict[str, Any]:
         kwargs = {name: value for name, value in delta.items() if value and name not in HANDLED}

@@ -36,6 +36,7 @@ __all__ = ["StreamReader", "completion_of", "read_completion"]
 
 AGENTS = frozenset(AGENT_FIELDS)
 ASSISTANT = MessageRole.ASSISTANT
+PLAIN = frozenset({"role", "content", "tool_calls"})
 SUMS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 
@@ -101,12 +102,13 @@ class StreamReader:
         delta = choice.get("delta") or {}
         if reason := choice.get("finish_reason"):
             self._finish = reason
-        thought = reasoning_text(delta)
-        text = delta.get("content") or ""
-        if refusal := delta.get("refusal"):
-            self._refusal += refusal
-        logprobs = _logprobs(choice.get("logprobs"))
-        if not (text or thought or logprobs or chunk.tool_fragments):
+        text, thought = delta.get("content") or "", ""
+        if not PLAIN.issuperset(delta):
+            thought = reasoning_text(delta)
+            self._refusal += delta.get("refusal") or ""
+        logprobs = _logprobs(found) if (found := choice.get("logprobs")) else None
+        fragments = chunk.tool_fragments
+        if not (text or thought or logprobs or fragments):
             return None
         if text:
             self._text = text if self._text is None else self._text + text
@@ -114,7 +116,7 @@ class StreamReader:
             self._reasoning += thought
         if logprobs:
             self._logprobs += logprobs
-        for fragment in chunk.tool_fragments:
+        for fragment in fragments:
             if fragment.choice == 0:
                 self._add_fragment(fragment.position, fragment.id, fragment.name, fragment.arguments)
         return ChatResponse(
