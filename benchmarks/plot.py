@@ -81,7 +81,7 @@ def _left(number: int) -> int:
 
 
 def _title(number: int, panel: Panel) -> str:
-    return _text(_left(number) + LABEL, HEAD + 16, f"{panel.title} (logarithmic)", weight="bold")
+    return _text(_left(number) + LABEL, HEAD + 16, f"{panel.title} (log)", weight="bold")
 
 
 def _bar(panel: Panel, entry: Entry, value: float | None, *, x: int, y: int) -> str:
