@@ -230,7 +230,7 @@ def _reason(error: ValueError) -> str:
 
 
 def is_event_stream(start: bytes, *, says_so: bool) -> bool | None:
-    """Tell by its start whether a body is an event stream; None if that is not yet clear.
+    """Return whether a body is an event stream, by its start; None if that is not yet clear.
 
     Args:
         start: The first bytes of the body.

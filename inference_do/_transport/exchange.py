@@ -11,7 +11,7 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
@@ -25,6 +25,8 @@ from .loop_sockets import LoopNetwork
 from .pool import IDLE_SECONDS, Pool, PooledResponse
 from .sockets import MAX_CONNECTIONS, Attempt, moment
 from .thread_sockets import ThreadNetwork
+
+T = TypeVar("T")
 
 PIECE = 64 * 1024
 LIMITS = httpx.Limits(
@@ -221,37 +223,30 @@ def _undecodable(reason: str) -> Disconnected:
     return Disconnected(f"the response cannot be decompressed: {reason}", sent=True, malformed=True)
 
 
-def built(make: Callable[[Config], Any], config: Config) -> Any:
-    """Make an httpx client.
+def make_transport(
+    make: Callable[..., T], network: ThreadNetwork | LoopNetwork, config: Config
+) -> tuple[T, Pool | None]:
+    """Return one of httpx's transports, and the connections of ours that it sends through.
+
+    Its class and `handle_request` stay httpx's, so that what patches them (respx, pytest-httpx, VCR.py, OpenTelemetry)
+    sees every request. `_pool` is a private name of httpx: where it has another one, httpx's own pool sends, slower.
+    A proxy that is spoken to by TLS is left to it as well.
 
     Raises:
         ConfigError: The environment names a proxy or certificates that cannot be used.
     """
     try:
-        return make(config)
+        context, proxy = tls_context(config), proxy_of(config)
+        transport: Any = make(verify=context or False, proxy=proxy, limits=LIMITS, trust_env=False)
     except (ValueError, OSError, ImportError) as error:
         reason = str(error)
     except httpx.InvalidURL:
         reason = "an address cannot be read as a URL"  # its words may hold a part of the password
+    else:
+        if not hasattr(transport, "_pool") or (proxy is not None and proxy.url.scheme == "https"):
+            return transport, None
+        transport._pool = pool = Pool(network, context, proxy)  # noqa: SLF001
+        return transport, pool
     where = "ca or the environment" if config.ca else "the environment"
     message = f"the proxy or certificates that {where} names cannot be used: {reason[:300]}"
     raise ConfigError(message)
-
-
-def take_pool(transport: Any, network: ThreadNetwork | LoopNetwork, config: Config) -> Pool | None:
-    """Give one of httpx's transports connections of ours, and return them.
-
-    Its class and `handle_request` stay httpx's, so that what patches them (respx, pytest-httpx, VCR.py, OpenTelemetry)
-    sees every request. `_pool` is a private name of httpx: where it has another one, httpx's own pool sends, slower.
-    A proxy that is spoken to by TLS is left to it as well.
-    """
-    proxy = proxy_of(config)
-    if not hasattr(transport, "_pool") or (proxy is not None and proxy.url.scheme == "https"):
-        return None
-    transport._pool = pool = Pool(network, tls_context(config), proxy)  # noqa: SLF001
-    return pool
-
-
-def transport_options(config: Config) -> dict[str, Any]:
-    """Return the arguments of one of httpx's transports."""
-    return {"verify": tls_context(config) or False, "proxy": proxy_of(config), "limits": LIMITS, "trust_env": False}

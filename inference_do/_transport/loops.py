@@ -19,7 +19,7 @@ import httpx
 from inference_do._protocol.call import Disconnected, Head, PreparedRequest, Send
 from inference_do.config import Config
 
-from .exchange import Exchange, built, take_pool, transport_options
+from .exchange import Exchange, make_transport
 from .loop_sockets import LoopNetwork
 from .pool import Pool
 
@@ -76,8 +76,7 @@ class AsyncHTTP:
 async def _lifespan(owner: weakref.ref[AsyncHTTP], config: Config) -> Lifespan:
     """Hold a loop's client; closing the generator, which the loop does when it shuts down, closes the client."""
     loop = asyncio.get_running_loop()
-    transport = built(lambda config: httpx.AsyncHTTPTransport(**transport_options(config)), config)
-    pool = take_pool(transport, LoopNetwork(), config)
+    transport, pool = make_transport(httpx.AsyncHTTPTransport, LoopNetwork(), config)
     if pool is not None and (http := owner()) is not None:
         http.pools[loop] = pool
         del http

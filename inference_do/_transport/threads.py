@@ -14,7 +14,7 @@ import httpx
 from inference_do._protocol.call import Disconnected, Head, PreparedRequest, Send
 from inference_do.config import Config
 
-from .exchange import Exchange, built, take_pool, transport_options
+from .exchange import Exchange, make_transport
 from .sockets import run
 from .thread_sockets import ThreadNetwork
 
@@ -34,7 +34,8 @@ class SyncHTTP:
             return self._given
         process = os.getpid()
         if (client := self._clients.get(process)) is None:
-            made = built(_make, self._config)
+            transport, _ = make_transport(httpx.HTTPTransport, ThreadNetwork(), self._config)
+            made = httpx.Client(transport=transport, trust_env=False)
             client = self._clients.setdefault(process, made)  # atomic: of two threads, one wins
             if client is not made:
                 made.close()
@@ -53,12 +54,6 @@ class SyncHTTP:
         client = _close_client(self._clients)
         for exchange in list(self._exchanges):
             exchange.client_closed(client)
-
-
-def _make(config: Config) -> httpx.Client:
-    transport = httpx.HTTPTransport(**transport_options(config))
-    take_pool(transport, ThreadNetwork(), config)
-    return httpx.Client(transport=transport, trust_env=False)
 
 
 def _close_client(clients: dict[int, httpx.Client]) -> httpx.Client | None:
