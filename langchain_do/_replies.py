@@ -18,6 +18,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.utils.json import parse_partial_json
 
 from inference_do import ChatCompletion, ChatCompletionChunk, Choice, ResponseInfo, Usage
+from inference_do._adapters.deltas import AGENTS, PLAIN
 from inference_do._adapters.tool_names import ToolNames
 from inference_do.accumulate import new_call_id, reasoning_text
 from inference_do.types import AGENT_FIELDS, ToolCallFragment
@@ -29,7 +30,6 @@ from ._chunks import chunk_factory
 __all__ = ["ChunkReader", "from_completion"]
 
 HANDLED = frozenset({"role", "content", "refusal", "reasoning_content", "reasoning", "tool_calls"})
-PLAIN = frozenset({"role", "content", "tool_calls"})
 """What a delta has that holds nothing for `additional_kwargs`."""
 
 CHOICE = frozenset({"index", "message", "delta", "finish_reason", "logprobs"})
@@ -37,7 +37,6 @@ CHOICE = frozenset({"index", "message", "delta", "finish_reason", "logprobs"})
 CUT_OFF = "length"
 """The finish reason of an answer that the token limit ended."""
 
-AGENTS = frozenset(AGENT_FIELDS)
 METADATA = ("id", "system_fingerprint", "service_tier", *AGENT_FIELDS)
 """Fields beside an answer's choices that `response_metadata` has."""
 

@@ -26,6 +26,7 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
 )
 
+from inference_do._adapters.deltas import AGENTS, PLAIN
 from inference_do._adapters.tool_names import ToolNames
 from inference_do.accumulate import new_call_id, reasoning_text
 from inference_do.types import AGENT_FIELDS, ChatCompletion, ChatCompletionChunk, ResponseInfo, Usage
@@ -34,9 +35,7 @@ from ._tools import OpenCall, PartialObject, parsed_arguments
 
 __all__ = ["StreamReader", "completion_of", "read_completion"]
 
-AGENTS = frozenset(AGENT_FIELDS)
 ASSISTANT = MessageRole.ASSISTANT
-PLAIN = frozenset({"role", "content", "tool_calls"})
 SUMS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 
