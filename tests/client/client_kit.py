@@ -9,7 +9,9 @@ import subprocess
 import sys
 import textwrap
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from inference_do import AsyncClient, Client, InferenceError
@@ -134,3 +136,32 @@ def run_alone(script: str, *flags: str) -> str:
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stderr[-3000:]
     return done.stdout.strip()
+
+
+def wrong_in_threads(client: Client, *, streamed: bool) -> list[str]:
+    """Make 25 calls in each of 4 threads; return the words whose call got another answer than its own."""
+
+    def said(word: str) -> str | None:
+        asked: Any = {"model": CHAT, "messages": [{"role": "user", "content": word}]}
+        return (client.stream(**asked).completion() if streamed else client.chat(**asked)).text
+
+    def work(thread: int) -> list[str]:
+        words = [f"{thread} of call {call}" for call in range(25)]
+        return [word for word in words if said(word) != f"You said: {word}"]
+
+    with ThreadPoolExecutor(4) as threads:
+        return list(chain.from_iterable(threads.map(work, range(4))))
+
+
+async def wrong_in_tasks(client: AsyncClient, *, streamed: bool) -> list[str]:
+    """Do the same in 4 tasks."""
+
+    async def said(word: str) -> str | None:
+        asked: Any = {"model": CHAT, "messages": [{"role": "user", "content": word}]}
+        return (await (client.stream(**asked).completion() if streamed else client.chat(**asked))).text
+
+    async def work(task: int) -> list[str]:
+        words = [f"{task} of call {call}" for call in range(25)]
+        return [word for word in words if await said(word) != f"You said: {word}"]
+
+    return list(chain.from_iterable(await asyncio.gather(*map(work, range(4)))))

@@ -8,14 +8,13 @@ import gzip
 import json
 import socket
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 import httpx
 import httpx2
 import pytest
-from client_kit import ANSWER, ASK, CHAT, caught
+from client_kit import ANSWER, ASK, CHAT, caught, wrong_in_tasks, wrong_in_threads
 
 from inference_do import (
     APIConnectionError,
@@ -154,17 +153,7 @@ def test_a_hook_may_read_the_body_of_an_error(emu, library, is_async, streamed):
 def test_threads_get_their_own_answers_where_a_hook_reads_the_body(emu, library, streamed):
     with library.Client(**reading(is_async=False)) as mine:
         client = Client(emu.api_key, base_url=emu.base_url, http_client=mine)
-
-        def work(thread: int) -> list[str]:
-            words = [f"{thread} of call {call}" for call in range(25)]
-            return [word for word in words if said(word) != f"You said: {word}"]
-
-        def said(word: str) -> str | None:
-            asked = {"model": CHAT, "messages": [{"role": "user", "content": word}]}
-            return (client.stream(**asked).completion() if streamed else client.chat(**asked)).text
-
-        with ThreadPoolExecutor(4) as threads:
-            assert list(threads.map(work, range(4))) == [[]] * 4
+        assert wrong_in_threads(client, streamed=streamed) == []
     assert emu.posts == 100
 
 
@@ -173,16 +162,7 @@ def test_threads_get_their_own_answers_where_a_hook_reads_the_body(emu, library,
 async def test_tasks_get_their_own_answers_where_a_hook_reads_the_body(emu, library, streamed):
     async with library.AsyncClient(**reading(is_async=True)) as mine:
         client = AsyncClient(emu.api_key, base_url=emu.base_url, http_client=mine)
-
-        async def work(task: int) -> list[str]:
-            words = [f"{task} of call {call}" for call in range(25)]
-            return [word for word in words if await said(word) != f"You said: {word}"]
-
-        async def said(word: str) -> str | None:
-            asked = {"model": CHAT, "messages": [{"role": "user", "content": word}]}
-            return (await (client.stream(**asked).completion() if streamed else client.chat(**asked))).text
-
-        assert await asyncio.gather(*map(work, range(4))) == [[]] * 4
+        assert await wrong_in_tasks(client, streamed=streamed) == []
     assert emu.posts == 100
 
 

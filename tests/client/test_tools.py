@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,21 @@ import httpx
 import pytest
 import respx
 import vcr
-from client_kit import ANSWER, ASK, CHAT, HELLO, achat, astream, chat, make, make_async, outcome_of, stream
+from client_kit import (
+    ANSWER,
+    ASK,
+    CHAT,
+    HELLO,
+    achat,
+    astream,
+    chat,
+    make,
+    make_async,
+    outcome_of,
+    stream,
+    wrong_in_tasks,
+    wrong_in_threads,
+)
 from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -323,17 +336,9 @@ def test_threads_get_their_own_answers_where_a_wrapper_reads_the_response(emu, m
         response.read()
         return response
 
-    def work(thread: int) -> list[str]:
-        words = [f"{thread} of call {call}" for call in range(25)]
-        return [word for word in words if said(word) != f"You said: {word}"]
-
-    def said(word: str) -> str | None:
-        asked = {"model": CHAT, "messages": [{"role": "user", "content": word}]}
-        return (client.stream(**asked).completion() if streamed else client.chat(**asked)).text
-
     monkeypatch.setattr(httpx.HTTPTransport, "handle_request", send_and_read)
-    with make(emu) as client, ThreadPoolExecutor(4) as threads:
-        assert list(threads.map(work, range(4))) == [[]] * 4
+    with make(emu) as client:
+        assert wrong_in_threads(client, streamed=streamed) == []
     assert emu.posts == 100
 
 
@@ -346,17 +351,9 @@ async def test_tasks_get_their_own_answers_where_a_wrapper_reads_the_response(em
         await response.aread()
         return response
 
-    async def work(task: int) -> list[str]:
-        words = [f"{task} of call {call}" for call in range(25)]
-        return [word for word in words if await said(word) != f"You said: {word}"]
-
-    async def said(word: str) -> str | None:
-        asked = {"model": CHAT, "messages": [{"role": "user", "content": word}]}
-        return (await (client.stream(**asked).completion() if streamed else client.chat(**asked))).text
-
     monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", send_and_read)
     async with make_async(emu) as client:
-        assert await asyncio.gather(*map(work, range(4))) == [[]] * 4
+        assert await wrong_in_tasks(client, streamed=streamed) == []
     assert emu.posts == 100
 
 
