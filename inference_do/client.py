@@ -39,7 +39,8 @@ class Client(Core):
     def _http(self) -> SyncHTTP:
         from ._transport.threads import SyncHTTP  # noqa: PLC0415  httpx is imported by the first call
 
-        return SyncHTTP(self._config, self._http_client)
+        made = SyncHTTP(self._config, self._http_client)
+        return vars(self).setdefault("_http", made)  # type: ignore[no-any-return]  # atomic: of two threads one wins
 
     def chat(self, *, model: str, messages: Iterable[Any], **params: Any) -> ChatCompletion:
         """Return the model's whole answer.
@@ -119,7 +120,8 @@ class AsyncClient(Core):
     def _http(self) -> AsyncHTTP:
         from ._transport.loops import AsyncHTTP  # noqa: PLC0415  as above
 
-        return AsyncHTTP(self._config, self._http_client)
+        made = AsyncHTTP(self._config, self._http_client)
+        return vars(self).setdefault("_http", made)  # type: ignore[no-any-return]  # atomic, as above
 
     async def chat(self, *, model: str, messages: Iterable[Any], **params: Any) -> ChatCompletion:
         """Return the model's whole answer; see `Client.chat`."""

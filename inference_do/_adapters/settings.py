@@ -147,12 +147,14 @@ class ConnectionSettings(BaseModel):
     @property
     def _clients(self) -> ClientPair:
         """The clients for the settings as they are now."""
-        settings, clients = self._settings, self._made_clients
-        if clients is None or not clients.are_of(settings, self.http_client, self.http_async_client):
-            clients = vars(self)["_made"] = ClientPair(
-                settings, http_client=self.http_client, http_async_client=self.http_async_client
-            )
-        return clients
+        settings, clients, given = self._settings, self._made_clients, (self.http_client, self.http_async_client)
+        if clients is not None and clients.are_of(settings, *given):
+            return clients
+        made = ClientPair(settings, http_client=given[0], http_async_client=given[1])
+        if clients is None:
+            return vars(self).setdefault("_made", made)  # type: ignore[no-any-return]  # atomic: of two threads one wins
+        vars(self)["_made"] = made
+        return made
 
     @property
     def _made_clients(self) -> ClientPair | None:

@@ -6,14 +6,17 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Barrier, Thread
 
 import pytest
 from client_kit import soon
 from life_doors import DOORS, read
 
-from inference_do import InferenceError
+from inference_do import AsyncClient, Client, InferenceError
 from inference_do.emulator import DelayEvents, Emulator, Stall
+from langchain_do import ChatDigitalOcean
+from llamaindex_do import DigitalOcean
 
 THREADS = 32
 
@@ -25,6 +28,31 @@ def _frequent_switches():
     sys.setswitchinterval(usual / 100)
     yield
     sys.setswitchinterval(usual)
+
+
+@pytest.mark.usefixtures("_frequent_switches")
+@pytest.mark.parametrize(
+    ("make", "shared"),
+    [
+        (Client, "_http"),
+        (AsyncClient, "_http"),
+        (partial(ChatDigitalOcean, model="m"), "_clients"),
+        (partial(DigitalOcean, model="m"), "_clients"),
+    ],
+    ids=["Client", "AsyncClient", "langchain", "llamaindex"],
+)
+def test_threads_that_use_an_object_first_at_once_share_its_connections(make, shared):
+    barrier = Barrier(THREADS)
+
+    def touch(thing: object) -> object:
+        barrier.wait()
+        return getattr(thing, shared)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        for _ in range(60):
+            thing = make(api_key="k", base_url="http://127.0.0.1:1/v1")
+            found = list(pool.map(touch, [thing] * THREADS))
+            assert all(item is found[0] for item in found)
 
 
 @pytest.mark.usefixtures("_frequent_switches")
