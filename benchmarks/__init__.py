@@ -1,1 +1,1 @@
-"""What the project costs beside its peers and beside the frameworks' own floor: `scripts/benchmark --help`."""
+"""What the project costs beside its peers and beside the frameworks alone: `scripts/benchmark --help`."""

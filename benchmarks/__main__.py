@@ -25,12 +25,12 @@ README = ROOT / "README.md"
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/benchmark",
-        description="Measures the project beside its peers and the frameworks' own floor. Results are kept and added "
+        description="Measures the project beside its peers and the frameworks alone. Results are kept and added "
         "to: a part or a subject that is measured again replaces what was there.",
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"all by default: {', '.join(PARTS)}")
     parser.add_argument("--subjects", metavar="NAMES", help=f"comma-separated: {', '.join(SUBJECTS)}")
-    parser.add_argument("--only", choices=("ours", "peer", "floor"), action="append", help="a kind of subject")
+    parser.add_argument("--only", choices=("ours", "peer", "baseline"), action="append", help="a kind of subject")
     parser.add_argument("--environment", choices=("client", "langchain", "llamaindex"), action="append")
     parser.add_argument("--rounds", type=int, help="in place of each part's own number")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="FILE", help="default: %(default)s")

@@ -73,11 +73,11 @@ LLAMAINDEX = ("OpenAILike", "GradientAI", "LlamaIndex itself")
 CLIENT = ("openai SDK", "httpx by hand")
 
 
-def _beginning(ours: str, floor: str, peer: str) -> Iterator[Bar]:
+def _beginning(ours: str, baseline: str, peer: str) -> Iterator[Bar]:
     """What it costs until a first object is there, and for further ones."""
     cold = {"part": "cold", "subject": ours, "beside": (peer,)}
-    yield Bar(what=f"{ours}: cold start / {floor}", metric="cpu_ms", most=1.10, per=floor, unit="x", **cold)
-    yield Bar(what=f"{ours}: cold start above {floor}", metric="mib", most=5, above=floor, unit="MiB", **cold)
+    yield Bar(what=f"{ours}: cold start / {baseline}", metric="cpu_ms", most=1.10, per=baseline, unit="x", **cold)
+    yield Bar(what=f"{ours}: cold start above {baseline}", metric="mib", most=5, above=baseline, unit="MiB", **cold)
     yield Bar(what=f"{ours}: import alone", part="import", subject=ours, metric="wall_ms", most=5, unit="ms")
     build = {"part": "build", "subject": ours, "beside": (peer,)}
     yield Bar(what=f"{ours}: construction after the first", metric="next_cpu_ms", most=0.05, unit="ms", **build)
@@ -114,11 +114,11 @@ def _under_load(ours: str, peer: str) -> Iterator[Bar]:
 
 
 def _each_framework() -> Iterator[Bar]:
-    for ours, floor, peer in (
+    for ours, baseline, peer in (
         ("ChatDigitalOcean", "LangChain itself", "ChatOpenAI"),
         ("DigitalOcean", "LlamaIndex itself", "OpenAILike"),
     ):
-        yield from _beginning(ours, floor, peer)
+        yield from _beginning(ours, baseline, peer)
         yield from _connecting(ours, peer)
         yield from _under_load(ours, peer)
 

@@ -10,8 +10,8 @@ from .bars import K, M
 from .series import Results, middle, shortened
 from .subjects import ENTRIES, Entry
 
-COLOURS = {"ours": "#0069ff", "peer": "#8c959f", "floor": "#d4a72c"}
-MEANING = {"ours": "this project", "peer": "its peers", "floor": "the floor: the framework, or HTTP, alone"}
+COLOURS = {"ours": "#0069ff", "peer": "#8c959f", "baseline": "#d4a72c"}
+MEANING = {"ours": "this project", "peer": "its peers", "baseline": "the baseline: the framework, or HTTP, alone"}
 TITLES = {"langchain": "LangChain", "llamaindex": "LlamaIndex", "client": "Bare client"}
 LABEL, BAR, VALUE, GAP = 130, 250, 70, 10
 ROW, HEAD, TOP = 20, 30, 58
@@ -96,6 +96,6 @@ def _bar(panel: Panel, entry: Entry, value: float | None, *, x: int, y: int) -> 
     return "\n".join(parts)
 
 
-def _text(x: float, y: float, said: str, *, anchor: str = "start", weight: str = "normal") -> str:
+def _text(x: float, y: float, text: str, *, anchor: str = "start", weight: str = "normal") -> str:
     style = f'text-anchor="{anchor}" font-weight="{weight}" fill="#24292f"'
-    return f'<text x="{x:.1f}" y="{y}" {style}>{escape(said)}</text>'
+    return f'<text x="{x:.1f}" y="{y}" {style}>{escape(text)}</text>'

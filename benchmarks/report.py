@@ -12,7 +12,7 @@ from .bars import BARS, Bar, K, M
 from .parts import PARTS
 from .rounds import Result
 from .series import Results, Series, middle, ratio, shortened
-from .subjects import ENTRIES, FLOORS, Entry
+from .subjects import BASELINES, ENTRIES, Entry
 
 BEGIN, END = "<!-- benchmark: begin -->", "<!-- benchmark: end -->"
 OURS = {entry.environment: entry.name for entry in reversed(ENTRIES) if entry.kind == "ours"}
@@ -69,7 +69,7 @@ COLUMNS: dict[str, dict[str, tuple[str, str]]] = {
         "async_cpu_us": ("async: CPU, µs", ""),
         "async_p50_us": ("p50, µs", ""),
         "async_p99_us": ("p99, µs", ""),
-        "big_cpu_us": ("200 KB reply: CPU, µs", ""),
+        "big_cpu_us": ("200 KB response: CPU, µs", ""),
         "server_busy": ("server's share of a core", ""),
     },
     "stream": {
@@ -127,11 +127,11 @@ COLUMNS["paced-200"] = COLUMNS["paced-1000"] = _PACED
 
 def line(result: Result) -> str:
     """Return a result in one line, for whoever waits."""
-    told = (
+    parts = (
         f"{name} {shortened(value)}" if isinstance(value, float) else f"{name} {value}"
         for name, value in result.values.items()
     )
-    return ", ".join(told)
+    return ", ".join(parts)
 
 
 def write(results: Iterable[Result], target: Path, picture: Path, readme: Path) -> None:
@@ -186,15 +186,15 @@ def _shares(results: Results) -> str:
     """Return whose instructions they are: what is neither the framework's nor the client's is the adapter's."""
     rows = []
     for environment in ("langchain", "llamaindex"):
-        names = ours, _, _ = OURS[environment], FLOORS[environment], OURS["client"]
+        names = ours, _, _ = OURS[environment], BASELINES[environment], OURS["client"]
         for metric in SHARED:
             title, unit = COLUMNS["instructions"][metric]
             parts = [middle(results.series("instructions", name, metric)) for name in names]
             whole, framework, client = parts
             if whole is not None and framework is not None and client is not None:
                 shares = (framework, client, whole - framework - client)
-                told = [f"{_scaled(share, unit)} ({share / whole:.0%})" for share in shares]
-                rows.append([f"{ours}: {title.partition(',')[0]}", _scaled(whole, unit), *told])
+                parts = [f"{_scaled(share, unit)} ({share / whole:.0%})" for share in shares]
+                rows.append([f"{ours}: {title.partition(',')[0]}", _scaled(whole, unit), *parts])
     if not rows:
         return ""
     heads = ["instructions", "in all", "the framework itself", "the client", "the adapter"]
@@ -208,8 +208,8 @@ def _limit(bar: Bar) -> str:
 
 
 def _beside(bar: Bar, results: Results) -> str:
-    told = ((name, middle(bar.series(results, name))) for name in bar.beside if name != bar.per)
-    return ", ".join(f"{name} {_scaled(value, bar.unit)}" for name, value in told if value is not None)
+    parts = ((name, middle(bar.series(results, name))) for name in bar.beside if name != bar.per)
+    return ", ".join(f"{name} {_scaled(value, bar.unit)}" for name, value in parts if value is not None)
 
 
 def _part(results: Results, part: str) -> str:
@@ -247,9 +247,9 @@ def _shown(series: Series, unit: str, *, is_plain: bool = False) -> str:
     value = middle(series)
     if value is None:
         return "-"
-    told = _scaled(value, unit)
+    text = _scaled(value, unit)
     lowest, highest = (shortened(end / SCALES.get(unit, 1)) for end in (min(series.values()), max(series.values())))
-    return told if is_plain or lowest == highest else f"{told} ({lowest} to {highest})"
+    return text if is_plain or lowest == highest else f"{text} ({lowest} to {highest})"
 
 
 def _scaled(value: float, unit: str) -> str:

@@ -75,7 +75,7 @@ def measure(part: Part, entry: Entry, ports: tuple[int, int]) -> dict[str, Any]:
         except subprocess.TimeoutExpired:
             return {"errors": [f"not done within {part.seconds:g} s"]}
     if done.returncode:
-        said = done.stderr.strip().splitlines()
-        return {"errors": [said[-1][:200] if said else f"ended with {done.returncode}"]}
+        lines = done.stderr.strip().splitlines()
+        return {"errors": [lines[-1][:200] if lines else f"ended with {done.returncode}"]}
     measured: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return measured

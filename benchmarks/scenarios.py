@@ -1,12 +1,12 @@
-"""The replies of the benchmark's server, as bytes made beforehand, and the texts that a client must make of them.
+"""The responses of the benchmark's server, as bytes made beforehand, and the texts that a client must make of them.
 
 A request names its scenario in the user's message (`[stream-1000]`), so that one model object runs all of them:
 
-    text, text-SIZE     a whole reply of about 1 KB, or of SIZE characters
+    text, text-SIZE     a whole response of about 1 KB, or of SIZE characters
     stream-N            N deltas of text, each an HTTP chunk of its own, sent as fast as they are taken
     tools-N             one tool call whose arguments come in N fragments
     paced-N-MS          N deltas, one every MS milliseconds, each with its number and the time it was sent
-    hold-N              the whole reply, as soon as N requests wait for theirs
+    hold-N              the whole response, as soon as N requests wait for theirs
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def fragments(count: int) -> list[str]:
 
 
 def whole_reply(scenario: str) -> bytes:
-    """Return the HTTP reply of a call."""
+    """Return the HTTP response of a call."""
     choice = {
         "index": 0,
         "message": {"role": "assistant", "content": text(scenario), "refusal": None},
@@ -80,13 +80,13 @@ STREAM_HEAD = HEAD + (
 
 
 def stream_begin() -> bytes:
-    """Return the start of a streamed reply, up to the first text."""
+    """Return the start of a streamed response, up to the first text."""
     return STREAM_HEAD + event({"role": "assistant", "content": ""})
 
 
 @cache
 def stream_end(finish_reason: str) -> bytes:
-    """Return the end of a streamed reply, behind the last text."""
+    """Return the end of a streamed response, behind the last text."""
     usage = {"prompt_tokens": 43, "completion_tokens": 120, "total_tokens": 163}
     counted = {**_envelope("chat.completion.chunk"), "choices": [], "usage": usage}
     return (
@@ -99,15 +99,15 @@ def stream_end(finish_reason: str) -> bytes:
 
 @cache
 def stream_reply(scenario: str) -> bytes:
-    """Return a whole streamed reply."""
+    """Return a whole streamed response."""
     match scenario.split("-"):
         case ["stream", count]:
-            said, end = b"".join(event({"content": piece}) for piece in deltas(int(count))), "stop"
+            content, end = b"".join(event({"content": piece}) for piece in deltas(int(count))), "stop"
         case ["tools", count]:
-            said, end = b"".join(event({"tool_calls": [part]}) for part in _tool_parts(int(count))), "tool_calls"
+            content, end = b"".join(event({"tool_calls": [part]}) for part in _tool_parts(int(count))), "tool_calls"
         case _:
-            said, end = event({"content": text(scenario)}), "stop"
-    return stream_begin() + said + stream_end(end)
+            content, end = event({"content": text(scenario)}), "stop"
+    return stream_begin() + content + stream_end(end)
 
 
 def _tool_parts(count: int) -> list[dict[str, object]]:
@@ -128,7 +128,7 @@ def _envelope(kind: str) -> dict[str, object]:
         "object": kind,
         "created": 1780315200,
         "model": MODEL,
-        "system_fingerprint": "fp_0123456789",  # ChatOpenRouter refuses a reply without it
+        "system_fingerprint": "fp_0123456789",  # ChatOpenRouter refuses a response without it
     }
 
 

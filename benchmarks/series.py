@@ -30,13 +30,15 @@ class Results:
 
     def troubles(self, part: str, subject: str) -> list[str]:
         """Return what went wrong, each thing once."""
-        told: list[str] = []
+        errors_seen: list[str] = []
         for values in self._values.get((part, subject), {}).values():
             errors = values.get("errors")
             failures = values.get("failures")
-            told += errors if isinstance(errors, list) else []
-            told += [f"{count} times {name}" for name, count in failures.items()] if isinstance(failures, dict) else []
-        return list(dict.fromkeys(told))
+            errors_seen += errors if isinstance(errors, list) else []
+            errors_seen += (
+                [f"{count} times {name}" for name, count in failures.items()] if isinstance(failures, dict) else []
+            )
+        return list(dict.fromkeys(errors_seen))
 
 
 def ratio(of: Series, to: Series) -> Series:

@@ -33,7 +33,7 @@ class Counters:
         self.connections = self.requests = 0
         self._cpu, self._started = _cpu_seconds(), time.monotonic()
 
-    def told(self) -> dict[str, Any]:
+    def stats(self) -> dict[str, Any]:
         return {
             "connections": self.connections,
             "open": self.open,
@@ -54,7 +54,7 @@ def _reply(scenario: str, *, streamed: bool) -> bytes:
 
 
 class Connection(asyncio.Protocol):
-    """One client's connection: requests in, replies out."""
+    """One client's connection: requests in, responses out."""
 
     waiting: dict[str, list[Connection]] = {}  # noqa: RUF012  of all connections: who is held until enough have come
 
@@ -137,7 +137,7 @@ async def _control(counters: Counters, reader: asyncio.StreamReader, writer: asy
     line = await reader.readline()
     if line.strip() == b"reset":
         counters.reset()
-    writer.write(json.dumps(counters.told()).encode())
+    writer.write(json.dumps(counters.stats()).encode())
     writer.close()
 
 

@@ -12,7 +12,7 @@ TEXT = "Order 4711 was placed by Ada Lovelace from London: 3 keyboards for 120 e
 
 
 class Order(BaseModel):
-    """An order that a text tells of."""
+    """An order that a text describes."""
 
     number: int = Field(description="The order's number")
     customer: str = Field(description="The customer's full name")

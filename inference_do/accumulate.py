@@ -95,7 +95,7 @@ class Accumulator:
         self.usage: dict[str, Any] | None = None
 
     def add(self, raw: dict[str, Any]) -> tuple[ToolCallFragment, ...]:
-        """Take a chunk; return its tool-call fragments with their places settled."""
+        """Take a chunk; return its tool-call fragments with their indices settled."""
         if usage := raw.get("usage"):
             self.usage = usage  # cumulative where it is repeated: the last one counts
         fragments: list[ToolCallFragment] = []
@@ -129,7 +129,7 @@ class Accumulator:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the first answer's tokens ran out before it said or called anything."""
+        """Whether the first answer's tokens ran out before any text or tool call."""
         choice = self._choices.get(0)
         return choice is not None and choice.finish_reason == "length" and choice.is_empty
 
@@ -232,7 +232,7 @@ class _ChoiceParts:
                 self._extra[name] = value
 
     def message(self) -> dict[str, Any]:
-        """Return the choice as it would stand in a whole reply."""
+        """Return the choice as it would stand in a whole response."""
         message: dict[str, Any] = {"role": "assistant", "content": None, **self._extra}
         message.update((name, repaired(text.getvalue())) for name, text in self._texts.items())
         if self.calls:

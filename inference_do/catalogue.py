@@ -72,11 +72,11 @@ def fetch(client: Client, control_plane: Client | None = None) -> Table:
 def _pages(client: Client) -> list[Facts]:
     entries: list[Facts] = []
     for page in range(1, MOST_PAGES):
-        reply = client.request("/gen-ai/models/catalog", extra_query={"page": page, "limit": PAGE})
-        found = next((value for value in (reply.model_extra or {}).values() if isinstance(value, list)), None)
+        response = client.request("/gen-ai/models/catalog", extra_query={"page": page, "limit": PAGE})
+        found = next((value for value in (response.model_extra or {}).values() if isinstance(value, list)), None)
         if found is None:
             message = "the control plane's catalogue holds no list of models"
-            raise InferenceError(message, request_id=reply.request_id)
+            raise InferenceError(message, request_id=response.request_id)
         entries += found
         if len(found) < PAGE:
             break

@@ -76,7 +76,7 @@ class Client(Core):
         return self._answer(self._call({}, timeout, max_retries), self._request("/models", None), read_models).data
 
     def request(self, path: str, body: Mapping[str, Any] | None = None, **options: Any) -> Reply:
-        """Call an endpoint that has no method of its own; the reply's fields are attributes of what is returned.
+        """Call an endpoint that has no method of its own; the response's fields are attributes of what is returned.
 
         Args:
             path: What follows the base URL, such as `/rerank`.
@@ -86,16 +86,16 @@ class Client(Core):
         return self.request_as(Reply, path, body, **options)
 
     def request_as(self, kind: type[R], path: str, body: Mapping[str, Any] | None = None, **options: Any) -> R:
-        """Call an endpoint as `request` does, and check the reply against a subclass of `Reply`."""
+        """Call an endpoint as `request` does, and check the response against a subclass of `Reply`."""
         return self._answer(*self._other(path, body, options), lambda data: read_object(data, kind))
 
     def _answer(self, call: Call, request: PreparedRequest, read: Reading[R]) -> R:
         driven = drive(call_flow(call, read), self._http.exchange(request))
         try:
-            reply: R = next(driven)
+            response: R = next(driven)
         finally:
             driven.close()
-        return _with_info(reply, call)
+        return _with_info(response, call)
 
     def close(self) -> None:
         """Close the connections of this process."""
@@ -161,10 +161,10 @@ class AsyncClient(Core):
     async def _answer(self, call: Call, request: PreparedRequest, read: Reading[R]) -> R:
         driven = adrive(call_flow(call, read), self._http.exchange(request))
         try:
-            reply: R = await anext(driven)
+            response: R = await anext(driven)
         finally:
             await driven.aclose()
-        return _with_info(reply, call)
+        return _with_info(response, call)
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""
@@ -240,7 +240,7 @@ class Stream(_Streaming):
         """
         try:
             self._chunks.close()
-        except ValueError:  # Python's word for a generator that is running
+        except ValueError:  # what Python raises for a running generator
             self._interrupt()
 
     def __enter__(self) -> Self:
@@ -257,7 +257,7 @@ def _read_alone(
     try:
         yield from chunks
     except ValueError as error:
-        if str(error) != "generator already executing":  # Python's words
+        if str(error) != "generator already executing":  # Python's message
             raise
     else:
         return
@@ -310,15 +310,15 @@ class AsyncStream(_Streaming):
 
 
 def _warn_if_empty(completion: ChatCompletion, call: Call) -> ChatCompletion:
-    """Return a whole answer, after a warning if nothing was said."""
+    """Return a whole answer, after a warning if it has no content."""
     choice = completion.choices[0]
-    said = choice.message.content or choice.message.refusal or choice.message.tool_calls
-    if choice.finish_reason == "length" and not said:
+    content = choice.message.content or choice.message.refusal or choice.message.tool_calls
+    if choice.finish_reason == "length" and not content:
         call.on_empty(completion.usage.completion_tokens if completion.usage else 0)
     return completion
 
 
-def _with_info(reply: R, call: Call) -> R:
+def _with_info(response: R, call: Call) -> R:
     if call.info:
-        reply.came_with(call.info)
-    return reply
+        response.came_with(call.info)
+    return response

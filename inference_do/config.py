@@ -1,6 +1,6 @@
-"""What a client is told once: the key, where to send, how long to wait.
+"""The settings of a client: the key, where to send, how long to wait.
 
-Everything is checked here, when a client is built, so that a mistake is reported in words before anything is sent.
+Everything is checked here, when a client is built, so that a mistake is reported before anything is sent.
 The environment is read at that moment too, never on import. The key lives in a `Secret`, whose every rendering is a
 mask; the one place that unwraps it is the one that writes the Authorization header.
 """
@@ -44,7 +44,7 @@ PEM = "-----BEGIN CERTIFICATE-----"
 
 MASK = "**********"
 SHORTEST_SECRET = 6
-"""Characters; what is shorter is a word like "none" for a server without keys, and is not looked for in replies."""
+"""Characters; what is shorter is a word like "none" for a server without keys, and is not looked for in responses."""
 
 IN_NO_KEY = re.compile(r"[^!-~]")
 ESCAPED = re.compile(r"\\u00([0-9A-Fa-f]{2})")
@@ -183,7 +183,7 @@ class Timeout:
     write: float | None = 60.0
     """For each write of the request."""
     first_token: float | None = 600.0
-    """From a connection to the head of the reply, and again from there to the first event. Reasoning models think
+    """From a connection to the head of the response, and again from there to the first event. Reasoning models think
     first: more than five minutes have been seen."""
     idle: float | None = 120.0
     """Between two events. Comments that keep a connection alive do not count as events."""
@@ -202,7 +202,7 @@ class Timeout:
 
     @classmethod
     def of(cls, value: float | Timeout | None) -> Timeout:
-        """Read what callers may give: a number is the patience of each phase (`total` stays open), None the defaults.
+        """Read what callers may give: a number is the timeout of each phase (`total` stays open), None the defaults.
 
         Raises:
             ConfigError: It is not a positive number of seconds.

@@ -14,7 +14,7 @@
         RateLimitError                    429
           QuotaExceededError              a quota or balance is used up: waiting does not help
         ServerError                       5xx
-      ProtocolError                       a reply that is not this API's
+      ProtocolError                       a response that is not this API's
       StreamError                         the stream failed after it began
         StreamInterrupted                 it ended without its end
         StreamFailed                      the API reported an error in it: .status .code .type
@@ -55,7 +55,7 @@ __all__ = [
 Phase = Literal["connect", "pool", "write", "first_token", "idle", "total"]
 
 MESSAGE_LIMIT = 500
-"""The most characters of a server's words that an error repeats."""
+"""The most characters of a server's message that an error repeats."""
 
 
 class InferenceError(Exception):
@@ -68,7 +68,7 @@ class InferenceError(Exception):
     request_id: str | None
     """The API's `x-request-id`, to quote to DigitalOcean's support."""
     partial: ChatCompletion | None
-    """What a stream had delivered before it failed; or a whole reply that came where a stream was asked for."""
+    """What a stream had delivered before it failed; or a whole response that came where a stream was asked for."""
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ class APITimeoutError(APIConnectionError, TimeoutError):
 
 
 class _Reported(InferenceError):  # noqa: N818  a part of others
-    """An error that the API put into words."""
+    """An error that the API described."""
 
     def __init__(
         self,
@@ -141,7 +141,7 @@ class APIStatusError(_Reported):
     retry_after: float | None
     """Seconds that the API asked to wait, if it said."""
     body: str
-    """The start of the reply's body."""
+    """The start of the response's body."""
 
     def __init__(self, message: str = "", *, retry_after: float | None = None, body: str = "", **details: Any) -> None:
         super().__init__(message, **details)
@@ -154,7 +154,7 @@ class BadRequestError(APIStatusError):
 
 
 class ContextLengthError(BadRequestError):
-    """The messages and the reply asked for do not fit the model's context window."""
+    """The messages and the response asked for do not fit the model's context window."""
 
 
 class AuthenticationError(APIStatusError):
@@ -186,7 +186,7 @@ class ServerError(APIStatusError):
 
 
 class ProtocolError(InferenceError):
-    """A reply that is not this API's: HTML, a redirect, broken JSON, a missing field, too many bytes."""
+    """A response that is not this API's: HTML, a redirect, broken JSON, a missing field, too many bytes."""
 
 
 class StreamError(InferenceError):
@@ -194,7 +194,7 @@ class StreamError(InferenceError):
 
 
 class StreamInterrupted(StreamError):  # noqa: N818  named for what happened
-    """The stream ended, or its connection broke, before the reply was complete."""
+    """The stream ended, or its connection broke, before the response was complete."""
 
 
 Kind = type[APIStatusError]
@@ -207,7 +207,7 @@ class StreamFailed(StreamError, _Reported):  # noqa: N818  named for what happen
     code: str | None
     type: str | None
     like: Kind | None
-    """The class that the same words would have had as a reply with a status; None if they name no known condition."""
+    """The class that the same error would have had as a response with a status; None if it names no known condition."""
 
     def __init__(self, message: str = "", *, like: Kind | None = None, **details: Any) -> None:
         super().__init__(message, **details)

@@ -105,8 +105,8 @@ class KnowledgeBase:
 
         Args:
             query: What to look for.
-            **options: `num_results`, how many pieces at most, 10 by default; `alpha`, 0 to 1, the share of likeness in
-                meaning against words; `filters`, conditions on metadata under `must`, `should` and `must_not`, each
+            **options: `num_results`, how many pieces at most, 10 by default; `alpha`, 0 to 1, the weight of
+                meaning against keywords; `filters`, conditions on metadata under `must`, `should` and `must_not`, each
                 `{"field": ..., "operator": "eq" | "in" | ..., "value": ...}`; `timeout`, `max_retries`.
 
         Raises:
@@ -154,7 +154,7 @@ class KnowledgeBase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentDocument:
-    """A document that an agent retrieved for an answer, as far as it tells."""
+    """A document that an agent retrieved for an answer, as far as it reports."""
 
     id: str | None
     text: str
@@ -163,11 +163,11 @@ class AgentDocument:
 
 
 TEXTS = ("text_content", "page_content", "content", "text")
-"""Where the text of a retrieved document may be; agents are documented to tell only its id, index and score."""
+"""Where the text of a retrieved document may be; agents are documented to report only its id, index and score."""
 
 
 def documents_of_agent(retrieval: object) -> list[AgentDocument]:
-    """Return the documents that an agent's answer tells of, best first.
+    """Return the documents that an agent's answer reports, best first.
 
     Args:
         retrieval: The answer's field of this name; the agent sends it if `include_retrieval_info` was asked for.

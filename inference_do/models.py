@@ -185,7 +185,7 @@ GROUPS: Mapping[str, str] = {
 
 
 def model_info(model: str) -> ModelInfo:
-    """Tell what is known of a model; never fails, an unknown id has its family's facts and else unknowns.
+    """Return what is known of a model. Never fails: an unknown id has its family's facts and else unknowns.
 
     Args:
         model: An id as the API spells it; ids are case sensitive and may hold `/` and `:`.
@@ -252,8 +252,8 @@ def closest_models(model: str, *, limit: int = 3) -> list[str]:
     kinds = {"chat", "embedding", "router"}
     known = known_models().values()
     providers = {info.provider.lower() for info in known if info.provider}
-    wanted = _words(model, providers)
-    scores = ((_likeness(wanted, _words(info.id, providers)), info.id) for info in known if info.kind in kinds)
+    wanted = _normalized(model, providers)
+    scores = ((_similarity(wanted, _normalized(info.id, providers)), info.id) for info in known if info.kind in kinds)
     best = sorted((-score, id_) for score, id_ in scores if score >= ALIKE)
     return [id_ for _, id_ in best[:limit]]
 
@@ -262,15 +262,15 @@ ALIKE = 0.6
 """How much of two ids must agree, from 0 to 1."""
 
 
-def _words(model: str, providers: AbstractSet[str]) -> tuple[str, str]:
+def _normalized(model: str, providers: AbstractSet[str]) -> tuple[str, str]:
     """Return an id in lower case without its provider, as it is and with its words in order."""
     provider, separator, name = model.lower().replace("/", "-", 1).partition("-")
     bare = name if separator and provider in providers else model.lower()
     return bare, " ".join(sorted(re.findall(r"[a-z]+|\d+(?:\.\d+)*", bare)))
 
 
-def _likeness(left: tuple[str, str], right: tuple[str, str]) -> float:
-    import difflib  # noqa: PLC0415  for words about a mistake, not before
+def _similarity(left: tuple[str, str], right: tuple[str, str]) -> float:
+    import difflib  # noqa: PLC0415  only needed to explain a mistake
 
     return max(difflib.SequenceMatcher(None, a, b).ratio() for a, b in zip(left, right, strict=True))
 

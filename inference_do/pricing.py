@@ -1,7 +1,7 @@
 """What calls cost, estimated from their usage and the known prices, and added up by model.
 
 An estimate, because prices age (`Cost.date`), some are not known, and what is billed besides tokens (server-side tools,
-off-peak discounts) is not in a reply's usage.
+off-peak discounts) is not in a response's usage.
 """
 
 from __future__ import annotations

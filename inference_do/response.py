@@ -1,4 +1,4 @@
-"""The HTTP side of a reply: how an answer came, and what its headers tell."""
+"""The HTTP side of a response: how an answer came, and what its headers report."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["RateLimit", "ResponseInfo"]
 
 
 class RateLimit(NamedTuple):
-    """One of the account's limits, as it stood when a reply was made."""
+    """One of the account's limits, as it stood when a response was made."""
 
     limit: int
     remaining: int
@@ -18,7 +18,7 @@ class RateLimit(NamedTuple):
 
 
 class ResponseInfo(NamedTuple):
-    """How an answer came: the HTTP side of a reply."""
+    """How an answer came: the HTTP side of a response."""
 
     status: int
     headers: Mapping[str, str]
@@ -38,7 +38,7 @@ class ResponseInfo(NamedTuple):
 
     @property
     def limits(self) -> dict[str, RateLimit]:
-        """The account's rate limits, by `requests`, `tokens-per-minute`, `tokens-per-day`; empty if none were told."""
+        """The account's rate limits, by `requests`, `tokens-per-minute`, `tokens-per-day`; empty without headers."""
         found: dict[str, RateLimit] = {}
         for name in ("requests", "tokens-per-minute", "tokens-per-day"):
             limit, remaining, reset = (

@@ -50,15 +50,15 @@ def check_endpoint(info: ModelInfo, path: str) -> None:
     """
     if not info.endpoints or path in info.endpoints:
         return
-    places = ", ".join(info.endpoints)
+    paths = ", ".join(info.endpoints)
     others = [METHODS[place] for place in info.endpoints if place in METHODS]
     if others:
         mending = f"use {' or '.join(others)}"
     else:
         near = _alternatives(info, lambda other: path in other.endpoints)
-        mending = f"request() reaches {places}" + (f"; on {path} there are {', '.join(near)}" if near else "")
+        mending = f"request() reaches {paths}" + (f"; on {path} there are {', '.join(near)}" if near else "")
     message = (
-        f"model {info.id!r} is not on {path}, only on {places}{_as_of(info, 'endpoints')}: {mending}; "
+        f"model {info.id!r} is not on {path}, only on {paths}{_as_of(info, 'endpoints')}: {mending}; "
         f"if that has changed, register_model({info.id!r}, endpoints=[{path!r}])"
     )
     raise ConfigError(message)
@@ -154,14 +154,14 @@ def _no_images(info: ModelInfo) -> str:
     near = _alternatives(info, lambda other: bool(other.vision) and other.images_on_chat is not False)
     return (
         f"model {info.id!r} takes images on /v1/messages only, not on {CHAT_PATH}"
-        f"{_as_of(info, 'images_on_chat')}: put what the image shows into words, or use a model that takes "
+        f"{_as_of(info, 'images_on_chat')}: describe the image in text, or use a model that takes "
         f"images here, such as {', '.join(near)}; if that has changed, register_model({info.id!r}, images_on_chat=True)"
     )
 
 
 def _alternatives(info: ModelInfo, is_fit: Callable[[ModelInfo], bool]) -> list[str]:
     """Return up to three active models that are fit, those of the same provider first, then the most alike."""
-    import difflib  # noqa: PLC0415  for words about a mistake, not before
+    import difflib  # noqa: PLC0415  only needed to explain a mistake
 
     fit = [
         other
@@ -183,7 +183,7 @@ def explain_error(status: int, body: Mapping[str, Any]) -> str | None:
     """Say what is known of the model that may be why the API refused a request.
 
     Args:
-        status: The reply's HTTP status.
+        status: The response's HTTP status.
         body: The request.
     """
     model = body.get("model")
@@ -210,7 +210,7 @@ def warn_empty(body: Mapping[str, Any], spent: int) -> None:
 
     Args:
         body: The request.
-        spent: Tokens of the answer, 0 if they were not told.
+        spent: Tokens of the answer, 0 if they were not reported.
     """
     if model_info(str(body.get("model"))).reasoning is False:
         return
@@ -220,7 +220,7 @@ def warn_empty(body: Mapping[str, Any], spent: int) -> None:
     allowed = f"{name}={limit}" if limit is not None else "the limit of the API, as no max_completion_tokens was given"
     message = (
         f"model {body.get('model')!r} used all tokens that it was allowed ({allowed}"
-        f"{f'; {spent} were spent' if spent else ''}) before it said anything: it was thinking. Raise {name}, or ask "
+        f"{f'; {spent} were spent' if spent else ''}) before any text: it was thinking. Raise {name}, or ask "
         "for less thinking with reasoning_effort or reasoning={'max_tokens': ...}"
     )
     warnings.warn(message, EmptyAnswerWarning, stacklevel=2)

@@ -1,6 +1,6 @@
 """What goes over the wire: TypedDicts for what goes out, pydantic models for what comes in.
 
-Replies are read leniently (DigitalOcean sends `id: ""`, `role: ""`, `choices: null`, and fields of its own): every
+Responses are read leniently (DigitalOcean sends `id: ""`, `role: ""`, `choices: null`, and fields of its own): every
 field may be missing, `null` becomes the field's default, unknown fields stay readable as attributes. A field of the
 wrong shape is an error, never a guess.
 
@@ -233,7 +233,7 @@ class Usage(Wire):
 
 
 class Reply(Wire):
-    """A whole reply, and how it came."""
+    """A whole response, and how it came."""
 
     _response_info: ResponseInfo | None = PrivateAttr(default=None)
 
@@ -248,12 +248,12 @@ class Reply(Wire):
         return self.response_info.request_id if self.response_info else None
 
     def came_with(self, info: ResponseInfo) -> None:
-        """Note how the reply came."""
+        """Note how the response came."""
         self._response_info = info
 
 
 class ChatCompletion(Reply):
-    """A whole answer, from one reply or from a stream put together."""
+    """A whole answer, from one response or from a stream put together."""
 
     id: Text = ""
     object: Text = "chat.completion"
@@ -297,7 +297,7 @@ class Model(Wire):
 
 
 class ModelList(Reply):
-    """The reply of `GET /v1/models`."""
+    """The response of `GET /v1/models`."""
 
     data: Items[Model] = Field(default_factory=list)
 

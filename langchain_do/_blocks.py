@@ -26,13 +26,13 @@ def register() -> None:
 
 def translate_content(message: AIMessage) -> list[blocks.ContentBlock]:
     """Return the blocks of a whole message."""
-    return cast("list[blocks.ContentBlock]", [*_spoken(message), *_calls(message)])
+    return cast("list[blocks.ContentBlock]", [*_content_blocks(message), *_calls(message)])
 
 
 def translate_content_chunk(message: AIMessageChunk) -> list[blocks.ContentBlock]:
     """Return the blocks of a chunk, or of chunks added up: calls are finished once the last chunk is in."""
-    spoken = _spoken(message)
-    for block in spoken:
+    content = _content_blocks(message)
+    for block in content:
         block["index"] = INDEXES[block["type"]]
     if message.chunk_position == "last" and (message.tool_calls or message.invalid_tool_calls):
         calls = _calls(message)
@@ -40,7 +40,7 @@ def translate_content_chunk(message: AIMessageChunk) -> list[blocks.ContentBlock
             call["index"] = f"lc_tc_{place}"
     else:
         calls = [_placed(call) for call in message.tool_call_chunks]
-    return cast("list[blocks.ContentBlock]", [*spoken, *calls])
+    return cast("list[blocks.ContentBlock]", [*content, *calls])
 
 
 def _placed(call: ToolCallChunk) -> dict[str, Any]:
@@ -51,18 +51,18 @@ def _placed(call: ToolCallChunk) -> dict[str, Any]:
 INDEXES = {"reasoning": "lc_rs_0", "text": "lc_txt_0", "refusal": "lc_rf_0", "non_standard": "lc_rf_0"}
 
 
-def _spoken(message: AIMessage) -> list[dict[str, Any]]:
+def _content_blocks(message: AIMessage) -> list[dict[str, Any]]:
     if not isinstance(message.content, str):
         raise NotImplementedError  # not as we made it: core does its best
-    spoken: list[dict[str, Any]] = []
+    content: list[dict[str, Any]] = []
     if reasoning := message.additional_kwargs.get("reasoning_content"):
-        spoken.append({"type": "reasoning", "reasoning": reasoning})
+        content.append({"type": "reasoning", "reasoning": reasoning})
     if message.content:
-        spoken.append({"type": "text", "text": message.content})
+        content.append({"type": "text", "text": message.content})
     if refusal := message.additional_kwargs.get("refusal"):
         block = {"type": "refusal", "refusal": refusal}
-        spoken.append(block if HAS_REFUSALS else {"type": "non_standard", "value": block})
-    return spoken
+        content.append(block if HAS_REFUSALS else {"type": "non_standard", "value": block})
+    return content
 
 
 def _calls(message: AIMessage) -> list[dict[str, Any]]:

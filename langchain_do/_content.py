@@ -121,8 +121,8 @@ def _file(block: Block, where: str) -> dict[str, Any]:
     if not url.startswith("data:"):
         message = f"{where}: a file must be base64 data or a file id; this API does not fetch file URLs"
         raise ConfigError(message)
-    places = (block, block.get("extras") or {}, block.get("metadata") or {})
-    names = [place[key] for place in places for key in ("filename", "title") if place.get(key)]
+    sources = (block, block.get("extras") or {}, block.get("metadata") or {})
+    names = [source[key] for source in sources for key in ("filename", "title") if source.get(key)]
     suffix = url[5:].partition(";")[0].rpartition("/")[2]
     return {"type": "file", "file": {"file_data": url, "filename": names[0] if names else f"file.{suffix}"}}
 

@@ -90,7 +90,7 @@ class ServerError(ours.ServerError, ModelAPIError):
 
 
 class ProtocolError(ours.ProtocolError, ModelAPIError):
-    """A reply that is not this API's."""
+    """A response that is not this API's."""
 
 
 class StreamError(ours.StreamError, ModelAPIError):
@@ -118,15 +118,15 @@ class StreamContextLengthError(ours.StreamFailed, ContextOverflowError, ModelInv
 
 
 class RefusalError(ours.InferenceError, ModelRefusalError):  # type: ignore[misc, valid-type]
-    """The model refused to give the structured answer that was asked for; the message holds its words."""
+    """The model refused to give the structured answer that was asked for; the message holds its text."""
 
     raw_message: BaseMessage | None
     """The answer that refuses."""
 
     @classmethod
-    def of(cls, told: str, message: BaseMessage) -> Self:
+    def of(cls, text: str, message: BaseMessage) -> Self:
         """Make one for the message that refuses."""
-        error = cls(told)
+        error = cls(text)
         error.raw_message = message
         return error
 
@@ -157,7 +157,7 @@ PAIRS: dict[type[ours.InferenceError], type[ours.InferenceError]] = {
 
 
 class translate:  # noqa: N801  read as a verb: `with translate():`
-    """Raise our errors as errors of LangChain's too, with all that they tell."""
+    """Raise our errors as errors of LangChain's too, with all their attributes."""
 
     __slots__ = ()
 
@@ -184,7 +184,7 @@ def _nearest(kind: type[ours.InferenceError]) -> type[ours.InferenceError]:
 
 
 def _of_stream(error: ours.StreamFailed) -> type[ours.InferenceError]:
-    """Choose by the class that the same words would have had as a reply with a status."""
+    """Choose by the class that the same error would have had as a response with a status."""
     match error.like:
         case None:
             return StreamFailed

@@ -99,14 +99,14 @@ def _wire(message: BaseMessage, where: str, part: Part) -> Iterator[dict[str, An
         case ChatMessage():
             yield _chat(message, where, part)
         case FunctionMessage():
-            told = f"{where}: this API has no role for a FunctionMessage; use a ToolMessage with the call's id"
-            raise ConfigError(told)
+            reason = f"{where}: this API has no role for a FunctionMessage; use a ToolMessage with the call's id"
+            raise ConfigError(reason)
         case RemoveMessage():
-            told = f"{where} is a RemoveMessage, an order to a store of messages: it must not reach a model"
-            raise ConfigError(told)
+            reason = f"{where} is a RemoveMessage, an order to a store of messages: it must not reach a model"
+            raise ConfigError(reason)
         case _:
-            told = f"{where}: a {type(message).__name__} has no role in this API"
-            raise ConfigError(told)
+            reason = f"{where}: a {type(message).__name__} has no role in this API"
+            raise ConfigError(reason)
 
 
 def _named(wire: dict[str, Any], message: BaseMessage) -> dict[str, Any]:
@@ -156,8 +156,8 @@ def _user(message: HumanMessage, where: str, part: Part) -> Iterator[dict[str, A
 def _chat(message: ChatMessage, where: str, part: Part) -> dict[str, Any]:
     role = ROLES.get(message.role.lower())
     if role is None:
-        told = f"{where}: {message.role!r} is no role of this API ({', '.join(sorted(set(ROLES.values())))})"
-        raise ConfigError(told)
+        reason = f"{where}: {message.role!r} is no role of this API ({', '.join(sorted(set(ROLES.values())))})"
+        raise ConfigError(reason)
     return _named({"role": role, "content": _content(message.content, where, part)}, message)
 
 
@@ -216,15 +216,15 @@ def _calls(message: AIMessage, where: str) -> list[dict[str, Any]]:
             case {"type": "tool_call" | "tool_use", "id": id_, "name": name, **rest} if id_ not in seen:
                 calls.append((id_, name, rest.get("args") or rest.get("input") or {}))
     if not calls and "function_call" in message.additional_kwargs:
-        told = f"{where}: this API has no function_call; write it as one of tool_calls"
-        raise ConfigError(told)
+        reason = f"{where}: this API has no function_call; write it as one of tool_calls"
+        raise ConfigError(reason)
     return [_call(*call, where) for call in calls]
 
 
 def _call(id_: str | None, name: str | None, arguments: Any, where: str) -> dict[str, Any]:
     if not id_:
-        told = f"{where}: the call of tool {name!r} has no id, and its result could not be told from others"
-        raise ConfigError(told)
+        reason = f"{where}: the call of tool {name!r} has no id, and its result could not be told from others"
+        raise ConfigError(reason)
     return {"id": id_, "type": "function", "function": {"name": name or "unknown", "arguments": _as_json(arguments)}}
 
 

@@ -1,4 +1,4 @@
-"""One request from two sources: what the model was made with, and what one call says.
+"""One request from two sources: what the model was made with, and one call's arguments.
 
 Every entry point (invoke, stream, batch, bind, agents; sync and async) comes through `merge()`. The call wins; None
 is "not given"; LangChain's own arguments stay here.
@@ -89,7 +89,7 @@ def merge(settings: Settings, stop: list[str] | None, given: Mapping[str, Any]) 
 
 
 def streaming_options(settings: Settings, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the `stream_options` of a streamed call; usage is asked for unless somebody said no."""
+    """Return the `stream_options` of a streamed call; usage is asked for unless it was turned off."""
     if (options := given.get("stream_options")) is not None:
         return dict(options)
     wanted = given.get("stream_usage")

@@ -1,4 +1,4 @@
-"""What is known of a model, in LangChain's words.
+"""What is known of a model, as LangChain's profile.
 
 Agents choose by it how to ask for structured output, and when to summarize.
 """

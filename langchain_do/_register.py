@@ -15,7 +15,7 @@ PROVIDER = "digitalocean"
 
 
 def register() -> None:
-    """Enter this package in LangChain's tables of providers, as `digitalocean`.
+    """Register this package in LangChain's tables of providers, as `digitalocean`.
 
     After it `init_chat_model("digitalocean:MODEL")`, `init_embeddings("digitalocean:MODEL")` and
     `create_agent("digitalocean:MODEL", ...)` work. Calling it again changes nothing.

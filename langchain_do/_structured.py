@@ -138,23 +138,25 @@ def _check(message: AIMessage) -> None:
     """Refuse an answer that is none.
 
     Raises:
-        RefusalError: The model declined, or a filter withheld what it said.
+        RefusalError: The model declined, or a filter withheld its text.
         OutputParserException: The answer was cut off, or is a tool call with broken arguments.
     """
     finish = message.response_metadata.get("finish_reason")
     refusal = message.additional_kwargs.get("refusal")
     if refusal or finish == "content_filter":
-        told = (
+        reason = (
             f"the model refused: {refusal}" if refusal else "the answer was withheld (finish_reason 'content_filter')"
         )
-        raise RefusalError.of(told, message)
+        raise RefusalError.of(reason, message)
     if finish == "length":
-        told = "the answer was cut off by the token limit (finish_reason 'length'): raise max_tokens"
-        raise OutputParserException(told, llm_output=str(message.text))
+        reason = "the answer was cut off by the token limit (finish_reason 'length'): raise max_tokens"
+        raise OutputParserException(reason, llm_output=str(message.text))
     if message.invalid_tool_calls:
         call = message.invalid_tool_calls[0]
-        told = f"the arguments of tool {call['name']!r} are not the JSON of an object: {call['error'] or 'broken JSON'}"
-        raise OutputParserException(told, llm_output=call["args"])
+        reason = (
+            f"the arguments of tool {call['name']!r} are not the JSON of an object: {call['error'] or 'broken JSON'}"
+        )
+        raise OutputParserException(reason, llm_output=call["args"])
 
 
 def _is_parsable(result: list[Generation], *, partial: bool, as_call: bool) -> bool:
@@ -172,11 +174,11 @@ def _is_parsable(result: list[Generation], *, partial: bool, as_call: bool) -> b
         return not message.additional_kwargs.get("refusal")
     _check(message)
     if as_call and not message.tool_calls:
-        told = "the model answered in text and did not call the tool of the schema; method='json_schema' may suit it"
-        raise OutputParserException(told, llm_output=str(message.text))
+        reason = "the model answered in text and did not call the tool of the schema; method='json_schema' may suit it"
+        raise OutputParserException(reason, llm_output=str(message.text))
     if not message.tool_calls and not _is_whole(text := str(message.text)):
-        told = "the answer ends before its JSON does"
-        raise OutputParserException(told, llm_output=text)
+        reason = "the answer ends before its JSON does"
+        raise OutputParserException(reason, llm_output=text)
     return as_call or not message.tool_calls
 
 

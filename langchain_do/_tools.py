@@ -13,7 +13,7 @@ from inference_do._adapters.tool_names import wire_name
 
 __all__ = ["json_schema_format", "wire_choice", "wire_format", "wire_tool"]
 
-WORDS = {"auto": "auto", "none": "none", "any": "required", "required": "required", True: "required"}
+CHOICES = {"auto": "auto", "none": "none", "any": "required", "required": "required", True: "required"}
 
 
 def wire_tool(tool: Any, *, strict: bool | None = None) -> dict[str, Any]:
@@ -55,8 +55,10 @@ def _function(tool: Any) -> dict[str, Any]:
 
 def _cache_mark(tool: Any) -> dict[str, Any]:
     """Return a tool's mark for the prompt cache: beside its schema, or among a LangChain tool's `extras`."""
-    places = (tool, tool.get("extras")) if isinstance(tool, Mapping) else (getattr(tool, "extras", None),)
-    marks = [place["cache_control"] for place in places if isinstance(place, Mapping) and place.get("cache_control")]
+    sources = (tool, tool.get("extras")) if isinstance(tool, Mapping) else (getattr(tool, "extras", None),)
+    marks = [
+        source["cache_control"] for source in sources if isinstance(source, Mapping) and source.get("cache_control")
+    ]
     return {"cache_control": marks[0]} if marks else {}
 
 
@@ -94,9 +96,9 @@ def wire_choice(choice: Any, tools: Sequence[Mapping[str, Any]]) -> str | dict[s
         case {"function": {"name": str() as name}} | {"name": str() as name}:
             return _named(name, tools)
         case {"type": str() as kind}:
-            return WORDS.get(kind) or dict(choice)
+            return CHOICES.get(kind) or dict(choice)
         case str() | True:
-            return WORDS.get(choice) or _named(str(choice), tools)
+            return CHOICES.get(choice) or _named(str(choice), tools)
         case _:
             message = f"tool_choice must be a tool's name, 'auto', 'none', 'any', a bool or a dict, not {choice!r}"
             raise ConfigError(message)

@@ -2,7 +2,7 @@
 
 1. `_request()` merges settings and call (`_params`) and translates the messages (`_messages`).
 2. The client sends it: retries, timeouts and the stream's protocol are its business.
-3. `_replies` translates the answer, whole or chunk by chunk; `_errors` the failures.
+3. `_responses` translates the answer, whole or chunk by chunk; `_errors` the failures.
 
 The sync and the async methods differ in `await` alone.
 """
@@ -38,7 +38,7 @@ from ._errors import translate
 from ._messages import to_wire
 from ._params import ALIASES, UNANSWERED, merge, streaming_options, takes_cache_control
 from ._profile import is_known, profile_of
-from ._replies import ChunkReader, from_completion
+from ._responses import ChunkReader, from_completion
 from ._tools import wire_choice, wire_format, wire_tool
 
 __all__ = ["ChatDigitalOcean"]
@@ -113,7 +113,7 @@ class ChatDigitalOcean(Connected, BaseChatModel, defer_build=False):
     """Whether earlier answers go back with their reasoning, which models that think between tool calls need; or the
     name to send it under, for servers that only know the other one."""
     include_response_headers: bool = False
-    """Whether `response_metadata` has the reply's `headers`, rate limits among them."""
+    """Whether `response_metadata` has the response's `headers`, rate limits among them."""
 
     ALIASES: ClassVar[Mapping[str, str]] = ALIASES
 
@@ -226,7 +226,7 @@ class ChatDigitalOcean(Connected, BaseChatModel, defer_build=False):
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002  core tells callbacks of whole answers
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002  core reports whole answers to callbacks
         **kwargs: Any,
     ) -> ChatResult:
         with translate():
@@ -290,7 +290,7 @@ class ChatDigitalOcean(Connected, BaseChatModel, defer_build=False):
             yield part
 
     def _streaming_disabled(self, **kwargs: Any) -> bool:
-        """Tell core to wait for the whole answer where there are several."""
+        """Return whether core must wait for the whole answer: it must where there are several."""
         n = self.n if kwargs.get("n") is None else kwargs["n"]
         return (n or 1) > 1 or super()._streaming_disabled(**kwargs)
 

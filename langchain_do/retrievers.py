@@ -36,7 +36,7 @@ class DigitalOceanKnowledgeBaseRetriever(Connected, BaseRetriever, defer_build=F
     k: int = Field(default=4, ge=1)
     """How many documents at most."""
     alpha: float | None = None
-    """0 to 1: the share of likeness in meaning against words; None leaves it to the API."""
+    """0 to 1: the weight of meaning against keywords; None leaves it to the API."""
     filters: Mapping[str, Any] | None = None
     """Conditions on metadata under `must`, `should` and `must_not`; see `inference_do.KnowledgeBase.retrieve`."""
     base_url: str | None = KNOWLEDGE_URL
@@ -50,7 +50,7 @@ class DigitalOceanKnowledgeBaseRetriever(Connected, BaseRetriever, defer_build=F
         self,
         query: str,
         *,
-        run_manager: CallbackManagerForRetrieverRun,  # noqa: ARG002  core tells callbacks of the documents
+        run_manager: CallbackManagerForRetrieverRun,  # noqa: ARG002  core reports the documents to callbacks
         **kwargs: Any,
     ) -> list[Document]:
         with translate():
@@ -85,7 +85,7 @@ def _documents(found: Sequence[RetrievedDocument]) -> list[Document]:
 def retrieved_documents(message: BaseMessage) -> list[Document]:
     """Return the documents that an agent retrieved for an answer, best first.
 
-    The agent tells them if it was asked to: `extra_body={"include_retrieval_info": True}`.
+    The agent reports them if it was asked to: `extra_body={"include_retrieval_info": True}`.
 
     Args:
         message: The agent's answer, whole or put together from a stream.

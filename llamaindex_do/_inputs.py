@@ -1,7 +1,7 @@
 """What a caller hands over, looked at before LlamaIndex's own decorators see it.
 
-Those put all arguments of a call into spans, events and callbacks, and say what is wrong with a message in pydantic's
-words about their event. So each of the eight methods of the LLM is wrapped here, in this order from outside:
+Those put all arguments of a call into spans, events and callbacks, and for a wrong message they raise pydantic's error
+about their own event. So each of the eight methods of the LLM is wrapped here, in this order from outside:
 
 1. Messages or the prompt are checked; headers of the call, which may be secret, are masked (`SecretStr`).
 2. LlamaIndex's span and its callbacks: one event a call.
@@ -49,7 +49,7 @@ def _asking(method: Method, report: Callable[[Any], Any], name: str, check: Call
     reported = dispatcher.span(observed)
 
     def ask(llm: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Call the reported method, which is told whose it is, with what has been checked."""
+        """Call the reported method, with its object and with what has been checked."""
         if name in kwargs and not args:
             args = (kwargs.pop(name),)
         if args:

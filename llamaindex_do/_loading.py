@@ -10,11 +10,11 @@ from typing import Any
 
 from wrapt import register_post_import_hook
 
-__all__ = ["enter"]
+__all__ = ["register_class"]
 
 
-def enter(cls: Any, *, module: str, table: str) -> None:
-    """Enter a class in a table under its `class_name()`, as soon as the table's module is imported.
+def register_class(cls: Any, *, module: str, table: str) -> None:
+    """Register a class in a table under its `class_name()`, as soon as the table's module is imported.
 
     Args:
         cls: The class.

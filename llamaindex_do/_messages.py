@@ -3,7 +3,7 @@
 Each message becomes one of the wire, with these exceptions, all of which providers behind the API insist on:
 
 1. Every tool call is answered right after it. A call whose result is missing (an interrupted run, a memory that was
-   cut) gets a result that says so; a result whose call is missing is told as text by the user. Both are logged.
+   cut) gets a result that says so; a result whose call is missing is sent as the user's text. Both are logged.
 2. Results are text. Images and files in them follow in a message of the user, after the last result.
 3. Names of tools are altered where the API does not take them (`_tools.py`).
 """

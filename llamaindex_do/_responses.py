@@ -45,7 +45,7 @@ def read_completion(completion: ChatCompletion, names: ToolNames, *, headers: bo
     Args:
         completion: What the API answered; of several choices the first is the message, all are in `raw`.
         names: The tools' own names.
-        headers: Whether to hand out the reply's headers.
+        headers: Whether to hand out the response's headers.
     """
     choice = completion.choices[0]
     message = choice.message
@@ -210,7 +210,7 @@ def _facts(
     tokens: Mapping[str, int],
     info: ResponseInfo | None,
     refusal: str | None,
-    told: Mapping[str, Any],
+    fields: Mapping[str, Any],
     *,
     headers: bool,
 ) -> dict[str, Any]:
@@ -219,13 +219,13 @@ def _facts(
     Args:
         finish_reason: Why the answer ended.
         tokens: How many there were, by kind.
-        info: The HTTP side of the reply.
-        refusal: The model's words, if it refused.
-        told: The answer's fields, among them an agent's own.
-        headers: Whether to hand out the reply's headers.
+        info: The HTTP side of the response.
+        refusal: The model's text, if it refused.
+        fields: The answer's fields, among them an agent's own.
+        headers: Whether to hand out the response's headers.
     """
     facts: dict[str, Any] = {"finish_reason": finish_reason}
-    facts.update({name: told[name] for name in AGENT_FIELDS if told.get(name)})
+    facts.update({name: fields[name] for name in AGENT_FIELDS if fields.get(name)})
     facts.update(tokens)
     if info is not None and info.request_id:
         facts["request_id"] = info.request_id

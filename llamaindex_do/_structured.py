@@ -4,8 +4,8 @@ LlamaIndex's own way is function calling; it leaves the choice of the tool to th
 `system_prompt` in asynchronous code. So the way is chosen and walked here, alike for all four methods:
 
 1. The model is asked natively (`response_format` with a JSON schema) where it is known to take one, else by a forced
-   call of a tool with the class's schema. LlamaIndex asks in words, if `pydantic_program_mode` says so or the model
-   takes no tools.
+   call of a tool with the class's schema. LlamaIndex asks in the prompt if `pydantic_program_mode` asks for it or the
+   model takes no tools.
 2. What comes is read as far as it goes while it is streamed, and validated once it is complete. A failure is a
    `ValueError`, as LlamaIndex's fallbacks expect (pydantic's `ValidationError` is one).
 """

@@ -97,7 +97,7 @@ def selections(response: ChatResponse, *, error_on_no_tool_call: bool) -> list[T
     """Return the tool calls of an answer, or of what has been streamed of it.
 
     Arguments that are still being streamed are read as far as they go. In a finished answer broken arguments are given
-    whole under a name of their own, so that the tool refuses them and the model is told: half of them, or none, could
+    whole under a name of their own, so that the tool refuses them and the model reads why: half of them, or none, could
     call the tool with something that the model did not mean.
 
     Raises:

@@ -16,7 +16,7 @@ from inference_do._adapters.settings import Whole
 from inference_do.types import EmbeddingResponse
 
 from ._connection import Connected, check_model
-from ._loading import enter
+from ._loading import register_class
 
 __all__ = ["DigitalOceanEmbedding"]
 
@@ -75,7 +75,7 @@ class DigitalOceanEmbedding(Connected, BaseEmbedding, defer_build=False):
         return await self._aget_text_embedding(query)
 
 
-enter(DigitalOceanEmbedding, module="llama_index.core.embeddings.loading", table="RECOGNIZED_EMBEDDINGS")
+register_class(DigitalOceanEmbedding, module="llama_index.core.embeddings.loading", table="RECOGNIZED_EMBEDDINGS")
 
 
 def _vectors(response: EmbeddingResponse) -> list[Embedding]:

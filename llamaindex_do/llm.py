@@ -33,7 +33,7 @@ from inference_do.types import ChatCompletion
 
 from ._connection import Connected, check_model
 from ._inputs import validate_and_instrument_chat, validate_and_instrument_completion
-from ._loading import enter
+from ._loading import register_class
 from ._messages import to_wire
 from ._params import ALIASES, WIRE_FIELDS, request_params
 from ._responses import StreamReader, completion_of, read_completion
@@ -53,7 +53,7 @@ DEFAULT_CONTEXT_WINDOW = 32_768
 """Tokens that an unknown model is taken to read: the least that any current chat model of DigitalOcean does."""
 
 DEFAULT_NUM_OUTPUT = 256
-"""Tokens that LlamaIndex leaves free for an answer when nothing else is said: its own default."""
+"""Tokens that LlamaIndex leaves free for an answer when nothing else is set: its own default."""
 
 
 class ChatRequest(NamedTuple):
@@ -127,7 +127,7 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
     )
     stream_usage: bool = Field(default=True, description="Whether streams ask for usage.")
     include_response_headers: bool = Field(
-        default=False, description="Whether `additional_kwargs` of responses have the reply's `headers`."
+        default=False, description="Whether `additional_kwargs` of responses have the response's `headers`."
     )
     additional_kwargs: dict[str, Any] = Field(
         default_factory=dict, description="Further arguments of every call, as a call would be given them."
@@ -183,7 +183,7 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
         return info.tools is not False
 
     def to_payload(self) -> dict[str, Any]:
-        """Return what observers are told of this model: nothing secret."""
+        """Return what observers are given of this model: nothing secret."""
         return {
             **super().to_payload(),
             "model": self.model,
@@ -332,7 +332,7 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
         return selections(response, error_on_no_tool_call=error_on_no_tool_call)
 
 
-enter(DigitalOcean, module="llama_index.core.llms.loading", table="RECOGNIZED_LLMS")
+register_class(DigitalOcean, module="llama_index.core.llms.loading", table="RECOGNIZED_LLMS")
 
 
 # --- streams ------------------------------------------------------------

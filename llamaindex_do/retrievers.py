@@ -16,12 +16,12 @@ __all__ = ["DigitalOceanKnowledgeBaseRetriever", "source_nodes"]
 
 
 class DigitalOceanKnowledgeBaseRetriever(BaseRetriever):
-    """Retrieves from a knowledge base. The API tells no scores, only an order, so nodes have none.
+    """Retrieves from a knowledge base. The API reports no scores, only an order, so nodes have none.
 
     Args:
         knowledge_base_id: The id that the control panel shows.
         similarity_top_k: How many nodes at most.
-        alpha: 0 to 1: the share of likeness in meaning against words; None leaves it to the API.
+        alpha: 0 to 1: the weight of meaning against keywords; None leaves it to the API.
         filters: Conditions on metadata; see `inference_do.KnowledgeBase.retrieve`.
         callback_manager: LlamaIndex's.
         verbose: LlamaIndex's.
@@ -68,7 +68,7 @@ def _nodes(found: Iterable[RetrievedDocument]) -> list[NodeWithScore]:
 def source_nodes(response: ChatResponse) -> list[NodeWithScore]:
     """Return the nodes that an agent retrieved for an answer, best first, with their scores.
 
-    The agent tells them if it was asked to: `extra_body={"include_retrieval_info": True}`.
+    The agent reports them if it was asked to: `extra_body={"include_retrieval_info": True}`.
 
     Args:
         response: The agent's answer; of a stream the last response.

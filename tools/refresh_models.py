@@ -55,7 +55,7 @@ What `inference_do.model_info(id)` knows, made from the recorded facts in `tools
 authority, and `inference-do models --check` asks it which models your key may call. An empty cell means: not known.
 
 * Window and output are tokens; prices are US dollars per million tokens, as of the date beside them.
-* "Thinks" tells whether the model reasons; `!` that it was seen to do so unasked and to spend small limits on that.
+* "Thinks": whether the model reasons; `!` that it was seen to do so unasked and to spend small limits on that.
 * "Cache": `mark` takes `cache_control` on text parts, `keep` takes `prompt_cache_retention`, `auto` needs nothing.
 * "Listed" is the day on which `GET /v1/models` showed the model; not every key may call what is listed.
 """
@@ -158,23 +158,23 @@ def _prices(info: ModelInfo) -> list[str]:
 
 def _peculiarities(info: ModelInfo) -> list[str]:
     when = info.date_of("failing")
-    told: list[str] = []
+    notes: list[str] = []
     if info.kind == "chat" and info.endpoints and "/v1/chat/completions" not in info.endpoints:
-        told.append(f"not on chat completions, only on {', '.join(info.endpoints)}")
+        notes.append(f"not on chat completions, only on {', '.join(info.endpoints)}")
     if info.temperature is False:
-        told.append("takes no `temperature`")
+        notes.append("takes no `temperature`")
     if info.refused_parameters:
-        told.append(f"refuses {', '.join(f'`{name}`' for name in info.refused_parameters)} ({when})")
-    told += [f"refuses `{name}={value}` ({when})" for name, value in info.refused_values]
-    told += [f"answers 500 to requests with `{name}` ({when})" for name in info.failing]
+        notes.append(f"refuses {', '.join(f'`{name}`' for name in info.refused_parameters)} ({when})")
+    notes += [f"refuses `{name}={value}` ({when})" for name, value in info.refused_values]
+    notes += [f"answers 500 to requests with `{name}` ({when})" for name in info.failing]
     if info.refused_prompt:
-        told.append(f"refuses prompts from about {info.refused_prompt:,} tokens ({when})")
+        notes.append(f"refuses prompts from about {info.refused_prompt:,} tokens ({when})")
     if info.accepted_prompt:
-        told.append(f"took a prompt of {info.accepted_prompt:,} tokens ({when})")
-    told += [
+        notes.append(f"took a prompt of {info.accepted_prompt:,} tokens ({when})")
+    notes += [
         f"above {t.above:,} input tokens costs {t.input_price:g} in, {t.output_price:g} out" for t in info.price_tiers
     ]
-    return [f"* `{info.id}`: {'; '.join(told)}."] if told else []
+    return [f"* `{info.id}`: {'; '.join(notes)}."] if notes else []
 
 
 # --- by hand ---

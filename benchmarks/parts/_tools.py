@@ -41,16 +41,16 @@ def server(control: int, order: str) -> dict[str, Any]:
     """Return what the server has done; `reset` makes it forget."""
     with socket.create_connection(("127.0.0.1", control)) as connection:
         connection.sendall(order.encode() + b"\n")
-        told = b""
+        report = b""
         while data := connection.recv(4096):
-            told += data
-    return json.loads(told)
+            report += data
+    return json.loads(report)
 
 
 def busy(control: int) -> float:
     """Return the share of a core that the server has used since it was reset."""
-    told = server(control, "stats")
-    share: float = told["cpu_s"] / told["wall_s"]
+    report = server(control, "stats")
+    share: float = report["cpu_s"] / report["wall_s"]
     return share
 
 
@@ -103,18 +103,18 @@ def check(got: str, sent: str) -> None:
 
 
 def attempt(measured: dict[str, Any], measure: Callable[[], dict[str, Any]]) -> None:
-    """Add what `measure` returns; what a subject does not have is left out, and a failure is told."""
+    """Add what `measure` returns; what a subject does not have is left out, and a failure is noted."""
     with reported(measured):
         measured.update(measure())
 
 
 @contextmanager
 def reported(measured: dict[str, Any]) -> Iterator[None]:
-    """Tell a failure among what was measured; what a subject does not have is none."""
+    """Note a failure among what was measured; what a subject does not have is none."""
     try:
         yield
     except NotImplementedError:
         return
     except Exception as error:  # noqa: BLE001  a peer may raise anything
-        said = " ".join(str(error).split())[:160]
-        measured.setdefault("errors", []).append(f"{type(error).__name__}: {said}")
+        message = " ".join(str(error).split())[:160]
+        measured.setdefault("errors", []).append(f"{type(error).__name__}: {message}")

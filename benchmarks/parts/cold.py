@@ -85,7 +85,7 @@ def measure_build(subject: Subject, _: int) -> dict[str, Any]:
 
 
 def _contexts(subject: Subject) -> dict[str, Any]:
-    """Count what five objects make that were told of an https address at which nobody listens."""
+    """Count what five objects make that were given an https address at which nobody listens."""
     subject.host, subject.base_url = "https://127.0.0.1:9", "https://127.0.0.1:9/v1"
     before = _count_contexts()
     made = []

@@ -1,4 +1,4 @@
-"""Who is measured: the project, its peers and the floors, each behind the same few methods.
+"""Who is measured: the project, its peers and the baselines, each behind the same few methods.
 
 A subject's module imports nothing at its head but the standard library: importing is measured too.
 """
@@ -20,7 +20,7 @@ class Entry:
     name: str
     environment: str
     kind: str
-    """`ours`, `peer` or `floor`."""
+    """`ours`, `peer` or `baseline`."""
     home: str
 
 
@@ -28,23 +28,23 @@ ENTRIES = (
     Entry("Client", "client", "ours", "client.Ours"),
     Entry("Client (typed chunks)", "client", "ours", "client.OursTyped"),
     Entry("openai SDK", "client", "peer", "client.OpenAI"),
-    Entry("httpx by hand", "client", "floor", "floors.Httpx"),
-    Entry("raw socket", "client", "floor", "floors.RawSocket"),
+    Entry("httpx by hand", "client", "baseline", "baselines.Httpx"),
+    Entry("raw socket", "client", "baseline", "baselines.RawSocket"),
     Entry("ChatDigitalOcean", "langchain", "ours", "langchain.Ours"),
     Entry("ChatOpenAI", "langchain", "peer", "langchain.OpenAI"),
     Entry("ChatGradient", "langchain", "peer", "langchain.Gradient"),
     Entry("ChatGroq", "langchain", "peer", "langchain.Groq"),
     Entry("ChatOpenRouter", "langchain", "peer", "langchain.OpenRouter"),
     Entry("ChatLiteLLM", "langchain", "peer", "langchain.LiteLLM"),
-    Entry("LangChain itself", "langchain", "floor", "langchain.Floor"),
+    Entry("LangChain itself", "langchain", "baseline", "langchain.Baseline"),
     Entry("DigitalOcean", "llamaindex", "ours", "llamaindex.Ours"),
     Entry("OpenAILike", "llamaindex", "peer", "llamaindex.OpenAILike"),
     Entry("GradientAI", "llamaindex", "peer", "llamaindex.GradientAI"),
     Entry("LiteLLM", "llamaindex", "peer", "llamaindex.LiteLLM"),
-    Entry("LlamaIndex itself", "llamaindex", "floor", "llamaindex.Floor"),
+    Entry("LlamaIndex itself", "llamaindex", "baseline", "llamaindex.Baseline"),
 )
 SUBJECTS = {entry.name: entry for entry in ENTRIES}
-FLOORS = {"client": "httpx by hand", "langchain": "LangChain itself", "llamaindex": "LlamaIndex itself"}
+BASELINES = {"client": "httpx by hand", "langchain": "LangChain itself", "llamaindex": "LlamaIndex itself"}
 """What the others of an environment are divided by."""
 
 

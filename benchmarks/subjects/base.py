@@ -20,7 +20,7 @@ class Subject:
     """Whether its asynchronous methods stay in one thread, so that their instructions can be told apart."""
 
     def prepare(self, scenario: str) -> None:
-        """Make beforehand what stands in place of a server's reply; only floors have that."""
+        """Make beforehand what stands in place of a server's response; only baselines have that."""
 
     def bring(self) -> Any:
         """Import what a user imports, and return it."""

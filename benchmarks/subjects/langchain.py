@@ -117,7 +117,7 @@ class LiteLLM(LangChain):
         return self.bring()(model="openai/" + MODEL, api_base=self.base_url, api_key=KEY, max_retries=0)
 
 
-class Floor(LangChain):
+class Baseline(LangChain):
     """A model that hands out objects made beforehand: what LangChain itself costs."""
 
     def bring(self) -> Any:
@@ -126,7 +126,7 @@ class Floor(LangChain):
         return BaseChatModel
 
     def build(self) -> Any:
-        return _floor_class(self.bring())()
+        return _baseline_class(self.bring())()
 
     def prepare(self, scenario: str) -> None:
         _chunks(scenario)
@@ -139,7 +139,7 @@ def _scenario(messages: list[Any]) -> str:
 
 
 @cache
-def _floor_class(base: Any) -> Any:
+def _baseline_class(base: Any) -> Any:
     from langchain_core.messages import AIMessage
     from langchain_core.outputs import ChatGeneration, ChatResult
 

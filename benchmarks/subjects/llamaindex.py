@@ -110,7 +110,7 @@ class LiteLLM(LlamaIndex):
         return self.bring()(model="openai/" + MODEL, api_base=self.base_url, api_key=KEY, max_retries=0)
 
 
-class Floor(LlamaIndex):
+class Baseline(LlamaIndex):
     """A model that hands out objects made beforehand: what LlamaIndex itself costs.
 
     It is a function-calling LLM, as ours is, so that what each of those has to import (tools, prompts, programs) counts
@@ -125,7 +125,7 @@ class Floor(LlamaIndex):
         return FunctionCallingLLM, llm_chat_callback, ChatResponse
 
     def build(self) -> Any:
-        return _floor_class(*self.bring())()
+        return _baseline_class(*self.bring())()
 
     def prepare(self, scenario: str) -> None:
         _responses(scenario)
@@ -138,7 +138,7 @@ def _scenario(messages: Any) -> str:
 
 
 @cache
-def _floor_class(base: Any, reported: Any, _: Any) -> Any:
+def _baseline_class(base: Any, reported: Any, _: Any) -> Any:
     from llama_index.core.base.llms.types import LLMMetadata
 
     class Prebuilt(base):

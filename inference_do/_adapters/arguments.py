@@ -59,7 +59,7 @@ def settle(
 
 
 def _check_unknown(name: str, known: Mapping[str, Any], further: str) -> None:
-    import difflib  # noqa: PLC0415  for words about a mistake, not before
+    import difflib  # noqa: PLC0415  only needed to explain a mistake
 
     if close := difflib.get_close_matches(name, known, n=1, cutoff=SLIP):
         message = f"there is no argument {name!r}: did you mean {close[0]!r}? ({further}= sends any name as it is)"

@@ -70,8 +70,8 @@ def merge_layers(
             message = f"{min(fixed & given.keys())} cannot be given to a call, only to the model: make another one"
             raise ConfigError(message)
         if body := params.get("extra_body"):
-            said = {*given, *LIMITS} if not LIMITS.isdisjoint(given) else given
-            params["extra_body"] = {name: value for name, value in body.items() if name not in said}
+            named = {*given, *LIMITS} if not LIMITS.isdisjoint(given) else given
+            params["extra_body"] = {name: value for name, value in body.items() if name not in named}
         for name in COLLECTED & given.keys():
             given[name] = {**params.get(name, {}), **check_mapping(given[name], name=name)}
         params.update(given)

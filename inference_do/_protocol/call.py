@@ -51,7 +51,7 @@ class Sleep(Command):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Release(Command):
-    """Be done with the reply: back to the pool if it was read to its end, closed otherwise."""
+    """Release the response: back to the pool if it was read to its end, closed otherwise."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,12 +106,12 @@ class Call:
     hint: Callable[[int], str | None] = lambda _status: None
     """What is known of the model that may explain a status."""
     on_empty: Callable[[int], None] = lambda _spent: None
-    """What to do when an answer ran out of tokens before it said anything; it is given the tokens spent."""
+    """What to do when an answer ran out of tokens before any text; it is given the tokens spent."""
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], float] = time.time
     attempts: int = field(default=0, init=False)
     info: ResponseInfo | None = field(default=None, init=False)
-    """The last reply's side of HTTP, once its head has come."""
+    """The last response's side of HTTP, once its head has come."""
     ambiguous: bool = field(default=False, init=False)
     """Whether the API may be working on the last request although no answer came."""
     is_complete: bool = field(default=False, init=False)
@@ -177,12 +177,12 @@ class Call:
 
     @property
     def request_id(self) -> str | None:
-        """The reply's id, if there was one."""
+        """The response's id, if there was one."""
         return self.info.request_id if self.info else None
 
     @property
     def details(self) -> dict[str, Any]:
-        """What every error tells."""
+        """The attributes of every error."""
         return {"attempts": self.attempts, "request_id": self.request_id}
 
     def timed_out(self, *, phase: Phase) -> APITimeoutError:
@@ -190,8 +190,8 @@ class Call:
         if self.ends is not None and self.clock() >= self.ends - 0.001:
             phase = "total"
         limit = self.timeout.of_phase(phase)
-        patience = "in time" if limit is None else f"within {limit:g} s"
-        message = f"{WAITED_FOR[phase]} {patience} (timeout phase {phase!r})"
+        limit_text = "in time" if limit is None else f"within {limit:g} s"
+        message = f"{WAITED_FOR[phase]} {limit_text} (timeout phase {phase!r})"
         self.ambiguous = phase == "first_token"
         return APITimeoutError(message, phase=phase, retryable=phase in RETRIED_PHASES, **self.details)
 

@@ -1,7 +1,7 @@
 """The two functions that perform what a flow asks for: one in a thread, one in an event loop.
 
 They differ in `await` and in nothing else. A driver is itself a generator: it hands on the flow's results, and when it
-is closed, by `break`, `close()`, cancellation or the garbage collector, it closes the flow and the reply.
+is closed, by `break`, `close()`, cancellation or the garbage collector, it closes the flow and the response.
 """
 
 from __future__ import annotations
@@ -18,57 +18,57 @@ class Performs(Protocol):
     """Requests of one call, sent one after another; fails with `Disconnected` or `TimedOut` only."""
 
     def send(self, command: Send) -> Head:
-        """Send the request and return the reply's head."""
+        """Send the request and return the response's head."""
 
     def read(self, timeout: float | None) -> bytes:
-        """Return more of the reply's body, nothing at its end."""
+        """Return more of the response's body, nothing at its end."""
 
     def sleep(self, seconds: float) -> None:
         """Wait before the next attempt."""
 
     def release(self) -> None:
-        """Be done with the reply, if there is one."""
+        """Release the response, if there is one."""
 
 
 class PerformsAsync(Protocol):
     """The same for an event loop."""
 
     async def send(self, command: Send) -> Head:
-        """Send the request and return the reply's head."""
+        """Send the request and return the response's head."""
 
     async def read(self, timeout: float | None) -> bytes:  # noqa: ASYNC109  the driver's caller sets it
-        """Return more of the reply's body, nothing at its end."""
+        """Return more of the response's body, nothing at its end."""
 
     async def sleep(self, seconds: float) -> None:
         """Wait before the next attempt."""
 
     async def release(self) -> None:
-        """Be done with the reply, if there is one."""
+        """Release the response, if there is one."""
 
 
 def drive(flow: Generator[Any, Any, None], exchange: Performs) -> Generator[Any, None, None]:
     """Perform a flow in this thread; yields its results."""
-    reply: Head | bytes | None = None
+    response: Head | bytes | None = None
     failure: Disconnected | TimedOut | None = None
     try:
         while True:
             try:
-                command = flow.send(reply) if failure is None else flow.throw(failure)
+                command = flow.send(response) if failure is None else flow.throw(failure)
             except StopIteration:
                 return
             except InferenceError as error:  # without the flow's frames: a server may have repeated the key
-                reply = None
+                response = None
                 raise error.with_traceback(None)  # noqa: B904  it is the same error
-            reply = failure = None
+            response = failure = None
             if not isinstance(command, Command):
                 yield command
                 continue
             try:
                 match command:
                     case Read():
-                        reply = exchange.read(command.timeout)
+                        response = exchange.read(command.timeout)
                     case Send():
-                        reply = exchange.send(command)
+                        response = exchange.send(command)
                     case Sleep():
                         exchange.sleep(command.seconds)
                     case Release():
@@ -82,27 +82,27 @@ def drive(flow: Generator[Any, Any, None], exchange: Performs) -> Generator[Any,
 
 async def adrive(flow: Generator[Any, Any, None], exchange: PerformsAsync) -> AsyncGenerator[Any, None]:
     """Perform a flow in the running event loop; yields its results."""
-    reply: Head | bytes | None = None
+    response: Head | bytes | None = None
     failure: Disconnected | TimedOut | None = None
     try:
         while True:
             try:
-                command = flow.send(reply) if failure is None else flow.throw(failure)
+                command = flow.send(response) if failure is None else flow.throw(failure)
             except StopIteration:
                 return
             except InferenceError as error:  # without the flow's frames: a server may have repeated the key
-                reply = None
+                response = None
                 raise error.with_traceback(None)  # noqa: B904  it is the same error
-            reply = failure = None
+            response = failure = None
             if not isinstance(command, Command):
                 yield command
                 continue
             try:
                 match command:
                     case Read():
-                        reply = await exchange.read(command.timeout)
+                        response = await exchange.read(command.timeout)
                     case Send():
-                        reply = await exchange.send(command)
+                        response = await exchange.send(command)
                     case Sleep():
                         await exchange.sleep(command.seconds)
                     case Release():

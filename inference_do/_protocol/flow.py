@@ -5,7 +5,7 @@ bytes (none at the end of the body), nothing. Where a connection failed, the dri
 into it. Everything else that a flow yields is a result: one for a call, a chunk each for a stream. Two drivers perform
 flows, one in threads and one in event loops, so the rules stand here once. The sequence of a stream:
 
-1. `Send`, with timeouts that never reach beyond the call's deadline; the reply's `Head` comes back.
+1. `Send`, with timeouts that never reach beyond the call's deadline; the response's `Head` comes back.
 2. A status other than success: its body is read, bounded, and becomes an error.
 3. Success: reads go through the SSE parser until the first event. An error up to here goes to the retry policy, which
    may answer with `Sleep`, and then it begins again at 1.
@@ -77,7 +77,7 @@ def stream_flow(call: Call, accumulator: Accumulator, wire: Codec) -> Generator[
 
 
 def _with_retries(call: Call, attempt: Callable[[], Step[T]]) -> Step[T]:
-    """Run attempts until one succeeds or the policy, the budget or the deadline says no."""
+    """Run attempts until one succeeds or the policy, the budget or the deadline ends them."""
     while True:
         call.begin_attempt()
         try:
@@ -186,7 +186,7 @@ def _read_body(call: Call, limit: int, *, cut: bool) -> Step[bytes]:
         if size > limit:
             if cut:
                 return b"".join(parts)[:limit]
-            message = f"the reply is larger than {limit:,} bytes"
+            message = f"the response is larger than {limit:,} bytes"
             raise ProtocolError(message, **call.details)
     if cut:
         return b"".join(parts)
@@ -207,13 +207,13 @@ def _not_an_answer(call: Call, body: bytes, reason: str) -> InferenceError:
     try:
         parsed = load_json(body.removeprefix(BOM))
     except ValueError:
-        return ProtocolError(f"the reply is not JSON: {snippet(call.scrub(text)) or 'it is empty'}", **call.details)
-    words = parse_error_body(parsed) if isinstance(parsed, dict) and _is_error(parsed) else None
-    if words is None:
-        return ProtocolError(f"the reply is not what was asked for: {reason}", **call.details)
-    if words.status:
-        return _status_error(call, words.status, body)
-    return ProtocolError(f"the API answered 200 with an error: {call.scrub(words.message)[:500]}", **call.details)
+        return ProtocolError(f"the response is not JSON: {snippet(call.scrub(text)) or 'it is empty'}", **call.details)
+    detail = parse_error_body(parsed) if isinstance(parsed, dict) and _is_error(parsed) else None
+    if detail is None:
+        return ProtocolError(f"the response is not what was asked for: {reason}", **call.details)
+    if detail.status:
+        return _status_error(call, detail.status, body)
+    return ProtocolError(f"the API answered 200 with an error: {call.scrub(detail.message)[:500]}", **call.details)
 
 
 def _is_error(raw: Mapping[str, Any]) -> bool:
@@ -221,7 +221,7 @@ def _is_error(raw: Mapping[str, Any]) -> bool:
 
 
 def _reason(error: ValueError) -> str:
-    """Say what is wrong with a reply, without repeating what is in it."""
+    """Say what is wrong with a response, without repeating what is in it."""
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -300,7 +300,7 @@ class _StreamReading:
         raise self._not_a_stream(seen + rest)
 
     def run(self, events: list[Event]) -> Step[None]:
-        """Hand out the chunks of a stream that has begun, judge its end and leave the connection fit for use."""
+        """Hand out the chunks of a stream that has begun, check its end and leave the connection fit for use."""
         is_done = False
         try:
             is_done = yield from self._chunks(events)
@@ -338,7 +338,7 @@ class _StreamReading:
             if failure is not None:
                 raise failure
             if events:
-                silent_since = call.clock()  # a comment is not a sign of life, nor is the consumer's work silence
+                silent_since = call.clock()  # a comment is no content, and the consumer's own work is no silence
             whole_limit = bool(events) and call.ends is None
             try:
                 got: bytes = yield Read(idle if whole_limit else call.left_of("idle", silent_since))
@@ -400,9 +400,9 @@ class _StreamReading:
             raw = load_json(data)
         except ValueError:
             return
-        words = parse_error_body(raw) if isinstance(raw, dict) and (name == "error" or _is_error(raw)) else None
-        if words and words.status:
-            raise _status_error(self._call, words.status, data)
+        detail = parse_error_body(raw) if isinstance(raw, dict) and (name == "error" or _is_error(raw)) else None
+        if detail and detail.status:
+            raise _status_error(self._call, detail.status, data)
 
     def _not_a_stream(self, body: bytes) -> InferenceError:
         """Make the error for a body that is no event stream."""
@@ -410,7 +410,7 @@ class _StreamReading:
             whole = self._wire.read(body)
         except ValueError as error:
             return _not_an_answer(self._call, body, _reason(error))
-        message = "the API answered a request for a stream with a whole reply, which is in .partial"
+        message = "the API answered a request for a stream with a whole response, which is in .partial"
         return ProtocolError(message, partial=whole, **self._call.details)
 
     def _broken(self, marker: Disconnected | TimedOut) -> InferenceError:

@@ -98,7 +98,7 @@ class Budget:
 
 
 def is_retryable(error: APIStatusError, headers: Mapping[str, str]) -> bool:
-    """Return whether a status may be retried; the server's `x-should-retry` has the first word, a quota the last."""
+    """Return whether a status may be retried; `x-should-retry` comes first, a spent quota rules over it."""
     if isinstance(error, QuotaExceededError):
         return False
     match headers.get("x-should-retry", "").lower():
@@ -111,10 +111,10 @@ def is_retryable(error: APIStatusError, headers: Mapping[str, str]) -> bool:
 
 
 def wait_hint(headers: Mapping[str, str], *, now: float) -> float | None:
-    """Read how many seconds a reply asks to wait; None if it does not say, or says nonsense.
+    """Read how many seconds a response asks to wait; None if it does not, or in no readable form.
 
     Args:
-        headers: The reply's headers by lower-case name.
+        headers: The response's headers by lower-case name.
         now: Unix time in seconds.
     """
     if (milliseconds := _number(headers.get("retry-after-ms"))) is not None:
@@ -136,7 +136,7 @@ def _reset_of_bucket(headers: Mapping[str, str], now: float) -> float | None:
         reset
         for bucket in BUCKETS
         if (reset := _number(headers.get(f"x-ratelimit-reset-{bucket}"))) is not None
-        and not _number(headers.get(f"x-ratelimit-remaining-{bucket}"))  # 0, or not told
+        and not _number(headers.get(f"x-ratelimit-remaining-{bucket}"))  # 0, or not reported
     ]
     wait = max(resets, default=0.0) - now
     return wait if wait > 0 else None
@@ -152,6 +152,8 @@ def _number(text: str | None) -> float | None:
 def _date(text: str) -> float | None:
     try:
         date = email.utils.parsedate_to_datetime(text)
-        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()  # HTTP's dates are UTC, said or not
+        return (
+            date if date.tzinfo else date.replace(tzinfo=UTC)
+        ).timestamp()  # HTTP's dates are UTC, also without a zone
     except (ValueError, TypeError, IndexError, OverflowError, OSError):
         return None

@@ -1,6 +1,6 @@
 """Bytes of an event stream to events, as they arrive (WHATWG HTML, "Server-sent events").
 
-One deviation: text that is not UTF-8 is an error and not U+FFFD, because a model's words must not be altered silently.
+One deviation: text that is not UTF-8 is an error and not U+FFFD, because a model's text must not be altered silently.
 Events without data are no events. Lines end with LF, CRLF or CR; one byte order mark at the start is dropped.
 https://html.spec.whatwg.org/multipage/server-sent-events.html
 """

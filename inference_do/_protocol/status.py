@@ -1,4 +1,4 @@
-"""What an error reply means: its words, whatever their shape, and the class of error.
+"""What an error response means: its detail, in whatever form it comes, and the class of error.
 
 DigitalOcean's hosts answer in at least seven shapes: `{"error": {"message", "type"}}`, the same with `status_code`
 beside it, `{"id", "message"}`, `{"type": "error", "error": {…}}`, `{"detail": [{"msg"}]}`, `{"error": "text", "code"}`,
@@ -31,7 +31,7 @@ from inference_do.errors import (
 from .json import load_json
 
 BODY_LIMIT = 2000
-"""The most characters of a reply's body that an error keeps."""
+"""The most characters of a response's body that an error keeps."""
 
 BY_STATUS: dict[int, type[APIStatusError]] = {
     400: BadRequestError,
@@ -85,14 +85,14 @@ STATUS_OF_NAME = {
     "toomanyrequests": 429,
     "unauthorized": 401,
 }
-"""Names that servers give to errors, without `_`, case and a final "error"; where an error comes inside a reply of 200,
-its name is all that says what it is. https://platform.claude.com/docs/en/api/errors lists most of them, vLLM's are
+"""Names that servers give to errors, without `_`, case and a final "error"; inside a 200 its name is
+all that identifies it. https://platform.claude.com/docs/en/api/errors lists most of them, vLLM's are
 Python's class names (`BadRequestError`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorDetail:
-    """What an error reply says."""
+    """What an error response says."""
 
     message: str
     type: str | None = None
@@ -106,7 +106,7 @@ class ErrorDetail:
         return next((status for name in (self.code, self.type) if name and (status := _status_of(name))), None)
 
     def scrubbed(self, scrub: Callable[[str], str]) -> ErrorDetail:
-        """Return the same words without the key."""
+        """Return the same detail with the key masked."""
         names = (name and scrub(name)[:MESSAGE_LIMIT] for name in (self.type, self.code))
         return ErrorDetail(scrub(self.message), *names)
 
@@ -122,7 +122,7 @@ def _status_of(name: str) -> int | None:
 
 
 def parse_error_body(body: Any) -> ErrorDetail | None:
-    """Read an error's words from parsed JSON; None if it has none."""
+    """Read an error's detail from parsed JSON; None if it has none."""
     if not isinstance(body, dict):
         return None
     inner = body.get("error")
@@ -175,26 +175,26 @@ def from_status(
     hint: str | None = None,
     scrub: Callable[[str], str] = str,
 ) -> APIStatusError:
-    """Make the error for a reply that is not a success.
+    """Make the error for a response that is not a success.
 
     Args:
         status: The HTTP status, 400 or above.
         body: What could be read of the body, as text.
         attempts: Requests sent so far.
-        request_id: The reply's `x-request-id`.
+        request_id: The response's `x-request-id`.
         retry_after: Seconds that the API asked to wait.
         hint: What is known of the model that may be the reason.
         scrub: Masks the key, which a server may repeat; JSON's escapes may have hidden it in the body.
     """
-    words = (_detail_of(body) or ErrorDetail(snippet(scrub(body)))).scrubbed(scrub)
-    kind = _kind(status, words)
+    detail = (_detail_of(body) or ErrorDetail(snippet(scrub(body)))).scrubbed(scrub)
+    kind = _kind(status, detail)
     advice = None if kind is ContextLengthError else hint or ADVICE.get(kind)
-    said = f"{status} {_phrase(status)}: {words.message[:MESSAGE_LIMIT]}".rstrip(": .")
+    text = f"{status} {_phrase(status)}: {detail.message[:MESSAGE_LIMIT]}".rstrip(": .")
     return kind(
-        f"{said}; {advice}" if advice else said,
+        f"{text}; {advice}" if advice else text,
         status=status,
-        code=words.code,
-        type=words.type,
+        code=detail.code,
+        type=detail.type,
         body=scrub(body)[:BODY_LIMIT],
         attempts=attempts,
         request_id=request_id,
@@ -204,13 +204,13 @@ def from_status(
 
 def from_event(data: str, *, attempts: int, request_id: str | None, scrub: Callable[[str], str] = str) -> StreamFailed:
     """Make the error for an error event inside a stream."""
-    words = (_detail_of(data) or ErrorDetail(snippet(scrub(data)) or "no reason given")).scrubbed(scrub)
+    detail = (_detail_of(data) or ErrorDetail(snippet(scrub(data)) or "no reason given")).scrubbed(scrub)
     return StreamFailed(
-        f"the API reported an error in the stream: {words.message[:MESSAGE_LIMIT]}",
-        status=words.status or 0,
-        code=words.code,
-        type=words.type,
-        like=_kind_of_event(words),
+        f"the API reported an error in the stream: {detail.message[:MESSAGE_LIMIT]}",
+        status=detail.status or 0,
+        code=detail.code,
+        type=detail.type,
+        like=_kind_of_event(detail),
         attempts=attempts,
         request_id=request_id,
     )
@@ -223,23 +223,23 @@ def _detail_of(body: str) -> ErrorDetail | None:
         return None
 
 
-def _kind(status: int, words: ErrorDetail) -> type[APIStatusError]:
-    if status in {400, 413, 422} and re.search(OUT_OF_CONTEXT, words.text):
+def _kind(status: int, detail: ErrorDetail) -> type[APIStatusError]:
+    if status in {400, 413, 422} and re.search(OUT_OF_CONTEXT, detail.text):
         return ContextLengthError
-    if status == HTTPStatus.BAD_REQUEST and "credit balance is too low" in words.message:
+    if status == HTTPStatus.BAD_REQUEST and "credit balance is too low" in detail.message:
         return QuotaExceededError
-    if status in {402, 403, 429} and re.search(OUT_OF_QUOTA, words.text):
+    if status in {402, 403, 429} and re.search(OUT_OF_QUOTA, detail.text):
         return QuotaExceededError
     return BY_STATUS.get(status) or (ServerError if status >= HTTPStatus.INTERNAL_SERVER_ERROR else APIStatusError)
 
 
-def _kind_of_event(words: ErrorDetail) -> type[APIStatusError] | None:
-    """Return what an error in a stream would have been as a status; its words count more where it names none."""
-    if words.status:
-        return _kind(words.status, words)
-    if re.search(OUT_OF_CONTEXT, words.text):
+def _kind_of_event(detail: ErrorDetail) -> type[APIStatusError] | None:
+    """Return what an error in a stream would have been as a status; its text counts where it names none."""
+    if detail.status:
+        return _kind(detail.status, detail)
+    if re.search(OUT_OF_CONTEXT, detail.text):
         return ContextLengthError
-    return QuotaExceededError if re.search(OUT_OF_QUOTA, words.text) else None
+    return QuotaExceededError if re.search(OUT_OF_QUOTA, detail.text) else None
 
 
 def _phrase(status: int) -> str:

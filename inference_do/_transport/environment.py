@@ -61,7 +61,7 @@ def proxy_of(config: Config) -> httpx.Proxy | None:
     try:
         made = httpx.Proxy(proxy if "://" in proxy else f"http://{proxy}")
     except (ValueError, httpx.InvalidURL):
-        made = None  # its words may hold a part of the password
+        made = None  # its text may hold a part of the password
     if made is None or not made.url.host or made.url.scheme not in PORTS:
         message = f"the proxy for {address.scheme}:// must be an http, https, socks5 or socks5h URL"
         raise ValueError(message)

@@ -134,7 +134,7 @@ class Exchange(ABC):
         return b""
 
     def _failure(self, error: BaseException, handled: BaseException | None) -> BaseException:
-        """Return what is to be raised for an exception: in our words, and without frames that have the key."""
+        """Return what is to be raised for an exception: as an error of ours, and without frames that have the key."""
         if isinstance(error, Disconnected | TimedOut):
             return error
         if not isinstance(error, Exception) or isinstance(error, InferenceError):
@@ -230,7 +230,7 @@ def make_transport(
 
     Its class and `handle_request` stay httpx's, so that what patches them (respx, pytest-httpx, VCR.py, OpenTelemetry)
     sees every request. `_pool` is a private name of httpx: where it has another one, httpx's own pool sends, slower.
-    A proxy that is spoken to by TLS is left to it as well.
+    A proxy that is reached by TLS is left to it as well.
 
     Raises:
         ConfigError: The environment names a proxy or certificates that cannot be used.
@@ -241,7 +241,7 @@ def make_transport(
     except (ValueError, OSError, ImportError) as error:
         reason = str(error)
     except httpx.InvalidURL:
-        reason = "an address cannot be read as a URL"  # its words may hold a part of the password
+        reason = "an address cannot be read as a URL"  # its text may hold a part of the password
     else:
         if not hasattr(transport, "_pool") or (proxy is not None and proxy.url.scheme == "https"):
             return transport, None

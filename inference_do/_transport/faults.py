@@ -1,4 +1,4 @@
-"""What an HTTP library raises, in the protocol's two words: `Disconnected` and `TimedOut`.
+"""What an HTTP library raises, as the protocol's two exceptions: `Disconnected` and `TimedOut`.
 
 No exception of a library goes further: it may hold the request, and with it the key. The library is httpx, or httpx2
 where a caller's own client is one of that; they have the same names for the same things.

@@ -1,8 +1,8 @@
 """HTTP/1.1 without I/O: a request's head as bytes, and a parser of responses.
 
 Responses are parsed by llhttp, Node's parser in C, by way of httptools: a streamed delta costs a third of h11's. What
-llhttp does not judge is judged here: whether a response may end with its connection, how much may stand before, between
-and behind the pieces of its body, which transfer codings and statuses there are, and what came that was not asked for.
+llhttp does not check is checked here: whether a response may end with its connection, how much may come before,
+between and behind the pieces of its body, which transfer codings and statuses there are, and what nobody asked for.
 """
 
 from __future__ import annotations

@@ -135,7 +135,7 @@ class LoopSocket(asyncio.Protocol):
             self._transport.abort()
         elif not self._is_lost:
             self._is_lost = True
-            abandon(self._transport)
+            force_close(self._transport)
 
     def drop(self) -> None:
         """Close it from the garbage collector, which runs anywhere."""
@@ -198,7 +198,7 @@ def _expire(waiter: asyncio.Future[None]) -> None:
         waiter.set_exception(TimeoutError())
 
 
-def abandon(transport: Any) -> None:
+def force_close(transport: Any) -> None:
     """Close a transport whose event loop is closed: asyncio has no public way, and would warn that it is unclosed.
 
     LlamaIndex's `asyncio_run` leaves such loops when it is called from within a running loop. Without these private

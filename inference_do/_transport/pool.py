@@ -1,4 +1,4 @@
-"""The connections of a client: made, lent to one request at a time, taken back, closed.
+"""The connections of a client: made, given to one request at a time, taken back, closed.
 
 1. A request takes a slot, or waits for one.
 2. It takes the connection that became idle last. A new one is made if there is none, or if something came over it that
@@ -46,7 +46,7 @@ ERRORS: dict[str, tuple[type[httpx.TimeoutException], type[httpx.TransportError]
     "write": (httpx.WriteTimeout, httpx.WriteError),
     "read": (httpx.ReadTimeout, httpx.ReadError),
 }
-"""What a timeout and a failure of each phase are in httpx's words, which every tool around httpx knows."""
+"""What a timeout and a failure of each phase are as httpx's exceptions, which every tool around httpx knows."""
 
 
 class Connection:

@@ -26,7 +26,7 @@ async def open_socks(socket: Readable, host: str, port: int, proxy: httpx.Proxy,
     Raises:
         httpx.ProxyError: It refused.
     """
-    from socksio import socks5  # noqa: PLC0415  an extra of httpx, which has said so if it is missing
+    from socksio import socks5  # noqa: PLC0415  an extra of httpx, which reports it if it is missing
     from socksio.exceptions import ProtocolError as MalformedError  # noqa: PLC0415
 
     connection = socks5.SOCKS5Connection()

@@ -1,4 +1,4 @@
-"""What goes out and comes in as JSON: requests from a caller's arguments, results from a reply's body.
+"""What goes out and comes in as JSON: requests from a caller's arguments, results from a response's body.
 
 Readers raise a ValueError that says why a body is not what was asked for; the flow makes it an error of ours.
 """
@@ -39,7 +39,7 @@ def encode(body: Mapping[str, Any]) -> bytes:
 
 
 def read_object(data: bytes, kind: type[R]) -> R:
-    """Read a reply that is a JSON object of some kind."""
+    """Read a response that is a JSON object of some kind."""
     parsed = load_json(data)
     if not isinstance(parsed, dict) or parsed.get("error"):
         message = "it is no JSON object, or an error"

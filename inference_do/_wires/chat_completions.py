@@ -85,8 +85,8 @@ def chat_body(model: str, messages: Iterable[Any], params: Mapping[str, Any]) ->
 
 def _as_said(message: Message) -> dict[str, Any]:
     """Return an answer's message as a message of a request."""
-    said = {name: value for name, value in message.model_dump(exclude_none=True).items() if value != []}
-    return {**said, "role": message.role or "assistant", "content": message.content}
+    fields = {name: value for name, value in message.model_dump(exclude_none=True).items() if value != []}
+    return {**fields, "role": message.role or "assistant", "content": message.content}
 
 
 def read_completion(data: bytes) -> ChatCompletion:

@@ -16,7 +16,7 @@ MISSING = 'inference-do needs typer and rich, which are not installed: pip insta
 def main() -> None:
     """Run the command line."""
     try:
-        import rich  # noqa: F401, PLC0415  asked for here, so that its absence is told in one sentence
+        import rich  # noqa: F401, PLC0415  asked for here, so that its absence is reported in one sentence
         import typer  # noqa: F401, PLC0415
     except ModuleNotFoundError:
         sys.stderr.write(MISSING)

@@ -15,7 +15,7 @@ from ._chat import talk
 from ._doctor import examine
 from ._models import show_models
 from ._refresh import refresh as write_models
-from ._screen import errors, tell
+from ._screen import errors, write
 from ._serve import serve as run_emulator
 
 __all__ = ["app"]
@@ -35,14 +35,14 @@ DEFAULT_MODEL = "openai-gpt-oss-120b"
 
 
 def _plainly(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Tell errors in one sentence."""
+    """Show errors in one sentence."""
 
     @functools.wraps(command)
     def run(*arguments: Any, **options: Any) -> None:
         try:
             code = command(*arguments, **options)
         except InferenceError as error:
-            tell(errors(), f"{type(error).__name__}: {error}", "red")
+            write(errors(), f"{type(error).__name__}: {error}", "red")
             code = 1
         raise typer.Exit(code or 0)
 

@@ -22,7 +22,7 @@ from inference_do import (
 )
 from inference_do.accumulate import reasoning_text
 
-from ._screen import errors, screen, tell
+from ._screen import errors, screen, write
 
 __all__ = ["talk"]
 
@@ -52,8 +52,8 @@ def talk(
     messages: list[Message] = [{"role": "system", "content": system}] if system else []
     with Client(base_url=base_url) as client:
 
-        def answer(said: str) -> None:
-            messages.append({"role": "user", "content": said})
+        def answer(text: str) -> None:
+            messages.append({"role": "user", "content": text})
             stream = client.stream(model=model, messages=messages, **options)
             whole = _shown(console, stream, shows_reasoning=shows_reasoning)
             messages.append({"role": "assistant", "content": whole.text})
@@ -66,14 +66,14 @@ def talk(
                 raise ConfigError(message)
             answer(prompt)
             return 0
-        tell(console, f"{model}. An empty line or Ctrl-D ends this; Ctrl-C stops an answer.", "dim")
-        while said := _line():
+        write(console, f"{model}. An empty line or Ctrl-D ends this; Ctrl-C stops an answer.", "dim")
+        while text := _line():
             before = len(messages)
             try:
-                answer(said)
+                answer(text)
             except InferenceError as error:
                 del messages[before:]
-                tell(errors(), f"{type(error).__name__}: {error}", "red")
+                write(errors(), f"{type(error).__name__}: {error}", "red")
     return 0
 
 
@@ -88,29 +88,29 @@ def _shown(console: Console, stream: Stream, *, shows_reasoning: bool) -> ChatCo
     """Show a stream; Ctrl-C stops it, and what has come counts."""
     started = time.monotonic()
     is_thinking = False
-    with stream, warnings.catch_warnings(record=True) as told:
+    with stream, warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always", EmptyAnswerWarning)
         try:
             for chunk in stream:
                 thought = reasoning_text(_delta(chunk.raw)) if shows_reasoning else ""
                 if thought:
                     is_thinking = True
-                    tell(console, thought, "dim italic", end="")
+                    write(console, thought, "dim italic", end="")
                 if chunk.text:
                     if is_thinking:
                         console.print("\n")
                         is_thinking = False
-                    tell(console, chunk.text, end="")
+                    write(console, chunk.text, end="")
         except KeyboardInterrupt:
-            tell(console, " …", "dim", end="")
+            write(console, " …", "dim", end="")
         except StreamInterrupted:
             console.print()
             raise
     console.print()
     whole = stream.partial
-    for warning in told:
-        tell(errors(), str(warning.message), "yellow")
-    tell(errors(), _summary(whole, stream, time.monotonic() - started), "dim")
+    for warning in warned:
+        write(errors(), str(warning.message), "yellow")
+    write(errors(), _summary(whole, stream, time.monotonic() - started), "dim")
     return whole
 
 

@@ -27,7 +27,7 @@ from inference_do import (
 )
 from inference_do.config import BASE_URL, BASE_URL_VARIABLE, KEY_VARIABLES, find_key
 
-from ._screen import errors, screen, tell
+from ._screen import errors, screen, write
 
 __all__ = ["examine"]
 
@@ -105,20 +105,20 @@ def _key(console: Console) -> KeyKind | None:
 def _reach(console: Console, client: Client, kind: KeyKind) -> int:
     started = time.monotonic()
     try:
-        reply = client.request("/models")
+        response = client.request("/models")
     except InferenceError as error:
         return _failed(console, "list of models", error, kind)
     took = f"{(time.monotonic() - started) * 1000:.0f} ms"
-    listed = (reply.model_extra or {}).get("data") or []
+    listed = (response.model_extra or {}).get("data") or []
     _good(console, "list of models", f"{len(listed)} models in {took}; not every key may call all of them")
-    _limits(console, reply.response_info)
+    _limits(console, response.response_info)
     return 0
 
 
 def _limits(console: Console, info: ResponseInfo | None) -> None:
     limits = info.limits if info else {}
     if not limits:
-        _note(console, "limits", "not told with this reply; --model NAME makes a call, whose reply tells them")
+        _note(console, "limits", "not in this response; --model NAME makes a call, whose response has them")
     for name, limit in limits.items():
         again = ""
         if not limit.remaining and limit.reset:
@@ -161,7 +161,7 @@ def _failed(console: Console, what: str, error: InferenceError, kind: KeyKind) -
             meaning = "Nothing answered: check the address, the network, a proxy (HTTPS_PROXY) or a firewall."
         case _:
             return 1
-    tell(errors(), f"  {meaning}", "yellow")
+    write(errors(), f"  {meaning}", "yellow")
     return 1
 
 
@@ -173,16 +173,16 @@ def _version(package: str) -> str:
 
 
 def _good(console: Console, what: str, text: str) -> int:
-    tell(console, "ok    ", "green", end="")
-    tell(console, f"{what}: {text}")
+    write(console, "ok    ", "green", end="")
+    write(console, f"{what}: {text}")
     return 0
 
 
 def _note(console: Console, what: str, text: str) -> None:
-    tell(console, f"      {what}: {text}", "dim")
+    write(console, f"      {what}: {text}", "dim")
 
 
 def _bad(console: Console, what: str, text: str) -> int:
-    tell(console, "wrong ", "red", end="")
-    tell(console, f"{what}: {text}")
+    write(console, "wrong ", "red", end="")
+    write(console, f"{what}: {text}")
     return 1

@@ -25,7 +25,7 @@ from inference_do import (
 )
 from inference_do.models import CHAT_PATH, EMBEDDINGS_PATH
 
-from ._screen import clean, errors, screen, tell
+from ._screen import clean, errors, screen, write
 
 __all__ = ["show_models"]
 
@@ -36,12 +36,12 @@ Verdicts = dict[str, str]
 
 
 def show_models(
-    words: list[str], *, kind: str | None, everything: bool, check: bool, as_json: bool, base_url: str | None
+    parts: list[str], *, kind: str | None, everything: bool, check: bool, as_json: bool, base_url: str | None
 ) -> int:
     """Show models.
 
     Args:
-        words: Parts of ids, all of which must be in one.
+        parts: Parts of ids, all of which must be in one.
         kind: The only kind to show.
         everything: Also those that the API was not seen to list.
         check: Ask the API.
@@ -50,7 +50,7 @@ def show_models(
     """
 
     def is_wanted(info: ModelInfo) -> bool:
-        return kind in {None, info.kind} and all(word.lower() in info.id.lower() for word in words)
+        return kind in {None, info.kind} and all(word.lower() in info.id.lower() for word in parts)
 
     verdicts: Verdicts | None = None
     if check:
@@ -66,10 +66,10 @@ def show_models(
         return 0
     console = screen()
     console.print(_table(chosen, verdicts))
-    told = f"{len(chosen)} models"
+    text = f"{len(chosen)} models"
     if verdicts:
-        told += f", {sum(verdict == YES for verdict in verdicts.values())} of which this key may call"
-    tell(console, f"{told}. Prices: US dollars per million tokens, as of the date beside them.", "dim")
+        text += f", {sum(verdict == YES for verdict in verdicts.values())} of which this key may call"
+    write(console, f"{text}. Prices: US dollars per million tokens, as of the date beside them.", "dim")
     return 0
 
 
@@ -131,10 +131,10 @@ async def _checked(is_wanted: Callable[[ModelInfo], bool], base_url: str | None)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         with Progress(*columns, console=errors(), transient=True) as progress:
             task = progress.add_task("Asking", total=len(listed))
-            places = asyncio.Semaphore(AT_ONCE)
+            slots = asyncio.Semaphore(AT_ONCE)
 
             async def ask(info: ModelInfo) -> tuple[str, str]:
-                async with places:
+                async with slots:
                     verdict = await _verdict(client, info)
                 progress.advance(task)
                 return info.id, verdict

@@ -9,7 +9,7 @@ from inference_do import Client, ConfigError
 from inference_do.catalogue import CONTROL_PLANE, as_text, fetch
 from inference_do.models import MODELS_VARIABLE
 
-from ._screen import screen, tell
+from ._screen import screen, write
 
 __all__ = ["refresh"]
 
@@ -42,5 +42,5 @@ def refresh(path: Path, *, catalogue: bool, base_url: str | None, control_plane:
     except OSError as error:
         message = f"{str(path)!r} cannot be written: {error.strerror}"
         raise ConfigError(message) from None
-    tell(screen(), f"{len(found)} models written. To use them: export {MODELS_VARIABLE}={path}")
+    write(screen(), f"{len(found)} models written. To use them: export {MODELS_VARIABLE}={path}")
     return 0

@@ -7,7 +7,7 @@ import re
 from rich.console import Console
 from rich.text import Text
 
-__all__ = ["clean", "errors", "screen", "tell"]
+__all__ = ["clean", "errors", "screen", "write"]
 
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """Characters that steer a terminal; a model's or a server's text must not."""
@@ -28,6 +28,6 @@ def errors() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def tell(console: Console, text: str, style: str = "", *, end: str = "\n") -> None:
+def write(console: Console, text: str, style: str = "", *, end: str = "\n") -> None:
     """Write text as it is, whatever is in it."""
     console.print(Text(clean(text), style=style), end=end)

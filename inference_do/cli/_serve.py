@@ -10,7 +10,7 @@ from pathlib import Path
 from inference_do import ConfigError
 from inference_do.emulator import Emulator
 
-from ._screen import screen, tell
+from ._screen import screen, write
 
 __all__ = ["serve"]
 
@@ -42,11 +42,11 @@ def serve(*, host: str, port: int, event_delay: float, knowledge: Path | None) -
 def _served(emulator: Emulator) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what stops a container stops this as Ctrl-C does
     console = screen()
-    tell(console, "An offline DigitalOcean inference server; it has no model and answers plainly from the prompt.\n")
-    tell(console, f"  export DIGITALOCEAN_INFERENCE_BASE_URL={emulator.base_url}")
-    tell(console, f"  export DIGITALOCEAN_INFERENCE_KEY={emulator.api_key}")
-    tell(console, f"\n  its agent: {emulator.agent_url}, key {emulator.agent_key}", "dim")
-    tell(console, "\nCtrl-C stops it.")
+    write(console, "An offline DigitalOcean inference server; it has no model and answers plainly from the prompt.\n")
+    write(console, f"  export DIGITALOCEAN_INFERENCE_BASE_URL={emulator.base_url}")
+    write(console, f"  export DIGITALOCEAN_INFERENCE_KEY={emulator.api_key}")
+    write(console, f"\n  its agent: {emulator.agent_url}, key {emulator.agent_key}", "dim")
+    write(console, "\nCtrl-C stops it.")
     with suppress(KeyboardInterrupt):
         threading.Event().wait()
     emulator.stop()

@@ -98,7 +98,7 @@ class AgentTests(LLMKit):
         assert answer == "You are welcome."
 
     def test_a_react_agent(self, server: Any) -> None:
-        """The protocol in words, for models without tools."""
+        """The protocol in text, for models without tools."""
         server.reply('Thought: I need a tool.\nAction: add\nAction Input: {"a": 41, "b": 58}')
         server.reply("Thought: I can answer without using any more tools.\nAnswer: 99")
         _, answer = _run(ReActAgent(tools=[add], llm=self.make_llm(server)), "Add 41 and 58")

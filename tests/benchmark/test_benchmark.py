@@ -12,7 +12,7 @@ from benchmarks.parts import PARTS, load
 from benchmarks.parts._tools import server as told_by_server
 from benchmarks.rounds import Result, server
 from benchmarks.series import Results, difference, middle, ratio, shortened
-from benchmarks.subjects import FLOORS, SUBJECTS
+from benchmarks.subjects import BASELINES, SUBJECTS
 from inference_do import AsyncClient, Client
 
 
@@ -91,7 +91,7 @@ def test_every_bar_names_what_is_measured():
     for bar in BARS:
         assert bar.metric in report.COLUMNS[bar.part] or bar.metric == "mib_growth"
         assert {bar.subject, *bar.beside} <= set(SUBJECTS)
-    assert set(FLOORS.values()) <= set(SUBJECTS)
+    assert set(BASELINES.values()) <= set(SUBJECTS)
 
 
 def results(part, **subjects):

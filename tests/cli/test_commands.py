@@ -127,7 +127,7 @@ def test_settings_and_piped_prompts(emu):
 def test_a_budget_spent_on_thinking_is_explained(emu):
     done = run(emu, "chat", "Why?", "-m", "kimi-k3", "--max-tokens", "5", "--no-reasoning")
     assert (done.code, done.out.strip()) == (0, "")
-    assert "before it said anything: it was thinking. Raise max_completion_tokens" in done.err
+    assert "before any text: it was thinking. Raise max_completion_tokens" in done.err
 
 
 def test_a_router_tells_its_route(emu):
@@ -231,7 +231,7 @@ def test_limits_that_are_used_up_or_not_told(emu):
     done = run(emu, "doctor")
     assert "wrong limit of requests: 0 of 120 left, again at 14:13:20 UTC" in done.out
     emu.script(Status(200, body={"data": []}))
-    assert "limits: not told with this reply" in run(emu, "doctor").out
+    assert "limits: not in this response" in run(emu, "doctor").out
 
 
 # --- refresh ---

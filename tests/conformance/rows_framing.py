@@ -70,6 +70,6 @@ ROWS = [
     Row(name="19b the content type is plain text", modes=STREAM, script=[served(hello(), content_type="text/plain")], text="Hello"),
     Row(name="20 events behind [DONE]", modes=STREAM, script=[served(hello(), data(delta("more")), b"garbage\n\n")], text="Hello"),
     Row(name="20b an error behind [DONE]", modes=STREAM, script=[served(hello(), data({"error": {"message": "no"}}))], text="Hello"),
-    Row(name="20c a head that names no chunk", modes=STREAM, script=[served(b"garbage\n\n" * 3)], error="ProtocolError", message="the reply is not JSON: garbage"),
-    Row(name="20d plain words that call themselves a stream", modes=STREAM, script=[served(b"upstream connect error or disconnect")], error="ProtocolError", message="the reply is not JSON: upstream connect error"),
+    Row(name="20c a head that names no chunk", modes=STREAM, script=[served(b"garbage\n\n" * 3)], error="ProtocolError", message="the response is not JSON: garbage"),
+    Row(name="20d plain words that call themselves a stream", modes=STREAM, script=[served(b"upstream connect error or disconnect")], error="ProtocolError", message="the response is not JSON: upstream connect error"),
 ]  # fmt: skip

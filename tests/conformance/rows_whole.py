@@ -8,8 +8,8 @@ from rows import BOTH, NEVER, STREAM, WHOLE, Row, completion
 
 from inference_do.emulator import Drop, GzipBomb, NoTerminator, RawBody, Reset, Status
 
-NOT_ASKED = "the reply is not what was asked for: "
-NOT_JSON = "the reply is not JSON: "
+NOT_ASKED = "the response is not what was asked for: "
+NOT_JSON = "the response is not JSON: "
 GOOD = completion({"content": "Hello"})
 GZIP = {"content-encoding": "gzip"}
 CUT = RawBody(GOOD[:-10])
@@ -55,7 +55,7 @@ ROWS = [
     Row(name="53b a reset in the body", modes=WHOLE, script=[Reset(after_events=2), None], posts=2),
     Row(name="53c the body breaks off, not to be repeated", modes=WHOLE, script=[Drop(after_events=2)], settings={"retry_ambiguous": False}, error="APIConnectionError", message="the connection to the API broke", has_request_id=True),
     Row(name="53d gzip that is none", modes=WHOLE, script=[RawBody(GOOD, headers=GZIP)], error="ProtocolError", message="the response cannot be decompressed"),
-    Row(name="54 a gzip bomb", modes=WHOLE, script=[GzipBomb(100 * 1024 * 1024)], settings=NEVER, error="ProtocolError", message="the reply is larger than 67,108,864 bytes"),
+    Row(name="54 a gzip bomb", modes=WHOLE, script=[GzipBomb(100 * 1024 * 1024)], settings=NEVER, error="ProtocolError", message="the response is larger than 67,108,864 bytes"),
     Row(name="54e a gzip bomb in a stream", modes=STREAM, script=[GzipBomb(100 * 1024 * 1024)], settings=NEVER, error="ProtocolError", message="an event of the stream is larger than 8,388,608 bytes"),
     Row(name="54b 5 MB of error", modes=BOTH, script=[Status(500, "x" * 5_000_000)], settings=NEVER, error="ServerError", message="500 Internal Server Error: xxx", status=500),
     Row(name="54c 5 MB of message", modes=BOTH, script=[Status(400, {"error": {"message": "y" * 50_000}})], error="BadRequestError", message="400 Bad Request: yyy"),

@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 from inference_do import ChatCompletion, ConfigError
 from inference_do.emulator import Emulator, RawBody, RawStream
 from langchain_do import ChatDigitalOcean
-from langchain_do._replies import from_completion
+from langchain_do._responses import from_completion
 
 
 @tool

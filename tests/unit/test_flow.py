@@ -91,7 +91,7 @@ RETRIES = [
     ([*status(503, x_should_retry="false")], "send read read release", "ServerError: 503"),
     ([*status(400, x_should_retry="true"), *OK], f"send read read release sleep:0.5 {GOOD}", "ok"),
     ([*status(429, QUOTA, x_should_retry="true")], "send read read release", "QuotaExceededError"),
-    ([JSON, b"<html>", b""], "send read read release", "ProtocolError: the reply is not JSON: an HTML page"),
+    ([JSON, b"<html>", b""], "send read read release", "ProtocolError: the response is not JSON: an HTML page"),
 ]
 
 
@@ -307,26 +307,26 @@ def test_the_start_of_a_refusal_is_enough(loss):
 def test_an_answer_that_is_too_large_is_refused():
     big = b"x" * (BODY_LIMIT // 2)
     played = ask(new_call(), JSON, big, big, b"x", b"never read")
-    assert played.outcome.startswith("ProtocolError: the reply is larger than 67,108,864 bytes")
+    assert played.outcome.startswith("ProtocolError: the response is larger than 67,108,864 bytes")
     assert played.unused == [b"never read"]
 
 
 DEEP = b"[" * 100_000 + b"]" * 100_000
 HUGE = b'{"error": {"message": "x", "code": 1' + b"0" * 5000 + b"}}"
 NOT_ANSWERS = [
-    (b"", "ProtocolError: the reply is not JSON: it is empty"),
-    (b'{"ok": ', """ProtocolError: the reply is not JSON: {"ok":"""),
-    (b"\xff\xfe", "ProtocolError: the reply is not JSON: "),
-    (DEEP, "ProtocolError: the reply is not JSON: [[["),
-    (b"<title>Bad\n gateway</title>", "ProtocolError: the reply is not JSON: an HTML page"),
-    (b"<html><title> 502 </title>", "ProtocolError: the reply is not JSON: an HTML page (502)"),
-    (b"[]", "ProtocolError: the reply is not what was asked for: it has no ok"),
-    (b"null", "ProtocolError: the reply is not what was asked for: it has no ok"),
-    (b'{"error": null}', "ProtocolError: the reply is not what was asked for: it has no ok"),
+    (b"", "ProtocolError: the response is not JSON: it is empty"),
+    (b'{"ok": ', """ProtocolError: the response is not JSON: {"ok":"""),
+    (b"\xff\xfe", "ProtocolError: the response is not JSON: "),
+    (DEEP, "ProtocolError: the response is not JSON: [[["),
+    (b"<title>Bad\n gateway</title>", "ProtocolError: the response is not JSON: an HTML page"),
+    (b"<html><title> 502 </title>", "ProtocolError: the response is not JSON: an HTML page (502)"),
+    (b"[]", "ProtocolError: the response is not what was asked for: it has no ok"),
+    (b"null", "ProtocolError: the response is not what was asked for: it has no ok"),
+    (b'{"error": null}', "ProtocolError: the response is not what was asked for: it has no ok"),
     (b'{"error": {"message": "no"}}', "ProtocolError: the API answered 200 with an error: no"),
     (b'{"error": "no"}', "ProtocolError: the API answered 200 with an error: no"),
     (b'{"object": "error", "message": "no"}', "ProtocolError: the API answered 200 with an error: no"),
-    (b'{"object": "error"}', "ProtocolError: the reply is not what was asked for: it has no ok"),
+    (b'{"object": "error"}', "ProtocolError: the response is not what was asked for: it has no ok"),
     (b'{"object": "error", "message": "no", "code": 400}', "BadRequestError: 400 Bad Request: no"),
     (b'{"error": {"message": "no", "code": "401"}}', "AuthenticationError: 401 Unauthorized: no"),
     (b'{"error": {"message": "no"}, "status_code": 403}', "PermissionDeniedError: 403 Forbidden: no"),

@@ -128,14 +128,14 @@ STREAMS = [
     ([Head(200, {"content-type": "Text/Event-Stream"}), HI + DONE, b""], "send read =Hi read release", "ok"),
     ([AS_JSON, b'{"error": ', b'{"message": "no", "code": 400}}', b""], "send read read read release", "BadRequestError: 400"),
     ([AS_JSON, b'{"error": {"message": "no"}}', b""], "send read read release", "ProtocolError: the API answered 200 with"),
-    ([AS_JSON, b"dat", b"", b""], "send read read read release", "ProtocolError: the reply is not JSON: dat"),
-    ([OPEN, b"<html>", b""], "send read read release", "ProtocolError: the reply is not JSON: an HTML page"),
-    ([AS_JSON, b'{"choices": []}', b""], "send read read release", "ProtocolError: the reply is not what was asked for: it has no choices"),
-    ([AS_JSON, b'{"choices": [{}]}', b""], "send read read release", "ProtocolError: the reply is not what was asked for: choices.0"),
+    ([AS_JSON, b"dat", b"", b""], "send read read read release", "ProtocolError: the response is not JSON: dat"),
+    ([OPEN, b"<html>", b""], "send read read release", "ProtocolError: the response is not JSON: an HTML page"),
+    ([AS_JSON, b'{"choices": []}', b""], "send read read release", "ProtocolError: the response is not what was asked for: it has no choices"),
+    ([AS_JSON, b'{"choices": [{}]}', b""], "send read read release", "ProtocolError: the response is not what was asked for: choices.0"),
     # --- and replies that only claim to be streams ---
     ([SSE, b'{"error": {"message": "no", "code": 400}}', b""], "send read read release", "BadRequestError: 400"),
     ([SSE, b'{"error": {"message": "no"}}', b""], "send read read release", "ProtocolError: the API answered 200 with"),
-    ([SSE, b"<html>\n<p>", b""], "send read read release", "ProtocolError: the reply is not JSON: an HTML page"),
+    ([SSE, b"<html>\n<p>", b""], "send read read release", "ProtocolError: the response is not JSON: an HTML page"),
 ]  # fmt: skip
 
 
@@ -165,7 +165,7 @@ def test_any_number_of_blank_lines_may_come_first():
 def test_a_whole_answer_in_place_of_a_stream_is_kept():
     whole = {"choices": [{"message": {"content": "Hi"}}]}
     played = stream(new_call(), AS_JSON, json.dumps(whole).encode(), b"")
-    assert played.outcome.startswith("ProtocolError: the API answered a request for a stream with a whole reply")
+    assert played.outcome.startswith("ProtocolError: the API answered a request for a stream with a whole response")
     assert played.error.partial.text == "Hi"
     assert played.sends == 1
 

@@ -52,7 +52,7 @@ def from_completion(
         completion: The API's answer.
         model: The model that was asked for, in case the answer does not name one.
         names: The tools' own names.
-        headers: Whether to put the reply's headers into `response_metadata`.
+        headers: Whether to put the response's headers into `response_metadata`.
     """
     usage = completion.usage
     metadata: dict[str, Any] = {
@@ -64,30 +64,30 @@ def from_completion(
     }
     # usage is the whole request's: with n answers it stands on the first, so that sums are right
     generations = [
-        _generation(choice, {**metadata}, usage if place == 0 else None, names or ToolNames())
-        for place, choice in enumerate(completion.choices)
+        _generation(choice, {**metadata}, usage if index == 0 else None, names or ToolNames())
+        for index, choice in enumerate(completion.choices)
     ]
     return ChatResult(generations=generations, llm_output={"token_usage": metadata["token_usage"]} if usage else {})
 
 
 def _generation(choice: Choice, metadata: dict[str, Any], usage: Usage | None, names: ToolNames) -> ChatGeneration:
-    said = choice.message
-    kwargs = {name: value for name, value in (said.model_extra or {}).items() if value}
-    if text := reasoning_text({"reasoning_content": said.reasoning_content, "reasoning": said.reasoning}):
+    answer = choice.message
+    kwargs = {name: value for name, value in (answer.model_extra or {}).items() if value}
+    if text := reasoning_text({"reasoning_content": answer.reasoning_content, "reasoning": answer.reasoning}):
         kwargs["reasoning_content"] = text
-    if said.refusal:
-        kwargs["refusal"] = said.refusal
+    if answer.refusal:
+        kwargs["refusal"] = answer.refusal
     calls: list[ToolCall] = []
     invalid: list[InvalidToolCall] = []
-    for call in said.tool_calls:
-        is_cut = choice.finish_reason == CUT_OFF and call is said.tool_calls[-1]
+    for call in answer.tool_calls:
+        is_cut = choice.finish_reason == CUT_OFF and call is answer.tool_calls[-1]
         name = names.from_wire(call.function.name)
         _sort(call.id or new_call_id(), name, call.function.arguments, calls, invalid, is_cut=is_cut)
     info = {name: value for name in ("finish_reason", "logprobs") if (value := getattr(choice, name)) is not None}
     if choice.model_extra:
         info.update(_further(choice.model_extra))
     message = AIMessage(
-        content=said.content or "",
+        content=answer.content or "",
         additional_kwargs=kwargs,
         tool_calls=calls,
         invalid_tool_calls=invalid,
@@ -190,12 +190,12 @@ def _ids(head: Mapping[str, Any]) -> dict[str, Any]:
 def _http(info: ResponseInfo | None, *, headers: bool) -> dict[str, Any]:
     if info is None:
         return {}
-    told: dict[str, Any] = {"headers": dict(info.headers)} if headers else {}
+    metadata: dict[str, Any] = {"headers": dict(info.headers)} if headers else {}
     if request_id := info.request_id:
-        told["request_id"] = request_id
+        metadata["request_id"] = request_id
     if route := info.route:
-        told["route"] = route
-    return told
+        metadata["route"] = route
+    return metadata
 
 
 class ChunkReader:

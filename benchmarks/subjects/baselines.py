@@ -36,12 +36,12 @@ class Httpx(Subject):
         return httpx.Client(**options), httpx.AsyncClient(**options), from_json
 
     def call(self, model: Any, scenario: str) -> str:
-        reply = model[0].post(self.base_url + "/chat/completions", json=_body(scenario, stream=False))
-        return model[2](reply.content)["choices"][0]["message"]["content"]
+        response = model[0].post(self.base_url + "/chat/completions", json=_body(scenario, stream=False))
+        return model[2](response.content)["choices"][0]["message"]["content"]
 
     async def acall(self, model: Any, scenario: str) -> str:
-        reply = await model[1].post(self.base_url + "/chat/completions", json=_body(scenario, stream=False))
-        return model[2](reply.content)["choices"][0]["message"]["content"]
+        response = await model[1].post(self.base_url + "/chat/completions", json=_body(scenario, stream=False))
+        return model[2](response.content)["choices"][0]["message"]["content"]
 
     def _deltas(self, lines: list[bytes], from_json: Any) -> Any:
         for line in lines:
@@ -52,8 +52,8 @@ class Httpx(Subject):
 
     def stream(self, model: Any, scenario: str, take: Take) -> None:
         url, rest = self.base_url + "/chat/completions", b""
-        with model[0].stream("POST", url, json=_body(scenario, stream=True)) as reply:
-            for data in reply.iter_bytes():
+        with model[0].stream("POST", url, json=_body(scenario, stream=True)) as response:
+            for data in response.iter_bytes():
                 *lines, rest = (rest + data).split(b"\n")
                 for delta in self._deltas(lines, model[2]):
                     if text := delta.get("content"):
@@ -61,8 +61,8 @@ class Httpx(Subject):
 
     async def astream(self, model: Any, scenario: str, take: Take) -> None:
         url, rest = self.base_url + "/chat/completions", b""
-        async with model[1].stream("POST", url, json=_body(scenario, stream=True)) as reply:
-            async for data in reply.aiter_bytes():
+        async with model[1].stream("POST", url, json=_body(scenario, stream=True)) as response:
+            async for data in response.aiter_bytes():
                 *lines, rest = (rest + data).split(b"\n")
                 for delta in self._deltas(lines, model[2]):
                     if text := delta.get("content"):
@@ -70,8 +70,8 @@ class Httpx(Subject):
 
     def tools(self, model: Any, scenario: str) -> str:
         url, rest, parts = self.base_url + "/chat/completions", b"", []
-        with model[0].stream("POST", url, json=_body(scenario, stream=True)) as reply:
-            for data in reply.iter_bytes():
+        with model[0].stream("POST", url, json=_body(scenario, stream=True)) as response:
+            for data in response.iter_bytes():
                 *lines, rest = (rest + data).split(b"\n")
                 for delta in self._deltas(lines, model[2]):
                     parts += [call["function"]["arguments"] for call in delta.get("tool_calls") or ()]
