@@ -240,7 +240,7 @@ class Reply(Wire):
     @property
     def response_info(self) -> ResponseInfo | None:
         """Status, headers and attempts of the HTTP exchange."""
-        return (self.__pydantic_private__ or {}).get("_response_info")  # by its name it costs thirty times as much
+        return self._response_info
 
     @property
     def request_id(self) -> str | None:

@@ -21,6 +21,7 @@ from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 from pydantic import SecretStr
 
+from inference_do._adapters.signatures import with_signature
 from inference_do.errors import ConfigError
 
 __all__ = ["validate_and_instrument_chat", "validate_and_instrument_completion"]
@@ -44,9 +45,7 @@ def validate_and_instrument_completion(method: Method) -> Method:
 
 
 def _asking(method: Method, report: Callable[[Any], Any], name: str, check: Callable[[object], Any]) -> Method:
-    observed = report(method)
-    observed.__signature__ = inspect.signature(observed)  # the span asks for it at each call: to work it out is slow
-    reported = dispatcher.span(observed)
+    reported = dispatcher.span(with_signature(report(method)))
 
     def ask(llm: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call the reported method, with its object and with what has been checked."""

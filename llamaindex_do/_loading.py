@@ -16,6 +16,8 @@ __all__ = ["register_class"]
 def register_class(cls: Any, *, module: str, table: str) -> None:
     """Register a class in a table under its `class_name()`, as soon as the table's module is imported.
 
+    A version of LlamaIndex without the table is left as it is; stored forms then do not find the class.
+
     Args:
         cls: The class.
         module: The full name of the table's module.
@@ -23,6 +25,8 @@ def register_class(cls: Any, *, module: str, table: str) -> None:
     """
 
     def add(loaded: Any) -> None:
-        getattr(loaded, table)[cls.class_name()] = cls
+        classes = getattr(loaded, table, None)
+        if isinstance(classes, dict):
+            classes[cls.class_name()] = cls
 
     register_post_import_hook(add, module)

@@ -63,3 +63,17 @@ assert RECOGNIZED_LLMS["DigitalOcean_LLM"] is DigitalOcean
 assert RECOGNIZED_EMBEDDINGS["DigitalOcean_Embedding"] is DigitalOceanEmbedding
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=50)
+
+
+def test_a_version_without_the_table_is_left_as_it_is() -> None:
+    code = """
+import sys, types
+from llamaindex_do import DigitalOcean
+sys.meta_path.insert(0, type("Finder", (), {"find_spec": staticmethod(
+    lambda name, path=None, target=None: __import__("importlib.util").util.spec_from_loader(name, type("Loader", (), {
+        "create_module": staticmethod(lambda spec: None), "exec_module": staticmethod(lambda module: None)})())
+    if name == "llama_index.core.llms.loading" else None)})())
+import llama_index.core.llms.loading as loading
+assert not hasattr(loading, "RECOGNIZED_LLMS")
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=50)

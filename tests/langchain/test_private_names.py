@@ -1,0 +1,36 @@
+"""Names of LangChain that are not public: what happens in a version without them (pydantic's: `test_chunks.py`)."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+from langchain_core.language_models import BaseChatModel
+
+from inference_do.emulator import Emulator
+from langchain_do import ChatDigitalOcean
+
+
+def make(emu: Emulator, **settings: object) -> ChatDigitalOcean:
+    return ChatDigitalOcean(model="gemma-4-31B-it", base_url=emu.base_url, api_key=emu.api_key, **settings)
+
+
+def test_a_wrong_profile_is_warned_of_by_core(emu: Emulator) -> None:
+    with pytest.warns(UserWarning, match="no_such_key"):
+        make(emu, profile={"no_such_key": 1})
+
+
+def test_without_cores_check_of_profiles_nothing_is_warned_of(emu: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(BaseChatModel, "_check_profile_keys")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert make(emu, profile={"no_such_key": 1}).invoke("Hello!").text
+
+
+def test_without_the_kept_serialized_form_the_cache_key_is_made_the_same_way(emu: Emulator) -> None:
+    model = make(emu)
+    first = model._get_llm_string()
+    vars(model).pop("_serialized", None)
+    assert model._get_llm_string() == first
+    model.temperature = 0.5
+    assert model._get_llm_string() != first
