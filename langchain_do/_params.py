@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from inference_do import model_info
 from inference_do._adapters.merging import merge_layers
-from inference_do.types import CHAT_FIELDS
+from inference_do.params import CHAT_FIELDS
 
 from ._connection import Connected
 from ._tools import wire_choice, wire_format, wire_tool

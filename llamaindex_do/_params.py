@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from inference_do._adapters.merging import merge_layers
-from inference_do.types import CHAT_FIELDS
+from inference_do.params import CHAT_FIELDS
 
 from ._schema import response_format
 from ._tools import chosen_tool, tool_specs
