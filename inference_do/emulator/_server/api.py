@@ -22,7 +22,7 @@ from .agent import Unprocessable, as_chat, check_agent, is_guarded, metadata_of
 from .catalogue import catalogue
 from .chat.request import check_chat
 from .chat.response import chat_response
-from .completion import completion_of, scripted_answer
+from .completion import Completion, completion_of, scripted_completion
 from .embeddings import DIMENSIONS, check_embeddings, embeddings
 from .knowledge import Bases, retrieved
 from .model_limits import check_model_limits
@@ -134,7 +134,9 @@ class Api:
         if info.is_router:
             served, task = self.router.route(body, request.headers.get("x-model-affinity"))
             headers = (("x-model-router-selected-route", task),)
-        return self._complete(body, info, self.cache.noted(body, info, quirks), replies, served=served, headers=headers)
+        quirks = self.cache.noted(body, info, quirks)
+        completion = self._completion(body, info, quirks, replies, served=served)
+        return chat_response(body, completion, quirks, headers=headers)
 
     def _agent(
         self, request: Request, body: Mapping[str, Any], quirks: Quirks, replies: deque[Scripted]
@@ -145,10 +147,11 @@ class Api:
         check_chat(chat, allow_unknown=self.allow_unknown_fields, cache_control=False)
         if is_guarded(body):
             replies = deque([Scripted(text="I cannot help with that.", finish_reason="content_filter")])
-        extra = metadata_of(body, documents)
-        return self._complete(chat, ModelInfo(id=chat["model"]), quirks, replies, extra=extra)
+        info = ModelInfo(id=chat["model"])
+        completion = self._completion(chat, info, quirks, replies, extra=metadata_of(body, documents))
+        return chat_response(chat, completion, quirks)
 
-    def _complete(
+    def _completion(
         self,
         chat: Mapping[str, Any],
         info: ModelInfo,
@@ -156,21 +159,13 @@ class Api:
         replies: deque[Scripted],
         *,
         served: str | None = None,
-        headers: HeaderList = (),
         extra: Mapping[str, Any] | None = None,
-    ) -> ServerResponse:
-        """Answer a canonical request, by the next scripted answer or else by the model, on the chat wire."""
-        script = replies.popleft() if replies else None
-        if script is None:
-            answers = [self.model.answer(chat, info)] * (chat.get("n") or 1)
-            usage = None
-        else:
-            answers, usage = [scripted_answer(chat, script)], script.usage
-            extra = {**(extra or {}), **script.extra}
-        completion = completion_of(chat, answers, model=served or info.id, quirks=quirks, usage=usage, extra=extra)
-        return chat_response(
-            chat, completion, quirks, raw_chunks=script.chunks if script is not None else (), headers=headers
-        )
+    ) -> Completion:
+        """Complete a canonical request, by the next scripted answer or else by the model; any wire can send it."""
+        if replies:
+            return scripted_completion(chat, replies.popleft(), model=served or info.id, quirks=quirks, extra=extra)
+        answers = [self.model.answer(chat, info)] * (chat.get("n") or 1)
+        return completion_of(chat, answers, model=served or info.id, quirks=quirks, extra=extra)
 
 
 def _embeddings(body: Mapping[str, Any], info: ModelInfo, quirks: Quirks) -> ServerResponse:

@@ -34,6 +34,8 @@ class Completion:
     top_logprobs: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Further fields beside `choices`, as agents have them."""
+    raw_chunks: Sequence[Mapping[str, Any]] = ()
+    """Scripted chunks, which a stream of the chat wire sends as they are."""
 
 
 def completion_of(
@@ -67,8 +69,27 @@ def completion_of(
     )
 
 
-def scripted_answer(request: Mapping[str, Any], script: Scripted) -> Answer:
-    """Return a scripted answer as it was written, neither cut nor stopped."""
+def scripted_completion(
+    request: Mapping[str, Any],
+    script: Scripted,
+    *,
+    model: str,
+    quirks: Quirks,
+    extra: Mapping[str, Any] | None = None,
+) -> Completion:
+    """Make a completion of a scripted answer, neither cut nor stopped; what the script sets wins."""
+    completion = completion_of(
+        request,
+        [_scripted_answer(request, script)],
+        model=model,
+        quirks=quirks,
+        usage=script.usage,
+        extra={**(extra or {}), **script.extra},
+    )
+    return replace(completion, raw_chunks=script.chunks)
+
+
+def _scripted_answer(request: Mapping[str, Any], script: Scripted) -> Answer:
     if script.chunks and not request.get("stream"):
         script = replace(script, **assembled(script.chunks))
     message = script.message or {}

@@ -12,7 +12,7 @@ from .body import body_of
 from .chunks import chunks_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from inference_do.emulator._server.completion import Completion
     from inference_do.emulator.quirks import Quirks
@@ -23,7 +23,6 @@ def chat_response(
     completion: Completion,
     quirks: Quirks,
     *,
-    raw_chunks: Sequence[Mapping[str, Any]] = (),
     headers: HeaderList = (),
 ) -> ServerResponse:
     """Return a completion in the way that the request asks for.
@@ -32,13 +31,12 @@ def chat_response(
         request: The canonical request.
         completion: The completion.
         quirks: The habits to copy.
-        raw_chunks: Chunks to stream as they are instead of the completion's.
         headers: Further headers.
     """
     headers = (*limit_headers(completion.usage.get("total_tokens") or 0), *headers)
     if not request.get("stream"):
         return json_response(body_of(completion, quirks), headers=headers, kind=quirks.json_content_type)
     wanted = bool((request.get("stream_options") or {}).get("include_usage"))
-    chunks = raw_chunks or chunks_of(completion, quirks, include_usage=wanted)
+    chunks = completion.raw_chunks or chunks_of(completion, quirks, include_usage=wanted)
     kind = (("content-type", quirks.stream_content_type), ("cache-control", "no-cache"))
     return ServerResponse(headers=(*kind, *headers, request_id()), pieces=data_events(chunks, quirks), chunked=True)
