@@ -1,7 +1,7 @@
 """The prompts of LlamaIndex that ask for the answer in a form of their own, for `Emulator(prompt_forms=…)`.
 
 The emulator's own rules are about text in general. This module holds what is LlamaIndex's alone: it recognises the
-default prompts of its selectors, rerankers, question generators, chat engines, evaluators, extractors, fusion
+default prompts of its selectors, rerankers, question generators, evaluators, extractors, fusion
 retriever, tree and keyword indices and ReAct agent by their sentences, and answers in the form that their parsers
 read. What the answer says comes from shared words, as everywhere in the emulator.
 """
@@ -24,13 +24,7 @@ if TYPE_CHECKING:
     from inference_do.emulator._model.model import Ask, ChatRequest, PromptForm
 
 SUPPORTED = 0.7
-SHORTEST_QUESTION = 3  # words that a question needs to stand alone
 Match = re.Match[str]
-REFERS_BACK = re.compile(
-    r"\b(it|its|he|him|his|she|her|they|them|their|that|those|this|these|there|one|ones|so|what about|and|also)\b",
-    re.IGNORECASE,
-)
-"""Words by which a follow-up question refers to the messages before it."""
 
 
 def template_form(request: ChatRequest, _: Ask) -> str | None:
@@ -115,22 +109,6 @@ def _refined_score(_: str, found: Match) -> str:
     return f"[RESULT] {best}" if already or (words and len(words & known) * 2 >= len(words)) else existing
 
 
-def _standalone(text: str, _: Match) -> str:
-    followed = re.search(
-        r"(?:<Follow Up Message>|Follow Up (?:Input|Message|question)s?:)\s*(.*?)\s*(?:<|Standalone)",
-        text,
-        re.DOTALL | re.IGNORECASE,
-    )
-    history = re.findall(r"^\s*(?:user|human):\s*(.*)$", text, re.MULTILINE | re.IGNORECASE)
-    question = followed[1].strip() if followed else text.strip().splitlines()[-1]
-    earlier = " ".join(line.strip() for line in history if line.strip() != question)
-    return f"{question} (after: {earlier})" if earlier and _refers_back(question) else question
-
-
-def _refers_back(question: str) -> bool:
-    return len(question.split()) < SHORTEST_QUESTION or REFERS_BACK.search(question) is not None
-
-
 def _keywords(text: str, _: Match) -> str:
     inner = re.search(r"-{5,}\s*\n(.*?)\n-{5,}", text, re.DOTALL)
     most = re.search(r"up to (\d+) keywords", text)
@@ -177,7 +155,6 @@ _FORMS: tuple[tuple[re.Pattern[str], Callable[[str, Match], str]], ...] = (
         _refined_score,
     ),
     (re.compile(r"## Reference Answer\s*(.*?)\s*## Generated Answer\s*(.*)", re.DOTALL), _correctness),
-    (re.compile(r"<Standalone question>|Standalone question:", re.IGNORECASE), _standalone),
     (re.compile(r"'KEYWORDS: <keywords>'"), _keywords),
     (re.compile(r"(?:Give a title that|what is the comprehensive title).*Title:\s*$", re.DOTALL), _title),
     (re.compile(r"^Write a summary of the following\.[^\n]*\n+(.*?)\n+\s*SUMMARY:", re.DOTALL), _summary),

@@ -1,9 +1,9 @@
 """The pretend model: what a plain, literal model would answer, from the request alone.
 
 In this order: tool calls, a JSON value when `response_format` asks for one, an answer by one of the prompt forms that
-the emulator was made with, a JSON value when a schema stands in the prompt, the sentence of the given context or
-history that fits the question, and else an echo that names what arrived. A message, part or result that a client loses
-on the way is therefore missing in the answer.
+the emulator was made with, a JSON value when a schema stands in the prompt, a follow-up question that stands alone when
+the prompt asks for one, the sentence of the given context or history that fits the question, and else an echo that
+names what arrived. A message, part or result that a client loses on the way is therefore missing in the answer.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from inference_do.emulator._json import to_json
 
 from .answer import Answer, Call, call_id
 from .context import read_answer
+from .follow_up import standalone_question
 from .json_answers import formatted_json, prompted_json
 from .limits import limited
 from .reasoning import reasoning_for
@@ -72,7 +73,8 @@ def _plain_text(request: ChatRequest) -> str:
     if last["role"] == "tool":
         return _from_results(messages)
     media = media_of(last)
-    answer = prompted_json(prompt_of(request)) or (None if media else read_answer(messages))
+    prompt = prompt_of(request)
+    answer = prompted_json(prompt) or standalone_question(prompt) or (None if media else read_answer(messages))
     return answer or _echo(text_of(last), media)
 
 

@@ -54,6 +54,24 @@ def test_chat_engines(ask: Asker) -> None:
         assert ask.says([system, user("Tell me about tomatoes")]).startswith("I don't know")
 
 
+def test_follow_up_questions(ask: Asker) -> None:
+    from llama_index.core.chat_engine import condense_plus_context, condense_question
+
+    prompt = condense_question.DEFAULT_PROMPT.format(
+        chat_history="user: Tell me of Ada\nassistant: Yes", question="When was she born?"
+    )
+    assert ask.says(prompt) == "When was she born? (after: Tell me of Ada)"
+    prompt = condense_plus_context.DEFAULT_CONDENSE_PROMPT_TEMPLATE.format(
+        chat_history="user: Of Ada", question="When?"
+    )
+    assert ask.says(prompt).startswith("When?")
+    assert "Ada" in ask.says(prompt)
+    assert ask.says("Human: Hello\nFollow-up question: Who wrote the first program?\nStandalone question:") == (
+        "Who wrote the first program?"
+    )
+    assert ask.says("Is this a follow up question:") == "You said: Is this a follow up question:"
+
+
 def test_structured_selectors(ask: Asker) -> None:
     from llama_index.core.selectors import prompts as p
 

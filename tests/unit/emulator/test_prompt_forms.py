@@ -28,20 +28,6 @@ def emu() -> Iterator[Emulator]:
         yield emulator
 
 
-def test_follow_up_questions(ask: Asker) -> None:
-    from llama_index.core.chat_engine import condense_plus_context, condense_question
-
-    prompt = condense_question.DEFAULT_PROMPT.format(
-        chat_history="user: Tell me of Ada\nassistant: Yes", question="When was she born?"
-    )
-    assert ask.says(prompt) == "When was she born? (after: Tell me of Ada)"
-    prompt = condense_plus_context.DEFAULT_CONDENSE_PROMPT_TEMPLATE.format(
-        chat_history="user: Of Ada", question="When?"
-    )
-    assert ask.says(prompt).startswith("When?")
-    assert "Ada" in ask.says(prompt)
-
-
 def test_selectors(ask: Asker) -> None:
     from llama_index.core.output_parsers import SelectionOutputParser
     from llama_index.core.selectors import prompts as p
