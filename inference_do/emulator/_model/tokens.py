@@ -16,10 +16,10 @@ def tokens(text: str) -> list[str]:
     return _TOKEN.findall(text)
 
 
-def prompt_tokens(body: Mapping[str, Any]) -> int:
+def prompt_tokens(request: Mapping[str, Any]) -> int:
     """Estimate a chat request's tokens: a quarter of its characters, a flat price for each image, file or sound."""
-    total = sum(MESSAGE_TOKENS + _of(message) for message in body.get("messages") or ())
-    return total + _of(body.get("tools"))
+    total = sum(MESSAGE_TOKENS + _of(message) for message in request.get("messages") or ())
+    return total + _of(request.get("tools"))
 
 
 def _of(value: object) -> int:

@@ -44,31 +44,31 @@ class WantedCall:
     step: int
 
 
-def functions(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def functions(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the functions among a request's tools."""
-    return [tool["function"] for tool in body.get("tools") or () if tool.get("type") == "function"]
+    return [tool["function"] for tool in request.get("tools") or () if tool.get("type") == "function"]
 
 
-def calls_to_make(body: Mapping[str, Any]) -> list[tuple[str, Any]]:
+def calls_to_make(request: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """Return name and arguments of each call that the model makes now."""
-    tools, choice = functions(body), body.get("tool_choice", "auto")
+    tools, choice = functions(request), request.get("tool_choice", "auto")
     if not tools or choice == "none":
         return []
-    messages = body["messages"]
+    messages = request["messages"]
     last = max((i for i, message in enumerate(messages) if message["role"] == "user"), default=-1)
     text = _ends(text_of(messages[last])) if last >= 0 else ""
     since = messages[last + 1 :]
     if isinstance(choice, Mapping):
         tool = next(tool for tool in tools if tool["name"] == choice["function"]["name"])
         return [(tool["name"], arguments(tool, text))]
-    if choice == "required" and len(tools) == 1 and body.get("parallel_tool_calls") is False and not since:
+    if choice == "required" and len(tools) == 1 and request.get("parallel_tool_calls") is False and not since:
         return [(tools[0]["name"], arguments(tools[0], text))]  # how structured output is asked for
     wanted = _remaining(_wanted(tools, text, since), since)
     if not wanted and choice == "required":
         tool = max(_uncalled(tools, since) or tools, key=lambda tool: _score(tool, text))
         wanted = [WantedCall(tool["name"], arguments(tool, text), 0)]
     now = [(call.tool, call.arguments) for call in wanted if call.step == wanted[0].step]
-    return now[:1] if body.get("parallel_tool_calls") is False else now
+    return now[:1] if request.get("parallel_tool_calls") is False else now
 
 
 def arguments(tool: Mapping[str, Any], text: str) -> Any:
