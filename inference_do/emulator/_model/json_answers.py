@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SCHEMA = re.compile(r"\bschema\b[^{}]{0,80}(?=\{)", re.IGNORECASE)
 """What stands before a schema: the word, and a few more."""
+MOST_SCHEMAS = 20  # that are tried, from the last one on
 SCHEMA_WORDS = frozenset(
     {"type", "title", "description", "properties", "required", "items", "default", "anyOf", "enum"}
 )
@@ -39,7 +40,7 @@ def formatted_json(request: Mapping[str, Any]) -> str | None:
 def prompted_json(prompt: str) -> str | None:
     """Follow the last JSON schema of an object in a prompt; its braces may be doubled, as templates escape them."""
     for text in (prompt, prompt.replace("{{", "{").replace("}}", "}")):
-        for found in reversed(list(SCHEMA.finditer(text))):
+        for found in reversed(list(SCHEMA.finditer(text))[-MOST_SCHEMAS:]):
             try:
                 schema, _ = json.JSONDecoder().raw_decode(text, found.end())
             except ValueError:
