@@ -72,6 +72,15 @@ def unclosed_memory() -> Iterator[None]:
 
 
 @pytest.fixture
+def emu() -> Iterator[Emulator]:
+    """An emulator that knows LlamaIndex's own prompts too."""
+    from prompt_forms import PROMPT_FORMS
+
+    with Emulator(prompt_forms=PROMPT_FORMS) as emulator:
+        yield emulator
+
+
+@pytest.fixture
 def make(emu: Emulator) -> Callable[..., DigitalOcean]:
     def build(model: str = MODEL, **options: Any) -> DigitalOcean:
         given = {"base_url": emu.base_url, "api_key": emu.api_key, "max_retries": 0, **options}

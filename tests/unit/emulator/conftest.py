@@ -11,6 +11,7 @@ import pytest
 from inference_do.emulator import Emulator
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.append(str(Path(__file__).parents[2] / "llamaindex"))  # its prompt forms
 
 from emulator_kit import Asker
 
