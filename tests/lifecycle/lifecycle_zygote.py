@@ -1,7 +1,7 @@
 """Imports everything once, then runs each program in a fork of itself: an interpreter as good as new, without the wait.
 
-Started by `life_kit` with every warning an error and Python's development mode. A line of input is a program of
-`life_programs.py`: its name, its arguments, its environment, the files for its output. The fork ends as any interpreter
+Started by `lifecycle_kit` with every warning an error and Python's development mode. A line of input is a program of
+`lifecycle_programs.py`: its name, its arguments, its environment, the files for its output. The fork ends as any interpreter
 does; its exit code is answered.
 """
 
@@ -17,7 +17,7 @@ import warnings
 def main() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what the frameworks do while they are imported
-        import life_programs
+        import lifecycle_programs
 
         import llamaindex_do.llm  # noqa: F401
     for line in sys.stdin:
@@ -27,7 +27,7 @@ def main() -> None:
             for file, standard in zip(files, (1, 2), strict=True):
                 os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), standard)
             os.environ.update(environment)
-            print(json.dumps(getattr(life_programs, program)(*arguments)))
+            print(json.dumps(getattr(lifecycle_programs, program)(*arguments)))
             return
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)

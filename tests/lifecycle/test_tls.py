@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx
 import pytest
-from life_doors import ANSWER, HELLO, WAYS, aread, read
-from life_tls import Server, passing_on
+from lifecycle_interfaces import ANSWER, HELLO, WAYS, aread, read
+from lifecycle_tls import Server, passing_on
 
 from inference_do import APIConnectionError, APITimeoutError, InferenceError, StreamInterrupted, Timeout
 from inference_do._transport.loop_sockets import LoopNetwork

@@ -1,6 +1,6 @@
 """What is run in an interpreter of its own, so that its warnings, its memory and its end can be looked at.
 
-`life_zygote.py` calls these functions; arguments and results pass as JSON. What is measured is in `life_soak.py`.
+`lifecycle_zygote.py` calls these functions; arguments and results pass as JSON. What is measured is in `lifecycle_soak.py`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from life_doors import ANSWER, DOORS, HELLO, WAYS, aread, read
+from lifecycle_interfaces import ANSWER, DOORS, HELLO, WAYS, aread, read
 
 from inference_do.emulator import Emulator, Stall
 

@@ -7,9 +7,9 @@ import time
 
 import pytest
 from client_kit import asoon, soon
-from life_doors import ANSWER, HELLO, WAYS, aread, read
-from life_kit import black_hole
-from life_measures import descriptors
+from lifecycle_interfaces import ANSWER, HELLO, WAYS, aread, read
+from lifecycle_kit import black_hole
+from lifecycle_measures import descriptors
 
 from inference_do import APITimeoutError, InferenceError, Timeout
 from inference_do.emulator import CloseAfter, DelayHead, Stall

@@ -11,8 +11,8 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from life_doors import ANSWER, DOORS, HELLO, KEY, MODEL, WAYS, aread, read
-from life_measures import Held, forget_peak, peak
+from lifecycle_interfaces import ANSWER, DOORS, HELLO, KEY, MODEL, WAYS, aread, read
+from lifecycle_measures import Held, forget_peak, peak
 
 from inference_do import AsyncClient, Client, InferenceError
 

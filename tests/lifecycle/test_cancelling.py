@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from client_kit import asoon
-from life_doors import DOORS, aread
-from life_kit import black_hole
-from life_measures import descriptors
+from lifecycle_interfaces import DOORS, aread
+from lifecycle_kit import black_hole
+from lifecycle_measures import descriptors
 
 from inference_do.emulator import DelayHead, Emulator, Stall, Status
 

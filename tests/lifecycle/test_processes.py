@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from life_doors import ANSWER, KEY
+from lifecycle_interfaces import ANSWER, KEY
 
 
 @pytest.mark.parametrize("name", ["client", "langchain", "llamaindex"])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from life_doors import DOORS
-from life_kit import FIGURES, Served, measured, sizes
+from lifecycle_interfaces import DOORS
+from lifecycle_kit import FIGURES, Served, measured, sizes
 
 from inference_do.emulator import GzipBomb, RawBody, RawStream, Status
 

@@ -13,9 +13,9 @@ from inference_do.config import BASE_URL_VARIABLE, KEY_VARIABLES
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "client"))
 
-from life_doors import DOORS, KEY, ROUTES
-from life_kit import FIGURES, Served, Zygote
-from life_tls import Authority
+from lifecycle_interfaces import DOORS, KEY, ROUTES
+from lifecycle_kit import FIGURES, Served, Zygote
+from lifecycle_tls import Authority
 
 
 @pytest.fixture(autouse=True)

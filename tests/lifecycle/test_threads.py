@@ -11,7 +11,7 @@ from threading import Barrier, Thread
 
 import pytest
 from client_kit import soon
-from life_doors import DOORS, read
+from lifecycle_interfaces import DOORS, read
 
 from inference_do import AsyncClient, Client, InferenceError
 from inference_do.emulator import DelayEvents, Emulator, Stall

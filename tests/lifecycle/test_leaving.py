@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from client_kit import asoon, soon
-from life_doors import DOORS, HELLO
-from life_kit import Served
+from lifecycle_interfaces import DOORS, HELLO
+from lifecycle_kit import Served
 
 from inference_do.emulator import DelayEvents, Emulator, Stall
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from life_doors import DOORS, ROUTES
+from lifecycle_interfaces import DOORS, ROUTES
 
 from inference_do import (
     APITimeoutError,

@@ -11,7 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import pytest
-from life_doors import DOORS, HELLO, KEY, read
+from lifecycle_interfaces import DOORS, HELLO, KEY, read
 
 import inference_do.errors
 import langchain_do._errors

@@ -33,10 +33,10 @@ SLOWNESS = re.compile(r"^Executing <.*> took [0-9.]+ seconds\n", re.MULTILINE)
 
 
 class Zygote:
-    """Runs programs of `life_programs.py` where every warning is an error, each in an interpreter of its own."""
+    """Runs programs of `lifecycle_programs.py` where every warning is an error, each in an interpreter of its own."""
 
     def __init__(self, folder: Path) -> None:
-        command = [sys.executable, "-W", "error", "-X", "dev", str(HERE / "life_zygote.py")]
+        command = [sys.executable, "-W", "error", "-X", "dev", str(HERE / "lifecycle_zygote.py")]
         self._files = [str(folder / name) for name in ("stdout", "stderr")]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=_without_proxies()
@@ -59,8 +59,8 @@ class Zygote:
 
 
 def measured(program: str, *arguments: Any) -> Any:
-    """Run a program of `life_soak.py` in a plain interpreter of its own, as small as it would be for a user."""
-    code = f"import json, life_soak; print(json.dumps(life_soak.{program}(*{arguments!r})))"
+    """Run a program of `lifecycle_soak.py` in a plain interpreter of its own, as small as it would be for a user."""
+    code = f"import json, lifecycle_soak; print(json.dumps(lifecycle_soak.{program}(*{arguments!r})))"
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
@@ -94,7 +94,7 @@ class Served:
     """An emulator in a process of its own."""
 
     def __init__(self, **options: Any) -> None:
-        command = [sys.executable, str(HERE / "life_server.py")]
+        command = [sys.executable, str(HERE / "lifecycle_server.py")]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.base_url = self._told(pickle.dumps(options).hex())
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import pytest
 import trustme
 from client_kit import soon
-from life_doors import ANSWER
-from life_tls import Server, passing_on
+from lifecycle_interfaces import ANSWER
+from lifecycle_tls import Server, passing_on
 
 from inference_do import APIConnectionError, APIStatusError, AsyncClient, Client, InferenceError
 

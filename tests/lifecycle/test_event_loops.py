@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from client_kit import soon
-from life_doors import ANSWER, aread
-from life_kit import sizes
+from lifecycle_interfaces import ANSWER, aread
+from lifecycle_kit import sizes
 
 
 async def both(door) -> list[str]:
@@ -107,7 +107,7 @@ async def test_a_synchronous_call_inside_a_loop(door, emu):
 
 def test_an_error_of_ours_is_not_replaced_by_llamaindexs_runner(emu):
     """It takes any RuntimeError for a nested loop, and says so instead."""
-    from life_doors import LlamaIndexDoor
+    from lifecycle_interfaces import LlamaIndexDoor
     from llama_index.core.async_utils import asyncio_run
 
     from inference_do import AuthenticationError
