@@ -7,7 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
-from client_kit import ASK, CHAT, HELLO, make, make_async
+from client_kit import ASK, HELLO, make, make_async
+from interfaces import CHAT
 
 from inference_do import AsyncClient, Client, ConfigError, Timeout
 from inference_do.config import KEY_VARIABLES

@@ -8,7 +8,8 @@ import time
 from typing import Any
 
 import pytest
-from client_kit import ANSWER, ASK, CHAT, HELLO, achat, chat, make, make_async
+from client_kit import ASK, HELLO, achat, chat, make, make_async
+from interfaces import ANSWER, CHAT
 
 from inference_do import ChatCompletion, Client, Timeout
 from inference_do.emulator import DelayHead, Quirks, RawBody, Status

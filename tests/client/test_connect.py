@@ -12,7 +12,8 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from client_kit import ANSWER, ASK, caught, outcome_of
+from client_kit import ASK, caught, outcome_of
+from interfaces import ANSWER
 
 from inference_do import APIConnectionError, APITimeoutError, AsyncClient, Client, ConfigError, InferenceError, Timeout
 from inference_do.emulator import Stall

@@ -7,7 +7,8 @@ import socket
 import time
 
 import pytest
-from client_kit import ANSWER, ASK, achat, astream, caught, chat, stream
+from client_kit import ASK, achat, astream, caught, chat, stream
+from interfaces import ANSWER
 
 from inference_do import (
     Client,
@@ -114,7 +115,7 @@ def test_blank_lines_without_end_cost_linear_time(emu):
     seconds = []
     for _ in range(2):
         started = time.monotonic()
-        assert isinstance(stream(emu, max_retries=0), InferenceError)
+        assert isinstance(stream(emu, {"max_retries": 0}), InferenceError)
         seconds.append(time.monotonic() - started)
     assert seconds[1] < 8 * seconds[0] * 3 + 0.3
 

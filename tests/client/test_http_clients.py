@@ -14,7 +14,8 @@ from typing import Any
 import httpx
 import httpx2
 import pytest
-from client_kit import ANSWER, ASK, CHAT, caught, wrong_in_tasks, wrong_in_threads
+from client_kit import ASK, caught, wrong_in_tasks, wrong_in_threads
+from interfaces import ANSWER, CHAT
 
 from inference_do import (
     APIConnectionError,

@@ -10,7 +10,8 @@ import warnings
 from typing import Any
 
 import pytest
-from client_kit import ANSWER, ASK, asoon, make, make_async, soon
+from client_kit import ASK, asoon, make, make_async, soon
+from interfaces import ANSWER
 
 from inference_do import AsyncClient
 from inference_do.emulator import CloseAfter, DelayEvents, DelayHead, Emulator, Stall, Status

@@ -8,7 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
-from client_kit import ANSWER, ASK, HELLO, caught, make, make_async
+from client_kit import ASK, HELLO, caught, make, make_async
+from interfaces import ANSWER
 
 from inference_do import APIConnectionError, AsyncClient, BadRequestError, Client, ConfigError, ProtocolError
 from inference_do.config import Config

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from client_kit import ANSWER, ASK, make, soon
+from client_kit import ASK, make, soon
+from interfaces import ANSWER
 
 from inference_do import APIConnectionError, AsyncClient, Client, InferenceError
 from inference_do._transport import thread_sockets

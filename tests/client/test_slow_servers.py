@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import pytest
-from client_kit import ASK, CHAT, asoon, make, make_async, run_alone, soon
+from client_kit import ASK, asoon, make, make_async, run_alone, soon
+from interfaces import CHAT
 
 from inference_do import APIConnectionError, APITimeoutError, AsyncClient, Client, StreamInterrupted, Timeout
 from inference_do.emulator import Stall, Status

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from client_kit import ANSWER, ASK, achat, astream, chat, make, make_async, stream
+from client_kit import ASK, achat, astream, chat, make, make_async, stream
+from interfaces import ANSWER
 
 from inference_do import InferenceError, StreamInterrupted
 from inference_do.emulator import DelayEvents, Drop, ErrorEvent, Quirks, Status

@@ -1,8 +1,8 @@
 """What a row of the matrix is, and the words that the tables are written in.
 
-A row is a script of the emulator's faults and what a caller must then see. Each runs through three surfaces, sync and
+A row is a script of the emulator's faults and what a caller must then see. Each runs through three interfaces, sync and
 async, and through the modes that it names: `whole` (one JSON reply), `stream` (read as it is made) and `collect` (a
-stream put together by the surface). Rows have numbers, so that a bug that is found later finds its place.
+stream put together by the interface). Rows have numbers, so that a bug that is found later finds its place.
 """
 
 from __future__ import annotations
@@ -12,16 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from surfaces import ANSWER
+from interfaces import ANSWER
 
 from inference_do.emulator import Quirks, RawStream, Status
 
 WHOLE = ("whole",)
 STREAM = ("stream", "collect")
 BOTH = ("whole", "stream", "collect")
-
-BASE = 0.02
-"""Seconds of a client's first pause here, instead of half a second; that its own is 0.5 is a unit test's business."""
 
 DONE = b"data: [DONE]\n\n"
 NOW = {"retry-after": "0"}

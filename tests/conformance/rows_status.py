@@ -7,7 +7,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from rows import BASE, BUSY, NEVER, NOW, Row
+from client_kit import FIRST_PAUSE as BASE
+from rows import BUSY, NEVER, NOW, Row
 
 from inference_do import Timeout
 from inference_do.emulator import RateLimited, Status

@@ -1,63 +1,19 @@
-"""Lets the tests of life import their kit and the client's, and prints what those that measure have measured."""
+"""What the tests of the lifecycle share; prints what those that measure have measured."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
-
-from inference_do._protocol.retry import Policy
-from inference_do.config import BASE_URL_VARIABLE, KEY_VARIABLES
-
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[1] / "client"))
-
-from lifecycle_interfaces import DOORS, KEY, ROUTES
+from interfaces import KEY
 from lifecycle_kit import FIGURES, Served, Zygote
 from lifecycle_tls import Authority
 
-
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch):
-    """The unit tests know how long they are."""
-    monkeypatch.setitem(Policy.__init__.__kwdefaults__, "base", 0.02)
+from inference_do.config import KEY_VARIABLES
 
 
 @pytest.fixture(autouse=True)
-def _environment(monkeypatch):
-    """The test's key, as a model that was pickled needs it, and nothing of whoever runs the tests."""
-    for name in (*KEY_VARIABLES, BASE_URL_VARIABLE, "LANGSMITH_TRACING"):
-        monkeypatch.delenv(name, raising=False)
+def _key(monkeypatch):
+    """A model that was pickled needs it."""
     monkeypatch.setenv(KEY_VARIABLES[0], KEY)
-
-
-@pytest.fixture(params=DOORS)
-def door_kind(request):
-    return DOORS[request.param]
-
-
-@pytest.fixture
-def door(door_kind, emu):
-    made = door_kind(emu.base_url)
-    yield made
-    made.close()
-
-
-@pytest.fixture(params=ROUTES)
-def route(request):
-    return ROUTES[request.param]
-
-
-@pytest.fixture
-def routed(route):
-    """A kind of door; `ask` goes through it."""
-    return route[0]
-
-
-@pytest.fixture
-def ask(route):
-    return route[1]
 
 
 @pytest.fixture(scope="session")

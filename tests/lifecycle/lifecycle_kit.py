@@ -19,6 +19,7 @@ from typing import Any, Self
 import pytest
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 FIGURES = "figures"
 
 
@@ -39,7 +40,7 @@ class Zygote:
         command = [sys.executable, "-W", "error", "-X", "dev", str(HERE / "lifecycle_zygote.py")]
         self._files = [str(folder / name) for name in ("stdout", "stderr")]
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=_without_proxies()
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=_environment()
         )
 
     def run(self, program: str, *arguments: Any, **environment: str) -> Any:
@@ -68,14 +69,16 @@ def measured(program: str, *arguments: Any) -> Any:
         timeout=850,
         check=False,
         cwd=HERE,
-        env=_without_proxies(),
+        env=_environment(),
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stderr[-3000:]
     return json.loads(done.stdout)
 
 
-def _without_proxies() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+def _environment() -> dict[str, str]:
+    """Return this one without proxies, in which the tests' modules are found."""
+    own = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    return {**own, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests" / "kit")])}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What is run in an interpreter of its own, so that its warnings, its memory and its end can be looked at.
 
-`lifecycle_zygote.py` calls these functions; arguments and results pass as JSON. What is measured is in `lifecycle_soak.py`.
+`lifecycle_zygote.py` calls these functions; arguments and results pass as JSON. `lifecycle_soak.py` has what is
+measured.
 """
 
 from __future__ import annotations
@@ -18,24 +19,24 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from lifecycle_interfaces import ANSWER, DOORS, HELLO, WAYS, aread, read
+from interfaces import ANSWER, CALLS, HELLO, INTERFACES, aread, read
 
 from inference_do.emulator import Emulator, Stall
 
 LONG = "Say " + "word " * 200
 
 
-def all_doors(base_url: str, **options: Any) -> dict[str, Any]:
-    return {name: kind(base_url, **options) for name, kind in DOORS.items()}
+def all_interfaces(base_url: str, **options: Any) -> dict[str, Any]:
+    return {name: kind(base_url, **options) for name, kind in INTERFACES.items()}
 
 
 def loops_in_a_row(base_url: str, loops: int) -> dict[str, list[list[str]]]:
-    async def both(door: Any) -> list[str]:
-        return [await door.achat(HELLO), await aread(door, HELLO)]
+    async def both(interface: Any) -> list[str]:
+        return [await interface.achat(HELLO), await aread(interface, HELLO)]
 
-    doors = all_doors(base_url)
-    answers = {name: [asyncio.run(both(door)) for _ in range(loops)] for name, door in doors.items()}
-    doors.clear()
+    opened = all_interfaces(base_url)
+    answers = {name: [asyncio.run(both(interface)) for _ in range(loops)] for name, interface in opened.items()}
+    opened.clear()
     gc.collect()
     return answers
 
@@ -52,9 +53,9 @@ def loops_just_closed(base_url: str, how: str) -> list[str]:
 
     def ask(run: Any) -> list[str]:
         answers = []
-        for door in all_doors(base_url).values():
+        for interface in all_interfaces(base_url).values():
             for _ in range(3):
-                answers += [run(door.achat(HELLO)), run(aread(door, HELLO))]
+                answers += [run(interface.achat(HELLO)), run(aread(interface, HELLO))]
                 gc.collect()
         return answers
 
@@ -72,10 +73,10 @@ def nested_loops(base_url: str) -> list[str]:
 
     async def outside() -> list[str]:
         answers = []
-        for door in all_doors(base_url).values():
-            answers += [await door.achat(HELLO), loop.run_until_complete(door.achat(HELLO))]
-            answers += [loop.run_until_complete(aread(door, HELLO)), read(door, HELLO)]
-            await door.aclose()
+        for interface in all_interfaces(base_url).values():
+            answers += [await interface.achat(HELLO), loop.run_until_complete(interface.achat(HELLO))]
+            answers += [loop.run_until_complete(aread(interface, HELLO)), read(interface, HELLO)]
+            await interface.aclose()
         return answers
 
     try:
@@ -86,36 +87,40 @@ def nested_loops(base_url: str) -> list[str]:
 
 
 def forked(base_url: str, name: str) -> dict[str, Any]:
-    door = DOORS[name](base_url)
-    parent = [door.chat(HELLO)]
+    interface = INTERFACES[name](base_url)
+    parent = [interface.chat(HELLO)]
     runner = asyncio.Runner()
-    parent.append(runner.run(door.achat(HELLO)))
-    stream = iter(door.stream(HELLO))
-    first = door.word(next(stream))
-    astream = runner.run(_begun(door))
+    parent.append(runner.run(interface.achat(HELLO)))
+    stream = iter(interface.stream(HELLO))
+    first = interface.delta_of(next(stream))
+    astream = runner.run(_begun(interface))
 
     def child() -> None:
-        assert door.chat(HELLO) == read(door, HELLO) == ANSWER
-        assert asyncio.run(door.achat(HELLO)) == asyncio.run(aread(door, HELLO)) == ANSWER
-        door.close()
+        assert interface.chat(HELLO) == read(interface, HELLO) == ANSWER
+        assert asyncio.run(interface.achat(HELLO)) == asyncio.run(aread(interface, HELLO)) == ANSWER
+        interface.close()
         stream.close()
         gc.collect()
 
     children = [_exit_code_of(child) for _ in range(2)]
-    parent += [first + "".join(map(door.word, stream)), runner.run(_finished(door, *astream)), door.chat(HELLO)]
-    assert runner.run(door.achat(HELLO)) == ANSWER
-    runner.run(door.aclose())
+    parent += [
+        first + "".join(map(interface.delta_of, stream)),
+        runner.run(_finished(interface, *astream)),
+        interface.chat(HELLO),
+    ]
+    assert runner.run(interface.achat(HELLO)) == ANSWER
+    runner.run(interface.aclose())
     runner.close()
     return {"children": children, "parent": parent}
 
 
-async def _begun(door: Any) -> tuple[Any, str]:
-    stream = aiter(await door.astream(HELLO))
-    return stream, door.word(await anext(stream))
+async def _begun(interface: Any) -> tuple[Any, str]:
+    stream = aiter(await interface.astream(HELLO))
+    return stream, interface.delta_of(await anext(stream))
 
 
-async def _finished(door: Any, stream: Any, first: str) -> str:
-    return first + "".join([door.word(item) async for item in stream])
+async def _finished(interface: Any, stream: Any, first: str) -> str:
+    return first + "".join([interface.delta_of(item) async for item in stream])
 
 
 def _exit_code_of(work: Callable[[], None]) -> int | None:
@@ -126,31 +131,31 @@ def _exit_code_of(work: Callable[[], None]) -> int | None:
 
 
 def forked_inside_a_loop(base_url: str) -> dict[str, Any]:
-    doors = all_doors(base_url)
+    opened = all_interfaces(base_url)
 
     def child() -> None:
-        for door in doors.values():
-            assert asyncio.run(door.achat(HELLO)) == ANSWER
+        for interface in opened.values():
+            assert asyncio.run(interface.achat(HELLO)) == ANSWER
 
     async def work() -> dict[str, Any]:
-        before = [await door.achat(HELLO) for door in doors.values()]
+        before = [await interface.achat(HELLO) for interface in opened.values()]
         code = _exit_code_of(child)
-        after = [await door.achat(HELLO) for door in doors.values()]
+        after = [await interface.achat(HELLO) for interface in opened.values()]
         return {"child": code, "parent": before + after}
 
     return asyncio.run(work())
 
 
 def spawned(base_url: str, names: list[str]) -> list[list[str]]:
-    doors = [DOORS[name](base_url) for name in names]
-    models = [door.model for door in doors]
-    before = [door.chat(HELLO) for door in doors]
+    opened = [INTERFACES[name](base_url) for name in names]
+    models = [interface.model for interface in opened]
+    before = [interface.chat(HELLO) for interface in opened]
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         answers = pool.map(_ask_by_each_road, models)
-    after = [door.chat(HELLO) for door in doors]
+    after = [interface.chat(HELLO) for interface in opened]
     assert before == after == [ANSWER] * len(names)
-    for door in doors:
-        door.close()
+    for interface in opened:
+        interface.close()
     return answers
 
 
@@ -173,32 +178,35 @@ def interrupted(name: str) -> list[str]:
 
     found = []
     with Emulator(always=Stall(after_events=1)) as emu:
-        door = DOORS[name](emu.base_url)
-        for number, way in enumerate(("chat", "stream", "astream"), start=1):
+        interface = INTERFACES[name](emu.base_url)
+        for number, call in enumerate(("chat", "stream", "astream"), start=1):
             thread = threading.Thread(target=interrupt, args=(number,))
             thread.start()
             try:
-                WAYS[way](door)
+                CALLS[call](interface)
             except KeyboardInterrupt:
                 ends = time.monotonic() + 1
                 while len(emu.disconnects) < number and time.monotonic() < ends:
                     time.sleep(0.01)
                 found.append(f"KeyboardInterrupt, {len(emu.disconnects)}")
             thread.join()
-        door.close()
+        interface.close()
     return found
 
 
 def ends_with_open_streams(base_url: str, how: str) -> str:
     """Leave streams open everywhere and let the interpreter end."""
-    doors = all_doors(base_url)
+    opened = all_interfaces(base_url)
     kept: list[Any] = []
     reading: list[threading.Thread] = []
-    for door in doors.values():
-        kept.append(iter(door.stream(HELLO)))
+    for interface in opened.values():
+        kept.append(iter(interface.stream(HELLO)))
         next(kept[-1])
-        kept.append(asyncio.run(_begun(door)))
-        for read_on in (lambda door=door: read(door, LONG), lambda door=door: asyncio.run(aread(door, LONG))):
+        kept.append(asyncio.run(_begun(interface)))
+        for read_on in (
+            lambda interface=interface: read(interface, LONG),
+            lambda interface=interface: asyncio.run(aread(interface, LONG)),
+        ):
             reading.append(threading.Thread(target=read_on, daemon=True))
             reading[-1].start()
     time.sleep(0.3)
@@ -206,13 +214,13 @@ def ends_with_open_streams(base_url: str, how: str) -> str:
     print(json.dumps("bye"), flush=True)
     match how:
         case "exits in a stream":
-            for _ in doors["client"].stream(LONG):
+            for _ in opened["client"].stream(LONG):
                 sys.exit(0)
         case "exits in a loop's stream":
-            asyncio.run(_exit_in_a_stream(doors["client"]))
+            asyncio.run(_exit_in_a_stream(opened["client"]))
     return sys.exit(0)
 
 
-async def _exit_in_a_stream(door: Any) -> None:
-    async for _ in await door.astream(LONG):
+async def _exit_in_a_stream(interface: Any) -> None:
+    async for _ in await interface.astream(LONG):
         sys.exit(0)

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from lifecycle_interfaces import ANSWER, DOORS, HELLO, KEY, MODEL, WAYS, aread, read
+from interfaces import ANSWER, CALLS, CHAT, HELLO, INTERFACES, KEY, aread, read
 from lifecycle_measures import Held, forget_peak, peak
 
 from inference_do import AsyncClient, Client, InferenceError
@@ -19,15 +19,15 @@ from inference_do import AsyncClient, Client, InferenceError
 
 def calls(base_url: str, name: str, count: int) -> dict[str, Any]:
     """Make calls of all four kinds in turn, after some to warm up."""
-    door = DOORS[name](base_url)
+    interface = INTERFACES[name](base_url)
 
     async def in_a_loop(each: int) -> None:
         for _ in range(each):
-            assert await door.achat(HELLO) == await aread(door, HELLO) == ANSWER
+            assert await interface.achat(HELLO) == await aread(interface, HELLO) == ANSWER
 
     def run(total: int) -> None:
         for _ in range(total // 4):
-            assert door.chat(HELLO) == read(door, HELLO) == ANSWER
+            assert interface.chat(HELLO) == read(interface, HELLO) == ANSWER
         runner.run(in_a_loop(total // 4))
 
     with asyncio.Runner() as runner:
@@ -45,15 +45,15 @@ def _growth(work: Callable[[], None]) -> dict[str, Any]:
 def clients(base_url: str, count: int) -> dict[str, Any]:
     """Make clients, use them, drop them."""
 
-    async def use(door: Any) -> None:
-        await door.achat(HELLO)
+    async def use(interface: Any) -> None:
+        await interface.achat(HELLO)
 
     def run(total: int) -> None:
         for _ in range(total):
-            door = DOORS["client"](base_url)
-            door.chat(HELLO)
-            asyncio.run(use(door))
-            del door
+            interface = INTERFACES["client"](base_url)
+            interface.chat(HELLO)
+            asyncio.run(use(interface))
+            del interface
 
     run(5)
     return _growth(lambda: run(count))
@@ -63,7 +63,7 @@ def copies(base_url: str, names: list[str], count: int) -> dict[str, Any]:
     """Copy and bind models in every way their frameworks have, and call a few of the copies."""
     ways: list[Callable[[], Any]] = []
     for name in names:
-        model = DOORS[name](base_url).model
+        model = INTERFACES[name](base_url).model
         ways += [
             partial(copy.copy, model),
             partial(copy.deepcopy, model),
@@ -99,20 +99,20 @@ def failures(base_url: str, count: int) -> dict[str, Any]:
 
     def run(total: int) -> None:
         for _ in range(total // 10):
-            door = DOORS["client"](base_url)
-            attempts.extend(door.sync.chat(**_asking()).response_info.attempts for _ in range(5))
-            asyncio.run(in_a_loop(door))
-            door.close()
+            interface = INTERFACES["client"](base_url)
+            attempts.extend(interface.sync.chat(**_asking()).response_info.attempts for _ in range(5))
+            asyncio.run(in_a_loop(interface))
+            interface.close()
 
-    async def in_a_loop(door: Any) -> None:
-        attempts.extend([(await door.asynchronous.chat(**_asking())).response_info.attempts for _ in range(5)])
+    async def in_a_loop(interface: Any) -> None:
+        attempts.extend([(await interface.asynchronous.chat(**_asking())).response_info.attempts for _ in range(5)])
 
     run(10)
     return {**_growth(lambda: run(count)), "attempts": attempts}
 
 
 def _asking() -> dict[str, Any]:
-    return {"model": MODEL, "messages": [{"role": "user", "content": HELLO}]}
+    return {"model": CHAT, "messages": [{"role": "user", "content": HELLO}]}
 
 
 def crowd(base_url: str, count: int) -> dict[str, Any]:
@@ -144,17 +144,17 @@ def crowd(base_url: str, count: int) -> dict[str, Any]:
 
 def hostile(base_url: str, name: str, replies: int) -> list[list[list[Any]]]:
     """Take bad replies, each by every kind of call; tell the error, the length of its text and what it cost in MiB."""
-    door = DOORS[name](base_url, max_retries=0)
-    for ask in WAYS.values():
-        assert ask(door) == ANSWER  # to warm up
-    return [[_cost_of_failing(ask, door) for ask in WAYS.values()] for _ in range(replies)]
+    interface = INTERFACES[name](base_url, max_retries=0)
+    for ask in CALLS.values():
+        assert ask(interface) == ANSWER  # to warm up
+    return [[_cost_of_failing(ask, interface) for ask in CALLS.values()] for _ in range(replies)]
 
 
-def _cost_of_failing(ask: Callable[..., str], door: Any) -> list[Any]:
+def _cost_of_failing(ask: Callable[..., str], interface: Any) -> list[Any]:
     before = Held.now().memory
     forget_peak()
     try:
-        ask(door)
+        ask(interface)
     except InferenceError as error:
         return [type(error).__name__, len(str(error)), peak() - before]
     return ["no error", 0, 0.0]

@@ -1,8 +1,8 @@
 """Imports everything once, then runs each program in a fork of itself: an interpreter as good as new, without the wait.
 
 Started by `lifecycle_kit` with every warning an error and Python's development mode. A line of input is a program of
-`lifecycle_programs.py`: its name, its arguments, its environment, the files for its output. The fork ends as any interpreter
-does; its exit code is answered.
+`lifecycle_programs.py`: its name, its arguments, its environment, the files for its output. The fork ends as any
+interpreter does; its exit code is answered.
 """
 
 from __future__ import annotations

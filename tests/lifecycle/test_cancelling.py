@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from client_kit import asoon
-from lifecycle_interfaces import DOORS, aread
+from interfaces import INTERFACES, aread
 from lifecycle_kit import black_hole
 from lifecycle_measures import descriptors
 
@@ -21,15 +21,15 @@ AT_ONCE = 0.25
 """Seconds; nothing that is waited for here comes sooner than in 30."""
 
 
-async def chat(door: Any) -> str:
-    return await door.achat("Say hello")
+async def chat(interface: Any) -> str:
+    return await interface.achat("Say hello")
 
 
-async def stream(door: Any) -> str:
-    return await aread(door, "Say hello")
+async def stream(interface: Any) -> str:
+    return await aread(interface, "Say hello")
 
 
-WAYS = {"chat": chat, "stream": stream}
+CALLS = {"chat": chat, "stream": stream}
 
 
 async def once(task: asyncio.Task[Any]) -> None:
@@ -70,56 +70,56 @@ async def cancelled(task: asyncio.Task[Any], cancel: Callable[[asyncio.Task[Any]
 
 
 @pytest.mark.parametrize("cancel", [once, twice])
-@pytest.mark.parametrize("ask", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize("ask", CALLS.values(), ids=CALLS)
 @pytest.mark.parametrize("phase", PHASES.values(), ids=PHASES)
-async def test_in_every_phase(emu, door, phase, ask, cancel):
-    await door.achat("first")
+async def test_in_every_phase(emu, interface, phase, ask, cancel):
+    await interface.achat("first")
     before = descriptors()
     emu.script(phase.fault)
-    task = asyncio.create_task(ask(door))
+    task = asyncio.create_task(ask(interface))
     assert await asoon(lambda: emu.posts == 2)
     await asyncio.sleep(0.03)
     await cancelled(task, cancel)
     assert not phase.is_seen or await asoon(lambda: emu.disconnects)
-    assert await ask(door) == "You said: Say hello"
+    assert await ask(interface) == "You said: Say hello"
     assert emu.posts == 3
     assert emu.connections == 1 + phase.is_seen
     assert await asoon(lambda: descriptors() <= before, 5)
-    await door.aclose()
+    await interface.aclose()
 
 
 @pytest.mark.parametrize("cancel", [once, twice])
-@pytest.mark.parametrize("ask", WAYS.values(), ids=WAYS)
-async def test_while_it_connects(door_kind, ask, cancel):
+@pytest.mark.parametrize("ask", CALLS.values(), ids=CALLS)
+async def test_while_it_connects(interface_kind, ask, cancel):
     with black_hole() as port:
-        door = door_kind(f"http://127.0.0.1:{port}/v1")
+        interface = interface_kind(f"http://127.0.0.1:{port}/v1")
         gc.collect()  # what earlier tests left, so that it is not closed meanwhile
         before = descriptors()
-        task = asyncio.create_task(ask(door))
+        task = asyncio.create_task(ask(interface))
         assert await asoon(lambda: descriptors() > before, 5)
         await cancelled(task, cancel)
         assert await asoon(lambda: descriptors() <= before, 5)
     with Emulator(port=port) as emu:
-        assert await ask(door) == "You said: Say hello"
+        assert await ask(interface) == "You said: Say hello"
         assert emu.posts == 1
-        await door.aclose()
+        await interface.aclose()
 
 
 @pytest.mark.parametrize("cancel", [once, twice])
-@pytest.mark.parametrize("ask", WAYS.values(), ids=WAYS)
-async def test_while_it_waits_for_a_place(door_kind, emu, monkeypatch, ask, cancel):
+@pytest.mark.parametrize("ask", CALLS.values(), ids=CALLS)
+async def test_while_it_waits_for_a_place(interface_kind, emu, monkeypatch, ask, cancel):
     monkeypatch.setattr("inference_do._transport.sockets.MAX_CONNECTIONS", 1)
-    door = door_kind(emu.base_url)
+    interface = interface_kind(emu.base_url)
     emu.script(Stall(after_events=2))
-    holder = await door.astream("holds the place")
+    holder = await interface.astream("holds the place")
     await anext(aiter(holder))
-    task = asyncio.create_task(ask(door))
+    task = asyncio.create_task(ask(interface))
     await asyncio.sleep(0.03)
     await cancelled(task, cancel)
     await holder.aclose()
-    assert await ask(door) == "You said: Say hello"
+    assert await ask(interface) == "You said: Say hello"
     assert (emu.posts, len(emu.disconnects)) == (2, 1)
-    await door.aclose()
+    await interface.aclose()
 
 
 # --- many: a pool of ten keeps its ten places ---
@@ -130,42 +130,42 @@ def _pool_of_ten(monkeypatch):
     monkeypatch.setattr("inference_do._transport.sockets.MAX_CONNECTIONS", 10)
 
 
-async def use_all_places(door: Any) -> None:
+async def use_all_places(interface: Any) -> None:
     """All ten places are there: ten streams are open at once, and a call finds one again."""
-    streams = [aiter(await door.astream("Say hello")) for _ in range(10)]
+    streams = [aiter(await interface.astream("Say hello")) for _ in range(10)]
     await asyncio.gather(*(anext(stream) for stream in streams))
     await asyncio.gather(*(stream.aclose() for stream in streams))
-    assert await door.achat("Say hello") == "You said: Say hello"
-    await door.aclose()
+    assert await interface.achat("Say hello") == "You said: Say hello"
+    await interface.aclose()
 
 
 @pytest.mark.usefixtures("_pool_of_ten")
 @pytest.mark.parametrize("delay", [0, 0.001, 0.02])
-async def test_sixty_while_they_connect(door_kind, delay):
+async def test_sixty_while_they_connect(interface_kind, delay):
     """httpx's own pool loses a place with each (httpcore #1093)."""
     before = descriptors()
     with black_hole() as port:
-        door = door_kind(f"http://127.0.0.1:{port}/v1", timeout=2, max_retries=0)
+        interface = interface_kind(f"http://127.0.0.1:{port}/v1", timeout=2, max_retries=0)
         for _ in range(6):
-            tasks = [asyncio.create_task(door.achat("Say hello")) for _ in range(10)]
+            tasks = [asyncio.create_task(interface.achat("Say hello")) for _ in range(10)]
             await asyncio.sleep(delay)
             for task in tasks:
                 task.cancel()
             ends = await asyncio.gather(*tasks, return_exceptions=True)
             assert [type(end) for end in ends] == [asyncio.CancelledError] * 10
     with Emulator(port=port) as emu:
-        await use_all_places(door)
+        await use_all_places(interface)
         assert emu.posts == 11
     assert await asoon(lambda: descriptors() <= before, 5)
 
 
 @pytest.mark.usefixtures("_pool_of_ten")
 @pytest.mark.parametrize("cancel", [once, twice])
-async def test_sixty_in_the_middle_of_their_streams(door_kind, emu, cancel):
-    door = door_kind(emu.base_url, timeout=5, max_retries=0)
+async def test_sixty_in_the_middle_of_their_streams(interface_kind, emu, cancel):
+    interface = interface_kind(emu.base_url, timeout=5, max_retries=0)
     for turn in range(1, 7):
         emu.script(*[Stall(after_events=2)] * 10)
-        tasks = [asyncio.create_task(aread(door, "Say hello")) for _ in range(10)]
+        tasks = [asyncio.create_task(aread(interface, "Say hello")) for _ in range(10)]
         assert await asoon(lambda turn=turn: emu.posts == 10 * turn, seconds=3)
         await asyncio.sleep(0.01)
         for task in tasks:
@@ -173,14 +173,14 @@ async def test_sixty_in_the_middle_of_their_streams(door_kind, emu, cancel):
         ends = await asyncio.gather(*tasks, return_exceptions=True)
         assert [type(end) for end in ends] == [asyncio.CancelledError] * 10
         assert await asoon(lambda turn=turn: len(emu.disconnects) == 10 * turn)
-    await use_all_places(door)
+    await use_all_places(interface)
 
 
 @pytest.mark.usefixtures("_pool_of_ten")
-@pytest.mark.parametrize("name", DOORS)
+@pytest.mark.parametrize("name", INTERFACES)
 async def test_a_group_of_tasks_takes_its_streams_along(emu, name):
     """One fails, a TaskGroup cancels the others."""
-    door = DOORS[name](emu.base_url)
+    interface = INTERFACES[name](emu.base_url)
     emu.script(*[Stall(after_events=2)] * 5)
 
     async def fail() -> None:
@@ -190,9 +190,9 @@ async def test_a_group_of_tasks_takes_its_streams_along(emu, name):
     with pytest.raises(ExceptionGroup) as raised:
         async with asyncio.TaskGroup() as group:
             for _ in range(5):
-                group.create_task(aread(door, "Say hello"))
+                group.create_task(aread(interface, "Say hello"))
             group.create_task(fail())
     assert [type(error) for error in raised.value.exceptions] == [LookupError]
     assert await asoon(lambda: len(emu.disconnects) == 5)
-    assert await door.achat("Say hello") == "You said: Say hello"
-    await door.aclose()
+    assert await interface.achat("Say hello") == "You said: Say hello"
+    await interface.aclose()

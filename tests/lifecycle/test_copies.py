@@ -11,7 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import pytest
-from lifecycle_interfaces import DOORS, HELLO, KEY, read
+from interfaces import HELLO, INTERFACES, KEY, read
 
 import inference_do.errors
 import langchain_do._errors
@@ -50,11 +50,11 @@ def everything(error: InferenceError) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_every_error_that_a_caller_meets(door_kind, emu, fault):
+def test_every_error_that_a_caller_meets(interface_kind, emu, fault):
     emu.always = fault
-    door = door_kind(emu.base_url, max_retries=0, timeout=Timeout(first_token=0.1))
+    interface = interface_kind(emu.base_url, max_retries=0, timeout=Timeout(first_token=0.1))
     with pytest.raises(InferenceError) as raised:
-        read(door, HELLO)
+        read(interface, HELLO)
     for name, through in THROUGH.items():
         twin = through(raised.value)
         assert everything(twin) == everything(raised.value), name
@@ -103,12 +103,12 @@ def test_an_error_crosses_a_border(emu):
 @pytest.mark.parametrize("name", ["langchain", "llamaindex"])
 def test_models(emu, name, through):
     """A copy serves beside its original, and outlives it."""
-    door, twin = DOORS[name](emu.base_url, timeout=7, max_retries=1), DOORS[name](emu.base_url)
-    door.chat(HELLO)
-    twin.model = THROUGH[through](door.model)
+    interface, twin = INTERFACES[name](emu.base_url, timeout=7, max_retries=1), INTERFACES[name](emu.base_url)
+    interface.chat(HELLO)
+    twin.model = THROUGH[through](interface.model)
     assert (twin.model.timeout, twin.model.max_retries) == (7, 1)
-    assert twin.chat(HELLO) == asyncio.run(twin.achat(HELLO)) == door.chat(HELLO) == "You said: Say hello"
-    door.close()
+    assert twin.chat(HELLO) == asyncio.run(twin.achat(HELLO)) == interface.chat(HELLO) == "You said: Say hello"
+    interface.close()
     assert read(twin, HELLO) == "You said: Say hello"
     twin.close()
 

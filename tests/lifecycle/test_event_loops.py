@@ -9,12 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from client_kit import soon
-from lifecycle_interfaces import ANSWER, aread
+from interfaces import ANSWER, aread
 from lifecycle_kit import sizes
 
 
-async def both(door) -> list[str]:
-    return [await door.achat("Say hello"), await aread(door, "Say hello")]
+async def both(interface) -> list[str]:
+    return [await interface.achat("Say hello"), await aread(interface, "Say hello")]
 
 
 @sizes("loops", short=6, long=200)
@@ -27,12 +27,12 @@ def test_loops_in_a_row(zygote, server, loops):
 
 
 @sizes("turns", short=3, long=50)
-def test_loops_at_once(door, emu, turns):
+def test_loops_at_once(interface, emu, turns):
     barrier = threading.Barrier(6)
 
     def work(_: int) -> list[str]:
         barrier.wait()
-        return [text for _ in range(turns) for text in asyncio.run(both(door))]
+        return [text for _ in range(turns) for text in asyncio.run(both(interface))]
 
     with ThreadPoolExecutor(6) as pool:
         assert list(pool.map(work, range(6))) == [[ANSWER] * 2 * turns] * 6
@@ -40,37 +40,37 @@ def test_loops_at_once(door, emu, turns):
     assert soon(lambda: emu.open_connections == 0)
 
 
-def test_a_loop_beside_threads(door, emu):
+def test_a_loop_beside_threads(interface, emu):
     """The same object in a loop and in the loop's executor."""
 
     async def work() -> list[str]:
-        threads = [asyncio.to_thread(door.chat, "Say hello") for _ in range(8)]
-        return list(await asyncio.gather(*threads, *(door.achat("Say hello") for _ in range(8))))
+        threads = [asyncio.to_thread(interface.chat, "Say hello") for _ in range(8)]
+        return list(await asyncio.gather(*threads, *(interface.achat("Say hello") for _ in range(8))))
 
     assert asyncio.run(work()) == [ANSWER] * 16
     assert emu.posts == 16
 
 
-def test_a_stream_outlives_the_call_that_began_it(door, emu):
+def test_a_stream_outlives_the_call_that_began_it(interface, emu):
     """Loops that are run piece by piece, as notebooks and GUIs do."""
     with asyncio.Runner() as runner:
 
         async def begin():
-            stream = aiter(await door.astream("Say hello"))
-            return stream, door.word(await anext(stream))
+            stream = aiter(await interface.astream("Say hello"))
+            return stream, interface.delta_of(await anext(stream))
 
         async def finish(stream) -> str:
-            return "".join([door.word(item) async for item in stream])
+            return "".join([interface.delta_of(item) async for item in stream])
 
         stream, first = runner.run(begin())
         assert first + runner.run(finish(stream)) == ANSWER
     assert emu.posts == 1
 
 
-def test_a_loop_that_ends_with_an_open_stream(door, emu):
+def test_a_loop_that_ends_with_an_open_stream(interface, emu):
     async def begin() -> None:
         nonlocal stream
-        stream = await door.astream("Say hello")
+        stream = await interface.astream("Say hello")
         await anext(aiter(stream))
 
     stream = None
@@ -78,7 +78,7 @@ def test_a_loop_that_ends_with_an_open_stream(door, emu):
     asyncio.run(begin())
     assert soon(lambda: emu.disconnects)
     emu.quirks = type(emu.quirks)()
-    assert asyncio.run(door.achat("Say hello")) == ANSWER
+    assert asyncio.run(interface.achat("Say hello")) == ANSWER
 
 
 @pytest.mark.parametrize("how", ["row", "nested"])
@@ -98,27 +98,27 @@ def test_nested_loops(zygote, server):
     assert server.counts().posts == 12
 
 
-async def test_a_synchronous_call_inside_a_loop(door, emu):
+async def test_a_synchronous_call_inside_a_loop(interface, emu):
     """It blocks the loop, which is the caller's business; it works."""
-    assert door.chat("Say hello") == await door.achat("Say hello") == ANSWER
+    assert interface.chat("Say hello") == await interface.achat("Say hello") == ANSWER
     assert emu.posts == 2
-    await door.aclose()
+    await interface.aclose()
 
 
 def test_an_error_of_ours_is_not_replaced_by_llamaindexs_runner(emu):
     """It takes any RuntimeError for a nested loop, and says so instead."""
-    from lifecycle_interfaces import LlamaIndexDoor
+    from interfaces import LlamaIndexInterface
     from llama_index.core.async_utils import asyncio_run
 
     from inference_do import AuthenticationError
 
-    door = LlamaIndexDoor(emu.base_url, api_key="wrong")
+    interface = LlamaIndexInterface(emu.base_url, api_key="wrong")
     with pytest.raises(AuthenticationError):
-        asyncio_run(door.achat("Say hello"))
+        asyncio_run(interface.achat("Say hello"))
 
     async def inside() -> None:
         with pytest.raises(AuthenticationError):
-            asyncio_run(door.achat("Say hello"))
+            asyncio_run(interface.achat("Say hello"))
 
     asyncio.run(inside())
     gc.collect()

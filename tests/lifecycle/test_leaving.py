@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from client_kit import asoon, soon
-from lifecycle_interfaces import DOORS, HELLO
+from interfaces import HELLO, INTERFACES
 from lifecycle_kit import Served
 
 from inference_do.emulator import DelayEvents, Emulator, Stall
@@ -21,123 +21,123 @@ def emu():
         yield emulator
 
 
-def by_closing(door: Any) -> None:
-    stream = door.stream(HELLO)
+def by_closing(interface: Any) -> None:
+    stream = interface.stream(HELLO)
     next(iter(stream))
     stream.close()
 
 
-def by_break(door: Any) -> None:
-    for _ in door.stream(HELLO):
+def by_break(interface: Any) -> None:
+    for _ in interface.stream(HELLO):
         break
 
 
-def by_dropping(door: Any) -> None:
-    stream = door.stream(HELLO)
+def by_dropping(interface: Any) -> None:
+    stream = interface.stream(HELLO)
     next(iter(stream))
     del stream
 
 
-def by_a_cycle(door: Any) -> None:
+def by_a_cycle(interface: Any) -> None:
     """Only the collector can tell that nobody reads on."""
-    held: dict[str, Any] = {"stream": door.stream(HELLO)}
+    held: dict[str, Any] = {"stream": interface.stream(HELLO)}
     held["itself"] = held
     next(iter(held["stream"]))
     del held
     gc.collect()
 
 
-def by_a_generator_of_the_consumer(door: Any) -> None:
+def by_a_generator_of_the_consumer(interface: Any) -> None:
     def words():
-        for item in door.stream(HELLO):
-            yield door.word(item)
+        for item in interface.stream(HELLO):
+            yield interface.delta_of(item)
 
     with closing(words()) as reading:
         next(reading)
 
 
 @pytest.mark.parametrize("leave", [by_closing, by_break, by_dropping, by_a_cycle, by_a_generator_of_the_consumer])
-def test_leaving(emu, door, leave):
-    leave(door)
+def test_leaving(emu, interface, leave):
+    leave(interface)
     assert soon(lambda: emu.disconnects)
     emu.always = None
-    assert door.chat(HELLO) == "You said: Say hello"
+    assert interface.chat(HELLO) == "You said: Say hello"
     assert (emu.posts, len(emu.disconnects)) == (2, 1)
 
 
 @pytest.mark.parametrize("kind", [LookupError, KeyboardInterrupt, SystemExit, GeneratorExit])
-def test_an_exception_of_the_consumer_is_what_comes_out(emu, door, kind):
+def test_an_exception_of_the_consumer_is_what_comes_out(emu, interface, kind):
     def consume() -> None:
-        for _ in door.stream(HELLO):
+        for _ in interface.stream(HELLO):
             raise kind
 
     with pytest.raises(kind):
         consume()
     assert soon(lambda: emu.disconnects)
     emu.always = None
-    assert door.chat(HELLO) == "You said: Say hello"
+    assert interface.chat(HELLO) == "You said: Say hello"
 
 
-async def aby_closing(door: Any) -> None:
-    stream = await door.astream(HELLO)
+async def aby_closing(interface: Any) -> None:
+    stream = await interface.astream(HELLO)
     await anext(aiter(stream))
     await stream.aclose()
 
 
-async def aby_break(door: Any) -> None:
-    async for _ in await door.astream(HELLO):
+async def aby_break(interface: Any) -> None:
+    async for _ in await interface.astream(HELLO):
         break
 
 
-async def aby_a_cycle(door: Any) -> None:
-    held: dict[str, Any] = {"stream": await door.astream(HELLO)}
+async def aby_a_cycle(interface: Any) -> None:
+    held: dict[str, Any] = {"stream": await interface.astream(HELLO)}
     held["itself"] = held
     await anext(aiter(held["stream"]))
     del held
     gc.collect()
 
 
-async def aby_a_generator_of_the_consumer(door: Any) -> None:
+async def aby_a_generator_of_the_consumer(interface: Any) -> None:
     async def words():
-        async for item in await door.astream(HELLO):
-            yield door.word(item)
+        async for item in await interface.astream(HELLO):
+            yield interface.delta_of(item)
 
     async with aclosing(words()) as reading:
         await anext(reading)
 
 
-async def aby_a_timeout(door: Any) -> None:
+async def aby_a_timeout(interface: Any) -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
-            async for _ in await door.astream(HELLO):
+            async for _ in await interface.astream(HELLO):
                 pass
 
 
 @pytest.mark.parametrize("leave", [aby_closing, aby_break, aby_a_cycle, aby_a_generator_of_the_consumer, aby_a_timeout])
-async def test_leaving_in_a_loop(emu, door, leave):
-    await leave(door)
+async def test_leaving_in_a_loop(emu, interface, leave):
+    await leave(interface)
     assert await asoon(lambda: emu.disconnects)
     emu.always = None
-    assert await door.achat(HELLO) == "You said: Say hello"
+    assert await interface.achat(HELLO) == "You said: Say hello"
     assert (emu.posts, len(emu.disconnects)) == (2, 1)
-    await door.aclose()
+    await interface.aclose()
 
 
 @pytest.mark.parametrize("kind", [LookupError, asyncio.CancelledError, GeneratorExit])
-async def test_an_exception_of_the_consumer_in_a_loop(emu, door, kind):
+async def test_an_exception_of_the_consumer_in_a_loop(emu, interface, kind):
     with pytest.raises(kind):
-        async for _ in await door.astream(HELLO):
+        async for _ in await interface.astream(HELLO):
             raise kind
     assert await asoon(lambda: emu.disconnects)
     emu.always = None
-    assert await door.achat(HELLO) == "You said: Say hello"
-    await door.aclose()
+    assert await interface.achat(HELLO) == "You said: Say hello"
+    await interface.aclose()
 
 
 # --- in an interpreter of its own ---
 
 
-@pytest.mark.parametrize("name", DOORS)
+@pytest.mark.parametrize("name", INTERFACES)
 def test_control_c(zygote, name):
     """While a thread and while a loop waits for a server that has fallen silent."""
     assert zygote.run("interrupted", name) == [f"KeyboardInterrupt, {number}" for number in (1, 2, 3)]

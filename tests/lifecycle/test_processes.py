@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from lifecycle_interfaces import ANSWER, KEY
+from interfaces import ANSWER, KEY
 
 
 @pytest.mark.parametrize("name", ["client", "langchain", "llamaindex"])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pytest
 import trustme
 from client_kit import soon
-from lifecycle_interfaces import ANSWER
+from interfaces import ANSWER
 from lifecycle_tls import Server, passing_on
 
 from inference_do import APIConnectionError, APIStatusError, AsyncClient, Client, InferenceError
@@ -48,13 +48,6 @@ class Proxy(Server):
         return {line.split(b" ")[-1] for line in lines if line.lower().startswith(b"proxy-authorization: ")}
 
 
-@pytest.fixture(autouse=True)
-def _no_proxies(monkeypatch):
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-
-
 @dataclass
 class Named:
     """How the environment names a proxy."""
@@ -75,34 +68,34 @@ def name_proxy(request, monkeypatch) -> Named:
     return Named(request.param, monkeypatch.setenv)
 
 
-def test_plain_http(routed, emu, ask, name_proxy):
+def test_plain_http(pair_kind, emu, ask, name_proxy):
     with Proxy(emu.base_url) as proxy:
         name_proxy("http", proxy.port)
-        assert ask(routed(f"http://{API}/v1", allow_http=True)) == ANSWER
+        assert ask(pair_kind(f"http://{API}/v1", allow_http=True)) == ANSWER
     assert proxy.heads[0].startswith(b"POST http://api.test/v1/chat/completions HTTP/1.1\r\n")
     assert proxy.credentials == name_proxy.credentials
 
 
-def test_https(routed, emu, ask, name_proxy, trusted):
+def test_https(pair_kind, emu, ask, name_proxy, trusted):
     """The proxy sees a host's name and nothing else: key and prompt are inside the tunnel."""
     with (
         Server(passing_on(emu.base_url), trusted.server_context(API)) as front,
         Proxy(f"http://127.0.0.1:{front.port}") as proxy,
     ):
         name_proxy("https", proxy.port)
-        assert ask(routed(f"https://{API}/v1")) == ANSWER
+        assert ask(pair_kind(f"https://{API}/v1")) == ANSWER
     assert proxy.heads[0].startswith(b"CONNECT api.test:443 HTTP/1.1\r\n")
     assert b"Bearer" not in proxy.heads[0]
     assert proxy.credentials == name_proxy.credentials
 
 
 @pytest.mark.parametrize("exempt", ["*", ""])
-def test_this_machine_is_never_asked_through_a_proxy(routed, emu, ask, monkeypatch, exempt):
+def test_this_machine_is_never_asked_through_a_proxy(pair_kind, emu, ask, monkeypatch, exempt):
     """Over plain http the proxy, which may be another machine, would see the key."""
     with Proxy(emu.base_url) as proxy:
         monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
         monkeypatch.setenv("NO_PROXY", exempt)
-        assert ask(routed(emu.base_url)) == ANSWER
+        assert ask(pair_kind(emu.base_url)) == ANSWER
         assert proxy.connections == 0
 
 
@@ -111,41 +104,41 @@ REFUSAL = (
 )
 
 
-def test_a_proxy_that_refuses_a_tunnel(routed, ask, name_proxy):
+def test_a_proxy_that_refuses_a_tunnel(pair_kind, ask, name_proxy):
     with Proxy("", refusal=REFUSAL) as proxy:
         name_proxy("https", proxy.port)
         with pytest.raises(APIConnectionError) as raised:
-            ask(routed(f"https://{API}/v1"))
+            ask(pair_kind(f"https://{API}/v1"))
     assert raised.value.message == "no connection to the API: the proxy answered 407 Proxy Authentication Required"
     assert (raised.value.attempts, raised.value.retryable) == (1, False)
     assert_no_password(raised.value)
 
 
-def test_a_proxy_that_refuses_a_request(routed, ask, name_proxy):
+def test_a_proxy_that_refuses_a_request(pair_kind, ask, name_proxy):
     with Proxy("", refusal=REFUSAL) as proxy:
         name_proxy("http", proxy.port)
         with pytest.raises(APIStatusError) as raised:
-            ask(routed(f"http://{API}/v1", allow_http=True))
+            ask(pair_kind(f"http://{API}/v1", allow_http=True))
     assert (raised.value.status, raised.value.attempts) == (407, 1)
     assert_no_password(raised.value)
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_proxy_that_is_not_there(routed, ask, name_proxy, scheme):
+def test_a_proxy_that_is_not_there(pair_kind, ask, name_proxy, scheme):
     name_proxy(scheme, 9)
     with pytest.raises(APIConnectionError) as raised:
-        ask(routed(f"{scheme}://{API}/v1", allow_http=True, max_retries=1))
+        ask(pair_kind(f"{scheme}://{API}/v1", allow_http=True, max_retries=1))
     assert raised.value.message == "no connection to the API: Connection refused"
     assert (raised.value.attempts, raised.value.retryable) == (2, True)
     assert_no_password(raised.value)
 
 
-def test_a_tunnel_that_breaks(routed, emu, ask, name_proxy):
+def test_a_tunnel_that_breaks(pair_kind, emu, ask, name_proxy):
     """The proxy lets the client through to something that does not speak TLS."""
     with Proxy(emu.base_url) as proxy:
         name_proxy("https", proxy.port)
         with pytest.raises(APIConnectionError) as raised:
-            ask(routed(f"https://{API}/v1", max_retries=0))
+            ask(pair_kind(f"https://{API}/v1", max_retries=0))
     assert soon(lambda: emu.open_connections == 0)
     assert_no_password(raised.value)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from lifecycle_interfaces import DOORS
+from interfaces import INTERFACES
 from lifecycle_kit import FIGURES, Served, measured, sizes
 
 from inference_do.emulator import GzipBomb, RawBody, RawStream, Status
@@ -36,7 +36,7 @@ def is_level(found: dict) -> bool:
     ("name", "count"),
     [
         ("client", 300),
-        *[pytest.param(name, 10_000, marks=[pytest.mark.long, pytest.mark.timeout(900)]) for name in DOORS],
+        *[pytest.param(name, 10_000, marks=[pytest.mark.long, pytest.mark.timeout(900)]) for name in INTERFACES],
     ],
 )
 def test_calls(figures, server, name, count):
@@ -116,7 +116,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize(
-    "name", ["client", *[pytest.param(name, marks=pytest.mark.long) for name in DOORS if name != "client"]]
+    "name", ["client", *[pytest.param(name, marks=pytest.mark.long) for name in INTERFACES if name != "client"]]
 )
 def test_what_a_server_sends_does_not_fill_the_memory(figures, name):
     script = [None] * 4 + [fault for fault, _, _ in HOSTILE.values() for _ in range(4)]

@@ -11,7 +11,7 @@ from threading import Barrier, Thread
 
 import pytest
 from client_kit import soon
-from lifecycle_interfaces import DOORS, read
+from interfaces import INTERFACES, read
 
 from inference_do import AsyncClient, Client, InferenceError
 from inference_do.emulator import DelayEvents, Emulator, Stall
@@ -62,17 +62,17 @@ def test_threads_that_use_an_object_first_at_once_share_its_connections(make, sh
         ("client", 20),
         ("langchain", 5),
         ("llamaindex", 5),
-        *[pytest.param(name, 200, marks=[pytest.mark.long, pytest.mark.timeout(900)]) for name in DOORS],
+        *[pytest.param(name, 200, marks=[pytest.mark.long, pytest.mark.timeout(900)]) for name in INTERFACES],
     ],
 )
 def test_streams_of_many_threads_are_not_mixed_up(emu, name, streams, monkeypatch):
     monkeypatch.setattr("inference_do._protocol.flow.DRAIN_SECONDS", 10)  # a busy machine must not close connections
-    door = DOORS[name](emu.base_url)
+    interface = INTERFACES[name](emu.base_url)
     barrier = Barrier(THREADS)
 
     def work(number: int) -> list[str]:
         barrier.wait()
-        return [read(door, f"Say {number}-{turn}") for turn in range(streams)]
+        return [read(interface, f"Say {number}-{turn}") for turn in range(streams)]
 
     with ThreadPoolExecutor(THREADS) as pool:
         answers = list(pool.map(work, range(THREADS)))
@@ -82,13 +82,13 @@ def test_streams_of_many_threads_are_not_mixed_up(emu, name, streams, monkeypatc
     assert Counter(request.json["messages"][0]["content"] for request in emu.requests).most_common(1)[0][1] == 1
 
 
-def test_a_stream_may_go_from_thread_to_thread(door, emu):
+def test_a_stream_may_go_from_thread_to_thread(interface, emu):
     """Begun in one, read in a second, finished in a third, as frameworks' executors do."""
     words: list[str] = []
-    stream = iter(door.stream("Say hello to everyone"))
+    stream = iter(interface.stream("Say hello to everyone"))
 
     def take(count: int) -> None:
-        words.extend(door.word(item) for _, item in zip(range(count), stream, strict=False))
+        words.extend(interface.delta_of(item) for _, item in zip(range(count), stream, strict=False))
 
     for count in (1, 2, 100):
         thread = Thread(target=take, args=(count,))
@@ -98,33 +98,33 @@ def test_a_stream_may_go_from_thread_to_thread(door, emu):
     assert emu.posts == emu.connections == 1
 
 
-def test_a_stream_closed_in_another_thread_is_left(door_kind):
+def test_a_stream_closed_in_another_thread_is_left(interface_kind):
     with Emulator(always=DelayEvents(0.02)) as emu:
-        door = door_kind(emu.base_url)
-        stream = door.stream("Say hello")
+        interface = interface_kind(emu.base_url)
+        stream = interface.stream("Say hello")
         next(iter(stream))
         thread = Thread(target=stream.close)
         thread.start()
         thread.join()
         assert soon(lambda: emu.disconnects)
-        door.close()
+        interface.close()
 
 
-def test_threads_that_end_leave_nothing_behind(door, emu):
+def test_threads_that_end_leave_nothing_behind(interface, emu):
     for _ in range(20):
-        thread = Thread(target=door.chat, args=("Say hello",))
+        thread = Thread(target=interface.chat, args=("Say hello",))
         thread.start()
         thread.join()
     assert (emu.posts, emu.connections) == (20, 1)
 
 
-def test_closing_a_client_ends_what_waits_in_other_threads(door, emu):
+def test_closing_a_client_ends_what_waits_in_other_threads(interface, emu):
     """A descriptor that is closed under a thread which waits for it does not wake that thread by itself."""
     emu.always = Stall(after_events=2)
 
     def ask(_: int) -> str:
         with pytest.raises(InferenceError) as raised:
-            read(door, "Say hello")
+            read(interface, "Say hello")
         return type(raised.value).__name__
 
     with ThreadPoolExecutor(4) as pool:
@@ -132,7 +132,7 @@ def test_closing_a_client_ends_what_waits_in_other_threads(door, emu):
         assert soon(lambda: emu.posts == 4)
         time.sleep(0.05)
         emu.always = None
-        door.close()
+        interface.close()
         started = time.monotonic()
         try:
             assert [future.result(timeout=1) for future in waiting] == ["StreamInterrupted"] * 4

@@ -137,7 +137,7 @@ def forms(thing: Any) -> list[str]:
 def inside(thing: Any, depth: int = 6) -> list[str]:
     """Return the text of everything that can be reached by attributes and items, private ones too.
 
-    Where a secret stands it is behind a door that has to be opened on purpose; these doors are left shut.
+    Where a secret stands one has to reach for it on purpose, and this does not.
     """
     texts: list[str] = []
     seen: set[int] = set()

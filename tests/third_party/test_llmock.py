@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from lifecycle_interfaces import DOORS, ROUTES
+from interfaces import INTERFACES, PAIRS
 
 from inference_do import (
     APITimeoutError,
@@ -27,40 +27,30 @@ from inference_do import (
 ANSWER = "Paris is the capital of France, a country in Europe."
 QUESTION = "What is the capital of France?"
 
-STREAMS = [name for name in ROUTES if "stream" in name]
-
-
-@pytest.fixture(params=ROUTES)
-def route(request):
-    return ROUTES[request.param]
+STREAMS = [name for name in PAIRS if "stream" in name]
 
 
 @pytest.fixture
-def door(route, llmock):
-    made = route[0](llmock.base_url("openai"), timeout=5)
+def interface(pair_kind, llmock):
+    made = pair_kind(llmock.base_url("openai"), timeout=5)
     yield made
     made.close()
 
 
-@pytest.fixture
-def ask(route):
-    return route[1]
+only_streams = pytest.mark.parametrize("pair", [PAIRS[name] for name in STREAMS], ids=STREAMS)
 
 
-only_streams = pytest.mark.parametrize("route", [ROUTES[name] for name in STREAMS], ids=STREAMS)
-
-
-def test_a_rate_limit_is_waited_for(llmock, door, ask):
+def test_a_rate_limit_is_waited_for(llmock, interface, ask):
     llmock.rate_limit(times=2, retry_after=0.2).reply(ANSWER)
-    assert ask(door, QUESTION) == ANSWER
+    assert ask(interface, QUESTION) == ANSWER
     assert [record.status for record in llmock.requests] == [429, 429, 200]
     llmock.assert_resilient(strict=True)
 
 
 @pytest.mark.parametrize("status", [408, 503, 529])
-def test_what_passes_is_tried_again(llmock, door, ask, status):
+def test_what_passes_is_tried_again(llmock, interface, ask, status):
     llmock.fail(status, retry_after=0.01).reply(ANSWER)
-    assert ask(door, QUESTION) == ANSWER
+    assert ask(interface, QUESTION) == ANSWER
     assert [record.status for record in llmock.requests] == [status, 200]
     llmock.assert_resilient(strict=True)
 
@@ -74,27 +64,27 @@ def test_what_passes_is_tried_again(llmock, door, ask, status):
     ],
     ids=lambda value: value if isinstance(value, int) else value.__name__,
 )
-def test_what_does_not_pass_is_told_at_once(llmock, door, ask, status, kind):
+def test_what_does_not_pass_is_told_at_once(llmock, interface, ask, status, kind):
     llmock.fail(status, times=5, message="no, because")
     with pytest.raises(kind, match="no, because"):
-        ask(door, QUESTION)
+        ask(interface, QUESTION)
     assert len(llmock.requests) == 1
     llmock.assert_resilient(strict=True)
 
 
-def test_too_long_a_prompt_is_named(llmock, door, ask):
+def test_too_long_a_prompt_is_named(llmock, interface, ask):
     llmock.context_overflow()
     with pytest.raises(ContextLengthError):
-        ask(door, QUESTION)
+        ask(interface, QUESTION)
     assert len(llmock.requests) == 1
     llmock.assert_resilient(strict=True)
 
 
 @pytest.mark.parametrize(("status", "kind"), [(429, RateLimitError), (503, ServerError)], ids=["429", "503"])
-def test_an_outage_is_given_up_on_in_time(llmock, door, ask, status, kind):
+def test_an_outage_is_given_up_on_in_time(llmock, interface, ask, status, kind):
     llmock.fail(status, times=None, retry_after=0.05)
     with pytest.raises(kind) as raised:
-        ask(door, QUESTION)
+        ask(interface, QUESTION)
     assert raised.value.attempts == len(llmock.requests) == 3
     llmock.assert_resilient(strict=True)
 
@@ -103,26 +93,26 @@ def test_an_outage_without_a_hint_is_backed_off_from(llmock):
     """Its pauses are drawn by chance, so the judge's warning on them would be too."""
     llmock.outage()
     with pytest.raises(ServerError):
-        DOORS["client"](llmock.base_url("openai")).chat(QUESTION)
+        INTERFACES["client"](llmock.base_url("openai")).chat(QUESTION)
     assert len(llmock.requests) == 3
     llmock.assert_resilient()
 
 
 def test_a_quota_of_requests_is_kept_to(llmock):
     llmock.limits(rpm=3)
-    door = DOORS["client"](llmock.base_url("openai"))
+    interface = INTERFACES["client"](llmock.base_url("openai"))
     for number in range(3):
-        door.chat(f"{QUESTION} {number}")
+        interface.chat(f"{QUESTION} {number}")
     with pytest.raises(RateLimitError) as raised:
-        door.sync.chat(model="x", messages=[{"role": "user", "content": QUESTION}], max_retries=0)
+        interface.sync.chat(model="x", messages=[{"role": "user", "content": QUESTION}], max_retries=0)
     assert raised.value.retry_after == pytest.approx(20, abs=20)
-    door.close()
+    interface.close()
 
 
 @only_streams
-def test_a_stall_is_not_sat_through(llmock, door, ask):
+def test_a_stall_is_not_sat_through(llmock, interface, ask):
     llmock.stall(after_chunks=1, seconds=1.5).reply(ANSWER)
-    slow = type(door)(llmock.base_url("openai"), timeout=0.3, max_retries=0)
+    slow = type(interface)(llmock.base_url("openai"), timeout=0.3, max_retries=0)
     with pytest.raises(APITimeoutError) as raised:
         ask(slow, QUESTION)
     assert raised.value.phase == "idle"
@@ -131,10 +121,10 @@ def test_a_stall_is_not_sat_through(llmock, door, ask):
 
 
 @only_streams
-def test_a_slow_first_token_is_waited_for(llmock, door, ask):
+def test_a_slow_first_token_is_waited_for(llmock, interface, ask):
     llmock.slow_first_token(0.3).reply(ANSWER)
     started = time.monotonic()
-    assert ask(door, QUESTION) == ANSWER
+    assert ask(interface, QUESTION) == ANSWER
     assert time.monotonic() - started >= 0.3
     llmock.assert_resilient(strict=True)
 
@@ -145,17 +135,17 @@ def test_a_slow_first_token_is_waited_for(llmock, door, ask):
     [("truncate", StreamInterrupted), ("disconnect", StreamInterrupted), ("corrupt", ProtocolError)],
     ids=lambda value: value if isinstance(value, str) else value.__name__,
 )
-def test_a_broken_stream_is_no_answer(llmock, door, ask, break_it, kind):
+def test_a_broken_stream_is_no_answer(llmock, interface, ask, break_it, kind):
     getattr(llmock, break_it)(after_chunks=3, times=5).reply(ANSWER)
     with pytest.raises(kind) as raised:
-        ask(door, QUESTION)
+        ask(interface, QUESTION)
     assert ANSWER.startswith(raised.value.partial.text)
     assert 0 < len(raised.value.partial.text) < len(ANSWER)
     assert len(llmock.requests) == raised.value.attempts == 1
 
 
-def test_every_error_is_ours(llmock, door, ask):
+def test_every_error_is_ours(llmock, interface, ask):
     for status in (402, 418, 451, 501, 599):
         llmock.reset().fail(status, times=None, retry_after=0.01)
         with pytest.raises(InferenceError):
-            ask(door, QUESTION)
+            ask(interface, QUESTION)

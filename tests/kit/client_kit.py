@@ -1,4 +1,4 @@
-"""Runs the same thing through both clients, and tells their outcomes in the same words."""
+"""Calls through both clients, a wait for a condition, and scripts in an interpreter of their own."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import sys
 import textwrap
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
+
+import interfaces
+from interfaces import CHAT, ClientInterface, Outcome, failed
 
 from inference_do import AsyncClient, Client, InferenceError
 
@@ -21,58 +24,43 @@ if TYPE_CHECKING:
 
     from inference_do.emulator import Emulator
 
-CHAT = "llama3.3-70b-instruct"
 VECTORS = "bge-m3"
-HELLO = [{"role": "user", "content": "Say hello"}]
+HELLO = [{"role": "user", "content": interfaces.HELLO}]
 ASK: dict[str, Any] = {"model": CHAT, "messages": HELLO}
-ANSWER = "You said: Say hello"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a caller sees of a call, without what differs from run to run."""
-
-    text: str | None
-    kind: str | None = None
-    message: str | None = None
-    attempts: int | None = None
-    partial: str | None = None
-    phase: str | None = None
+FIRST_PAUSE = 0.02
+"""Seconds of a client's first pause in most tests, instead of half a second; the unit tests know its own."""
 
 
 def outcome_of(result: Any) -> Outcome:
+    """Describe what `chat` and the others return."""
     if isinstance(result, InferenceError):
-        return Outcome(
-            text=None,
-            kind=type(result).__name__,
-            message=result.message,
-            attempts=result.attempts,
-            partial=result.partial.text if result.partial else None,
-            phase=getattr(result, "phase", None),
-        )
-    return Outcome(text=result.text, attempts=result.response_info.attempts)
+        return failed(result)
+    return replace(ClientInterface.outcome_of(result), attempts=result.response_info.attempts)
 
 
-def chat(emu: Emulator, **options: Any) -> Any:
-    with make(emu, **options) as client:
-        return caught(lambda: client.chat(**ASK))
+# --- the kinds of call; an error is returned ---
 
 
-def stream(emu: Emulator, **options: Any) -> Any:
-    with make(emu, **options) as client:
-        return caught(lambda: client.stream(**ASK).completion())
+def chat(emu: Emulator, options: dict[str, Any] | None = None, **request: Any) -> Any:
+    with make(emu, **options or {}) as client:
+        return caught(lambda: client.chat(**ASK | request))
 
 
-def achat(emu: Emulator, **options: Any) -> Any:
+def stream(emu: Emulator, options: dict[str, Any] | None = None, **request: Any) -> Any:
+    with make(emu, **options or {}) as client:
+        return caught(lambda: client.stream(**ASK | request).completion())
+
+
+def achat(emu: Emulator, options: dict[str, Any] | None = None, **request: Any) -> Any:
     async def call() -> Any:
-        return await make_async(emu, **options).chat(**ASK)
+        return await make_async(emu, **options or {}).chat(**ASK | request)
 
     return caught(lambda: asyncio.run(call()))
 
 
-def astream(emu: Emulator, **options: Any) -> Any:
+def astream(emu: Emulator, options: dict[str, Any] | None = None, **request: Any) -> Any:
     async def call() -> Any:
-        return await make_async(emu, **options).stream(**ASK).completion()
+        return await make_async(emu, **options or {}).stream(**ASK | request).completion()
 
     return caught(lambda: asyncio.run(call()))
 
@@ -139,15 +127,15 @@ def run_alone(script: str, *flags: str) -> str:
 
 
 def wrong_in_threads(client: Client, *, streamed: bool) -> list[str]:
-    """Make 25 calls in each of 4 threads; return the words whose call got another answer than its own."""
+    """Make 25 calls in each of 4 threads; return the texts whose call got another answer than its own."""
 
-    def said(word: str) -> str | None:
-        asked: Any = {"model": CHAT, "messages": [{"role": "user", "content": word}]}
+    def answered(text: str) -> str | None:
+        asked: Any = {"model": CHAT, "messages": [{"role": "user", "content": text}]}
         return (client.stream(**asked).completion() if streamed else client.chat(**asked)).text
 
     def work(thread: int) -> list[str]:
-        words = [f"{thread} of call {call}" for call in range(25)]
-        return [word for word in words if said(word) != f"You said: {word}"]
+        texts = [f"{thread} of call {call}" for call in range(25)]
+        return [text for text in texts if answered(text) != f"You said: {text}"]
 
     with ThreadPoolExecutor(4) as threads:
         return list(chain.from_iterable(threads.map(work, range(4))))
@@ -156,12 +144,12 @@ def wrong_in_threads(client: Client, *, streamed: bool) -> list[str]:
 async def wrong_in_tasks(client: AsyncClient, *, streamed: bool) -> list[str]:
     """Do the same in 4 tasks."""
 
-    async def said(word: str) -> str | None:
-        asked: Any = {"model": CHAT, "messages": [{"role": "user", "content": word}]}
+    async def answered(text: str) -> str | None:
+        asked: Any = {"model": CHAT, "messages": [{"role": "user", "content": text}]}
         return (await (client.stream(**asked).completion() if streamed else client.chat(**asked))).text
 
     async def work(task: int) -> list[str]:
-        words = [f"{task} of call {call}" for call in range(25)]
-        return [word for word in words if await said(word) != f"You said: {word}"]
+        texts = [f"{task} of call {call}" for call in range(25)]
+        return [text for text in texts if await answered(text) != f"You said: {text}"]
 
     return list(chain.from_iterable(await asyncio.gather(*map(work, range(4)))))
