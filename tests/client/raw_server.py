@@ -11,7 +11,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from typing import Any, Self
 
 import trustme
@@ -261,24 +261,6 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
     for either in (source, target):
         with suppress(OSError):
             either.shutdown(socket.SHUT_RDWR)
-
-
-@contextmanager
-def black_holes(count: int = 1) -> Iterator[list[tuple[str, int]]]:
-    """Yield addresses whose queues of connections are full: whoever connects waits."""
-    with ExitStack() as stack:
-        addresses = []
-        for number in range(1, count + 1):
-            listener = stack.enter_context(socket.socket())
-            listener.bind((f"127.0.0.{number}", 0))
-            listener.listen(0)
-            for _ in range(3):
-                waiting = stack.enter_context(socket.socket())
-                waiting.setblocking(False)
-                waiting.connect_ex(listener.getsockname())
-            addresses.append(listener.getsockname())
-        time.sleep(0.05)
-        yield addresses
 
 
 def authority() -> tuple[str, ssl.SSLContext]:

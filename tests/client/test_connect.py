@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from client_kit import ASK, caught, outcome_of
+from client_kit import ASK, black_holes, caught, outcome_of
 from interfaces import ANSWER
 
 from inference_do import APIConnectionError, APITimeoutError, AsyncClient, Client, ConfigError, InferenceError, Timeout
@@ -61,18 +61,8 @@ def _certificate() -> OSError:
 
 @pytest.fixture
 def black_hole():
-    """An address whose queue of connections is full."""
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        server.listen(0)
-        waiting = [socket.socket() for _ in range(3)]
-        for client in waiting:
-            client.setblocking(False)
-            client.connect_ex(server.getsockname())
-        time.sleep(0.05)
-        yield f"http://127.0.0.1:{server.getsockname()[1]}/v1"
-        for client in waiting:
-            client.close()
+    with black_holes() as [(host, port)]:
+        yield f"http://{host}:{port}/v1"
 
 
 @pytest.mark.parametrize(

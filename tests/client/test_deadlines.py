@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from client_kit import ASK, caught
+from client_kit import ASK, black_holes, caught
 from client_modes import BOTH_MODES, EACH_CALL, FAR_OFF, KEY
 from interfaces import CHAT
 from raw_server import (
@@ -24,7 +24,6 @@ from raw_server import (
     answer,
     answering,
     authority,
-    black_holes,
     chunked,
     completion,
     events,

@@ -25,7 +25,7 @@ from typing import Any, Self
 
 import httpx
 import pytest
-from client_kit import ASK, caught, outcome_of, run_alone
+from client_kit import ASK, black_holes, caught, outcome_of, run_alone
 from client_modes import BOTH_MODES, EACH_CALL, KEY, Loops, Threads
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -40,7 +40,6 @@ from raw_server import (
     answer,
     answering,
     authority,
-    black_holes,
     chunked,
     completion,
     delta,

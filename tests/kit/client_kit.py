@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import socket
 import subprocess
 import sys
 import textwrap
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -20,7 +22,7 @@ from interfaces import CHAT, ClientInterface, Outcome, failed
 from inference_do import AsyncClient, Client, InferenceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from inference_do.emulator import Emulator
 
@@ -97,6 +99,25 @@ async def asoon(condition: Callable[[], Any], seconds: float = 1.0) -> bool:
             return False
         await asyncio.sleep(0.005)
     return True
+
+
+@contextmanager
+def black_holes(count: int = 1) -> Iterator[list[tuple[str, int]]]:
+    """Yield addresses whose queues of connections are full: whoever connects waits."""
+    with ExitStack() as stack:
+        addresses = []
+        for number in range(1, count + 1):
+            listener = stack.enter_context(socket.socket())
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((f"127.0.0.{number}", 0))
+            listener.listen(0)
+            for _ in range(3):
+                waiting = stack.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex(listener.getsockname())
+            addresses.append(listener.getsockname())
+        time.sleep(0.05)
+        yield addresses
 
 
 PRELUDE = """

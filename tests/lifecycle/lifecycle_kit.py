@@ -6,12 +6,8 @@ import json
 import os
 import pickle
 import re
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -117,22 +113,3 @@ class Served:
 
     def __exit__(self, *_: object) -> None:
         self._process.communicate(timeout=10)
-
-
-@contextmanager
-def black_hole() -> Iterator[int]:
-    """Yield a port whose queue of connections is full: whoever connects waits."""
-    with socket.socket() as server:
-        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        server.bind(("127.0.0.1", 0))
-        server.listen(0)
-        waiting = [socket.socket() for _ in range(3)]
-        for client in waiting:
-            client.setblocking(False)
-            client.connect_ex(server.getsockname())
-        time.sleep(0.05)
-        try:
-            yield int(server.getsockname()[1])
-        finally:
-            for client in waiting:
-                client.close()

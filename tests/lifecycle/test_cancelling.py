@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from client_kit import asoon
+from client_kit import asoon, black_holes
 from interfaces import INTERFACES, aread
-from lifecycle_kit import black_hole
 from lifecycle_measures import descriptors
 
 from inference_do.emulator import DelayHead, Emulator, Stall, Status
@@ -91,7 +90,7 @@ async def test_in_every_phase(emu, interface, phase, ask, cancel):
 @pytest.mark.parametrize("cancel", [once, twice])
 @pytest.mark.parametrize("ask", CALLS.values(), ids=CALLS)
 async def test_while_it_connects(interface_kind, ask, cancel):
-    with black_hole() as port:
+    with black_holes() as [(_, port)]:
         interface = interface_kind(f"http://127.0.0.1:{port}/v1")
         gc.collect()  # what earlier tests left, so that it is not closed meanwhile
         before = descriptors()
@@ -144,7 +143,7 @@ async def use_all_places(interface: Any) -> None:
 async def test_sixty_while_they_connect(interface_kind, delay):
     """httpx's own pool loses a place with each (httpcore #1093)."""
     before = descriptors()
-    with black_hole() as port:
+    with black_holes() as [(_, port)]:
         interface = interface_kind(f"http://127.0.0.1:{port}/v1", timeout=2, max_retries=0)
         for _ in range(6):
             tasks = [asyncio.create_task(interface.achat("Say hello")) for _ in range(10)]

@@ -6,9 +6,8 @@ import asyncio
 import time
 
 import pytest
-from client_kit import asoon, soon
+from client_kit import asoon, black_holes, soon
 from interfaces import ANSWER, CALLS, HELLO, aread, read
-from lifecycle_kit import black_hole
 from lifecycle_measures import descriptors
 
 from inference_do import APITimeoutError, InferenceError, Timeout
@@ -19,7 +18,7 @@ from inference_do.emulator import CloseAfter, DelayHead, Stall
 
 def test_nobody_takes_the_connection(pair_kind, ask):
     before = descriptors()
-    with black_hole() as port:
+    with black_holes() as [(_, port)]:
         interface = pair_kind(f"http://127.0.0.1:{port}/v1", timeout=Timeout(connect=0.1, first_token=9), max_retries=1)
         started = time.monotonic()
         with pytest.raises(APITimeoutError) as raised:
