@@ -12,8 +12,10 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from client_kit import ASK, black_holes, caught, outcome_of
+from client_kit import ASK, black_holes, caught, outcome_of, soon
+from client_modes import BOTH_MODES
 from interfaces import ANSWER
+from raw_server import RawServer, answering, authority
 
 from inference_do import APIConnectionError, APITimeoutError, AsyncClient, Client, ConfigError, InferenceError, Timeout
 from inference_do.emulator import Stall
@@ -57,6 +59,17 @@ def test_a_failure_is_not_mixed_up_with_what_the_caller_was_handling():
 
 def _certificate() -> OSError:
     return ssl.SSLCertVerificationError(1, "mine")
+
+
+@BOTH_MODES
+def test_a_connection_whose_tls_fails_is_closed(mode):
+    """Its server has a certificate of an authority that the client does not know."""
+    _, context = authority()
+    with RawServer(answering, context=context) as server, mode(server.url, max_retries=0) as client:
+        assert isinstance(client.fails("chat"), APIConnectionError)
+        network = client.pool.network
+        assert soon(lambda: not network._open)
+        assert server.connections == 1
 
 
 @pytest.fixture
