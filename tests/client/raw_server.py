@@ -43,8 +43,8 @@ def event(raw: Any) -> bytes:
     return b"data: " + (raw if isinstance(raw, bytes) else json.dumps(raw).encode()) + b"\n\n"
 
 
-def delta(reason: str | None = None, index: int = 0, **said: Any) -> dict[str, Any]:
-    return {"choices": [{"index": index, "delta": said, "finish_reason": reason}]}
+def delta(reason: str | None = None, index: int = 0, **answered: Any) -> dict[str, Any]:
+    return {"choices": [{"index": index, "delta": answered, "finish_reason": reason}]}
 
 
 def events(text: str) -> bytes:

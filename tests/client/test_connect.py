@@ -134,7 +134,7 @@ def test_a_certificate_that_does_not_verify_is_not_tried_again(tmp_path):
         assert (error.attempts, error.retryable) == (1, False)
 
 
-def test_a_server_without_tls_is_told_as_such():
+def test_a_server_without_tls_is_reported_as_such():
     def answer(server: socket.socket) -> None:
         for _ in range(2):
             connection, _address = server.accept()
@@ -182,7 +182,7 @@ class UnsignedServer:
         self._server.close()
 
 
-def test_a_proxy_that_cannot_be_one_is_told_in_words(monkeypatch):
+def test_a_proxy_that_cannot_be_one_is_reported_in_text(monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "socks9://joe:hunter2@127.0.0.1:9")
     for error in ask_at("https://inference.do-ai.run/v1"):
         assert isinstance(error, ConfigError)

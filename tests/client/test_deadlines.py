@@ -262,9 +262,9 @@ def test_an_answer_that_breaks_before_it_has_begun_is_asked_for_again(mode, call
         peer.wait_for_end()
 
     with RawServer(play) as server, mode(server.url, timeout=Timeout(first_token=5, idle=0.3)) as client:
-        reply = client.ask(call)
-    assert reply.text == "right"
-    assert reply.response_info.attempts == 2
+        response = client.ask(call)
+    assert response.text == "right"
+    assert response.response_info.attempts == 2
     assert len(server.requests) == 2
 
 
@@ -384,8 +384,8 @@ def until(condition: Any) -> None:
     time.sleep(0.05)
 
 
-def begin(client: Any, call: str, **said: Any) -> Future[Any]:
-    options = {**ASK, **said}
+def begin(client: Any, call: str, **content: Any) -> Future[Any]:
+    options = {**ASK, **content}
     if call == "chat":
         return client.begin(lambda: client.client.chat(**options))
     return client.begin(lambda: client.client.stream(**options).completion())
@@ -400,9 +400,9 @@ def ended(call: Future[Any]) -> Any:
 @EACH_CALL
 @PHASES
 def test_closing_the_client_ends_every_wait(mode, call, phase, monkeypatch):
-    said = {"messages": LARGE} if phase == "write" else {}
+    content = {"messages": LARGE} if phase == "write" else {}
     with WAITS[phase](monkeypatch) as (url, is_waiting), mode(url, allow_http=True, timeout=FAR_OFF) as client:
-        call = begin(client, call, **said)
+        call = begin(client, call, **content)
         until(is_waiting)
         client.close()
         error = ended(call)
@@ -412,7 +412,7 @@ def test_closing_the_client_ends_every_wait(mode, call, phase, monkeypatch):
 
 
 @BOTH_MODES
-def test_closing_the_client_ends_the_wait_for_a_place(mode, monkeypatch):
+def test_closing_the_client_ends_the_wait_for_a_slot(mode, monkeypatch):
     monkeypatch.setattr("inference_do._transport.sockets.MAX_CONNECTIONS", 1)
     with RawServer(lambda peer: peer.take() and silent(peer)) as server, mode(server.url) as client:
         calls = [begin(client, "chat") for _ in range(2)]
@@ -426,9 +426,9 @@ def test_closing_the_client_ends_the_wait_for_a_place(mode, monkeypatch):
 @BOTH_MODES
 @PHASES
 def test_closing_a_stream_ends_every_wait(mode, phase, monkeypatch):
-    said = LARGE if phase == "write" else [{"role": "user", "content": "Say hello"}]
+    content = LARGE if phase == "write" else [{"role": "user", "content": "Say hello"}]
     with WAITS[phase](monkeypatch) as (url, is_waiting), mode(url, allow_http=True, timeout=FAR_OFF) as client:
-        stream = client.client.stream(model=CHAT, messages=said)
+        stream = client.client.stream(model=CHAT, messages=content)
         call = client.begin(stream.completion)
         until(is_waiting)
         client.end(stream)

@@ -700,7 +700,7 @@ WRONG_SETTINGS: dict[str, dict[str, Any]] = {
 KINDS = ["Client", "AsyncClient", "ChatDigitalOcean", "DigitalOcean"]
 
 
-def maker(name: str) -> Callable[..., Any]:
+def factory_of(name: str) -> Callable[..., Any]:
     match name:
         case "Client" | "AsyncClient":
             return getattr(inference_do, name)
@@ -714,7 +714,7 @@ def maker(name: str) -> Callable[..., Any]:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("mistake", WRONG_KEYS)
 def test_a_key_of_a_wrong_kind_or_in_a_wrong_place_is_not_shown(kind, mistake):
-    make = maker(kind)
+    make = factory_of(kind)
     with pytest.raises(ValueError, match=r".") as raised:
         make(**{"api_key": "another", **WRONG_KEYS[mistake]})
     assert_unseen(frames_of(raised.value, of=PACKAGES))
@@ -723,7 +723,7 @@ def test_a_key_of_a_wrong_kind_or_in_a_wrong_place_is_not_shown(kind, mistake):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("mistake", WRONG_SETTINGS)
 def test_no_message_about_a_setting_shows_a_key_that_was_given_for_it(kind, mistake):
-    make = maker(kind)
+    make = factory_of(kind)
     with pytest.raises(ValueError, match=r".") as raised:
         make(**{"api_key": "another", **WRONG_SETTINGS[mistake]})
     assert_unseen(words_of(raised.value))
@@ -741,7 +741,7 @@ def test_no_message_about_a_call_shows_a_key_that_was_given_in_a_wrong_place(mod
 
 @pytest.mark.parametrize("kind", ["ChatDigitalOcean", "DigitalOcean"])
 def test_a_key_that_a_copy_is_given_is_not_shown(kind):
-    model = maker(kind)(api_key="another-key")
+    model = factory_of(kind)(api_key="another-key")
     copy = model.model_copy(update={"api_key": KEY})
     shown = f"{copy!r} {copy!s} {copy.model_dump()!r} {copy.model_dump_json()} {copy.api_key!r}"
     assert_unseen(shown)
@@ -978,7 +978,7 @@ class CtrlC:
 @pytest.mark.parametrize("is_used", [False, True], ids=["new connection", "used connection"])
 @pytest.mark.parametrize("code", CODE.values(), ids=CODE)
 @EACH_CALL
-def test_ctrl_c_at_any_line_loses_no_place(call, code, is_used, monkeypatch):
+def test_ctrl_c_at_any_line_loses_no_slot(call, code, is_used, monkeypatch):
     monkeypatch.setattr("inference_do._transport.sockets.MAX_CONNECTIONS", 1)
     monkeypatch.setattr(sys, "unraisablehook", lambda _: None)  # Python drops what is raised in `__del__`
     lost: list[str] = []

@@ -67,7 +67,7 @@ async def test_leaving_an_async_stream_by_with_is_seen(slow):
         assert (await client.chat(**ASK)).text == ANSWER
 
 
-async def test_cancelled_calls_take_no_place_from_later_ones(monkeypatch):
+async def test_cancelled_calls_take_no_slot_from_later_ones(monkeypatch):
     """httpx's own pool loses a place with each (httpcore #1093)."""
     monkeypatch.setattr("inference_do._transport.sockets.MAX_CONNECTIONS", 5)
     with Emulator(always=DelayHead(0.05)) as emu:
@@ -80,8 +80,8 @@ async def test_cancelled_calls_take_no_place_from_later_ones(monkeypatch):
                     await asyncio.sleep(0)
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
-            replies = await asyncio.gather(*(client.chat(**ASK) for _ in range(10)))
-    assert [reply.text for reply in replies] == [ANSWER] * 10
+            responses = await asyncio.gather(*(client.chat(**ASK) for _ in range(10)))
+    assert [response.text for response in responses] == [ANSWER] * 10
 
 
 # --- clients ---
@@ -157,8 +157,8 @@ def test_one_async_client_in_several_loops_at_once(emu):
     texts: list[str] = []
 
     async def use() -> None:
-        replies = await asyncio.gather(*(client.chat(**ASK) for _ in range(5)))
-        texts.extend(reply.text for reply in replies)
+        responses = await asyncio.gather(*(client.chat(**ASK) for _ in range(5)))
+        texts.extend(response.text for response in responses)
 
     threads = [threading.Thread(target=lambda: asyncio.run(use())) for _ in range(6)]
     for thread in threads:
@@ -186,22 +186,22 @@ def test_loops_that_died_are_forgotten(emu):
 def test_what_is_dropped_before_its_loop_is_closed_leaves_nothing_open(emu):
     """LlamaIndex's `asyncio_run`, called within a running loop, closes its own without `shutdown_asyncgens`."""
     loop = asyncio.new_event_loop()
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as reported:
         warnings.simplefilter("always")
         loop.run_until_complete(make_async(emu).chat(**ASK))
         gc.collect()  # the client
         loop.close()
         gc.collect()
-    assert not [str(warning.message) for warning in told if warning.category is ResourceWarning]
+    assert not [str(warning.message) for warning in reported if warning.category is ResourceWarning]
 
 
 @pytest.mark.parametrize("seconds", [0, 1e-3, 0.05])
 def test_a_loop_may_end_while_it_closes_what_was_dropped(emu, seconds):
     """Neither is an error: to be cancelled in the middle, and to find the client being closed already."""
-    told: list[Any] = []
+    reported: list[Any] = []
 
     async def work() -> None:
-        asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
         await asyncio.gather(*(make_async(emu).chat(**ASK) for _ in range(20)))
         gc.collect()
         await asyncio.sleep(seconds)
@@ -210,4 +210,4 @@ def test_a_loop_may_end_while_it_closes_what_was_dropped(emu, seconds):
         warnings.simplefilter("always")
         asyncio.run(work())
         gc.collect()
-    assert not [*told, *(str(warning.message) for warning in warned if warning.category is ResourceWarning)]
+    assert not [*reported, *(str(warning.message) for warning in warned if warning.category is ResourceWarning)]

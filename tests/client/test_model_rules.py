@@ -52,16 +52,16 @@ def test_a_model_of_another_endpoint_is_refused_with_what_to_do(emu, ask, model)
     error = ask(emu, model=model)
     assert type(error) is ConfigError
     assert emu.posts == 0
-    words = str(error)
-    assert f"model '{model}' is not on /v1/chat/completions, only on /v1/responses (as of 2026-09-19" in words
-    assert f"register_model('{model}', endpoints=['/v1/chat/completions'])" in words
-    near = words.partition("there are ")[2].partition(";")[0].split(", ")
+    detail = str(error)
+    assert f"model '{model}' is not on /v1/chat/completions, only on /v1/responses (as of 2026-09-19" in detail
+    assert f"register_model('{model}', endpoints=['/v1/chat/completions'])" in detail
+    near = detail.partition("there are ")[2].partition(";")[0].split(", ")
     assert len(near) == 3
     assert all("/v1/chat/completions" in model_info(other).endpoints for other in near)
     assert model_info(near[0]).provider == "OpenAI"
 
 
-def test_the_two_endpoints_that_have_methods_are_told_apart(emu):
+def test_the_two_endpoints_that_have_methods_are_distinguished(emu):
     wrong = chat(emu, model="bge-m3")
     assert "is not on /v1/chat/completions, only on /v1/embeddings" in str(wrong)
     assert "use embed()" in str(wrong)
@@ -130,11 +130,11 @@ REFUSED = [
 
 
 @EVERY_CALL
-@pytest.mark.parametrize(("model", "params", "words"), REFUSED, ids=lambda value: str(value)[:40])
-def test_what_the_user_set_is_sent_and_the_apis_refusal_explained(emu, ask, model, params, words):
+@pytest.mark.parametrize(("model", "params", "detail"), REFUSED, ids=lambda value: str(value)[:40])
+def test_what_the_user_set_is_sent_and_the_apis_refusal_explained(emu, ask, model, params, detail):
     error = ask(emu, model=model, **params)
     assert type(error) is BadRequestError
-    assert words in str(error)
+    assert detail in str(error)
     [name] = params
     assert emu.requests[-1].json[name] == params[name]
 
@@ -182,16 +182,16 @@ def test_other_refusals_are_not_explained_with_what_is_known(emu):
     assert "known to refuse top_p" in str(error)
 
 
-def test_a_key_that_may_not_call_a_commercial_model_is_told_why():
+def test_a_key_that_may_not_call_a_commercial_model_gets_the_reason():
     with Emulator(locked_models=["openai-gpt-4o", "anthropic-claude-opus-5", "glm-5"]) as emu:
-        for model, words in (
+        for model, detail in (
             ("openai-gpt-4o", "OpenAI's models are locked on the lowest tier"),
             ("anthropic-claude-opus-5", "Anthropic's models are locked on the lowest tier"),
             ("glm-5", "this key or the account's tier may not call this model"),
         ):
             error = chat(emu, model=model)
             assert type(error) is PermissionDeniedError
-            assert words in str(error)
+            assert detail in str(error)
 
 
 @pytest.mark.usefixtures("_undone")

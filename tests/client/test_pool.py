@@ -85,7 +85,7 @@ def test_connections_that_the_server_has_closed_are_not_used(emu):
 
 
 @pytest.mark.parametrize("fault", [Reset(before_head=True), Stall(before_head=True)], ids=["reset", "stall"])
-def test_a_failed_call_gives_its_place_back(emu, monkeypatch, fault):
+def test_a_failed_call_gives_its_slot_back(emu, monkeypatch, fault):
     monkeypatch.setattr("inference_do._transport.sockets.MAX_CONNECTIONS", 1)
     with make(emu, max_retries=0, timeout=0.2) as client:
         emu.always = fault
@@ -96,7 +96,7 @@ def test_a_failed_call_gives_its_place_back(emu, monkeypatch, fault):
         assert client.chat(**ASK).text == ANSWER
 
 
-def test_a_connection_that_cannot_be_made_gives_its_place_back(monkeypatch):
+def test_a_connection_that_cannot_be_made_gives_its_slot_back(monkeypatch):
     monkeypatch.setattr("inference_do._transport.sockets.MAX_CONNECTIONS", 1)
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))

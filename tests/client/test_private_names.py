@@ -286,14 +286,14 @@ def test_without_asyncio_s_names_the_next_call_in_another_loop_is_answered(clien
 
 def test_without_asyncio_s_names_the_garbage_collector_closes_the_connection(client, abandoned):
     asks, served = client
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as reported:
         warnings.simplefilter("always")
         call_in_a_loop_that_is_only_closed(asks)
         asyncio.run(asks.chat(**ASK))
         gc.collect()
     assert len(abandoned) == 1
     assert soon(lambda: served.open_connections == 0)
-    assert {warning.category for warning in told} == {ResourceWarning}
+    assert {warning.category for warning in reported} == {ResourceWarning}
 
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")

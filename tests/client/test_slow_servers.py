@@ -179,7 +179,7 @@ LARGE = [{"role": "user", "content": "x" * 30_000_000}]
 
 
 @pytest.mark.parametrize("is_async", [False, True])
-def test_a_server_that_does_not_read_is_told_by_its_phase(is_async):
+def test_a_server_that_does_not_read_is_reported_by_its_phase(is_async):
     timeout = Timeout(write=STALLED, first_token=3)
     with served(deaf) as url, pytest.raises(APITimeoutError) as raised:
         if is_async:

@@ -75,10 +75,10 @@ def test_more_effort_thinks_longer_and_a_budget_bounds_it(emu):
 @EVERY_CALL
 @pytest.mark.parametrize("model", [*SHOWING[:2], *SILENT[:1], "anthropic-claude-opus-5"])
 def test_an_answer_that_was_all_thinking_is_delivered_with_a_warning(emu, ask, model):
-    with pytest.warns(EmptyAnswerWarning) as told:
+    with pytest.warns(EmptyAnswerWarning) as reported:
         answer = ask(emu, model=model, max_tokens=5)
     assert (answer.choices[0].finish_reason, answer.text) == ("length", "")
-    [warning] = told
+    [warning] = reported
     assert f"model '{model}' used all tokens that it was allowed (max_completion_tokens=5; 5 were spent)" in str(
         warning.message
     )

@@ -120,7 +120,7 @@ def test_an_exception_of_respx_is_the_network_s(emu, ask, raised, kind):
 
 
 @EVERY_CALL
-def test_what_respx_has_no_route_for_is_told_in_its_words_and_not_sent(emu, ask):
+def test_what_respx_has_no_route_for_is_reported_in_its_words_and_not_sent(emu, ask):
     with respx.mock(using="httpx"):
         error = ask(emu)
     assert type(error) is APIConnectionError
@@ -294,7 +294,7 @@ def test_every_attempt_is_in_what_vcr_recorded(emu, tmp_path, ask):
 
 
 @EVERY_CALL
-def test_what_vcr_has_not_recorded_is_told_in_its_words_and_not_sent(emu, tmp_path, ask):
+def test_what_vcr_has_not_recorded_is_reported_in_its_words_and_not_sent(emu, tmp_path, ask):
     with recorder(tmp_path / "call.yaml", vcr.mode.NONE):
         error = ask(emu)
     assert type(error) is APIConnectionError
@@ -377,12 +377,12 @@ def test_opentelemetry_makes_one_span_for_each_attempt(emu, spans, ask):
 
 
 @EVERY_CALL
-def test_the_server_is_told_the_span_of_each_attempt(emu, spans, ask):
+def test_the_server_gets_the_span_of_each_attempt(emu, spans, ask):
     emu.script(Status(503))
     ask(emu)
-    told = [request.headers["traceparent"].split("-")[1:3] for request in emu.requests]
-    assert told == [[f"{span.context.trace_id:032x}", f"{span.context.span_id:016x}"] for span in spans()]
-    assert len(told) == 2
+    reported = [request.headers["traceparent"].split("-")[1:3] for request in emu.requests]
+    assert reported == [[f"{span.context.trace_id:032x}", f"{span.context.span_id:016x}"] for span in spans()]
+    assert len(reported) == 2
 
 
 @EVERY_CALL

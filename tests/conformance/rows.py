@@ -72,8 +72,8 @@ class Row:
 
 def delta(text: str | None = None, *, finish: str | None = None, **more: Any) -> dict[str, Any]:
     """Return a chunk with one choice."""
-    said = {"content": text} if text is not None else {}
-    return {"choices": [{"index": 0, "delta": {**said, **more}, "finish_reason": finish}]}
+    content = {"content": text} if text is not None else {}
+    return {"choices": [{"index": 0, "delta": {**content, **more}, "finish_reason": finish}]}
 
 
 def data(value: Any) -> bytes:
@@ -92,6 +92,6 @@ def served(*chunks: bytes, **options: Any) -> RawStream:
 
 
 def completion(message: dict[str, Any], *, finish: str | None = "stop", **more: Any) -> bytes:
-    """Return a whole reply."""
+    """Return a whole response."""
     choice = {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": finish}
     return json.dumps({"id": "", "object": "chat.completion", "choices": [choice], **more}).encode()

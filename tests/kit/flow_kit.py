@@ -39,10 +39,10 @@ DONE = b"data: [DONE]\n\n"
 
 @dataclass(frozen=True)
 class After:
-    """A reply that takes its time."""
+    """A response that takes its time."""
 
     seconds: float
-    reply: Reply
+    response: Reply
 
 
 @dataclass
@@ -114,7 +114,7 @@ def stream(call: Call, *script: Any, accumulator: Accumulator | None = None) -> 
 def play(flow: Generator[Any, Any, None], call: Call, *script: Any) -> Played:
     """Answer each `Send` and `Read` with the next element of the script; exceptions are thrown in."""
     played = Played()
-    replies = deque(script)
+    responses = deque(script)
     trace: list[str] = []
     clock = call.clock
     assert isinstance(clock, Clock)
@@ -126,8 +126,8 @@ def play(flow: Generator[Any, Any, None], call: Call, *script: Any) -> Played:
             match command:
                 case Send() | Read():
                     trace.append("send" if isinstance(command, Send) else "read")
-                    assert replies, f"the flow asks for more than the script has: {' '.join(trace)}"
-                    answer = _reply(command, replies.popleft(), clock)
+                    assert responses, f"the flow asks for more than the script has: {' '.join(trace)}"
+                    answer = _reply(command, responses.popleft(), clock)
                 case Sleep(seconds):
                     trace.append(f"sleep:{seconds:g}")
                     clock.time += seconds
@@ -141,18 +141,18 @@ def play(flow: Generator[Any, Any, None], call: Call, *script: Any) -> Played:
         pass
     except InferenceError as error:
         played.error = error
-    played.trace, played.unused = " ".join(trace), list(replies)
+    played.trace, played.unused = " ".join(trace), list(responses)
     return played
 
 
-def _reply(command: Send | Read, reply: Any, clock: Clock) -> Any:
-    if isinstance(reply, After):
-        clock.time += reply.seconds
-        return reply.reply
-    if isinstance(reply, TimedOut):
-        waited = command.timeout if isinstance(command, Read) else getattr(command, reply.phase or "read")
+def _reply(command: Send | Read, response: Any, clock: Clock) -> Any:
+    if isinstance(response, After):
+        clock.time += response.seconds
+        return response.response
+    if isinstance(response, TimedOut):
+        waited = command.timeout if isinstance(command, Read) else getattr(command, response.phase or "read")
         clock.time += waited or 0.0
-    return reply
+    return response
 
 
 # --- what servers say ---
@@ -176,8 +176,8 @@ def tool_chunk(arguments: str, *, finish: str | None = None, **fragment: Any) ->
 
 
 def status(code: int, body: Any = None, **headers: str) -> tuple[Head, bytes, bytes]:
-    """Spell an error reply: head, body, end of the body."""
-    said = {"error": {"message": "no"}} if body is None else body
-    data = said if isinstance(said, bytes) else json.dumps(said).encode()
+    """Spell an error response: head, body, end of the body."""
+    content = {"error": {"message": "no"}} if body is None else body
+    data = content if isinstance(content, bytes) else json.dumps(content).encode()
     names = {name.replace("_", "-"): value for name, value in headers.items()}
     return Head(code, {"content-type": "application/json", **names}), data, b""

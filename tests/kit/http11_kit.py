@@ -112,8 +112,8 @@ def take_request(peer: socket.socket) -> bytes:
             return b""
         request += more
     head, _, body = request.partition(b"\r\n\r\n")
-    told = [line.partition(b":")[2] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
-    left = sum(map(int, told)) - len(body)
+    reported = [line.partition(b":")[2] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+    left = sum(map(int, reported)) - len(body)
     while left > 0 and (more := peer.recv(65536)):
         left -= len(more)
     return head
@@ -376,7 +376,7 @@ def theirs(port: int, pieces: Pieces) -> Seen:
             response.close()
         except httpcore.ProtocolError as error:
             assert not connection.is_available()
-            return Seen.refused(error, received, is_cut=any(words in str(error) for words in INCOMPLETE))
+            return Seen.refused(error, received, is_cut=any(texts in str(error) for texts in INCOMPLETE))
         return Seen.of(response, received, is_kept=connection.is_available())
 
 

@@ -61,16 +61,16 @@ def clients(base_url: str, count: int) -> dict[str, Any]:
 
 def copies(base_url: str, names: list[str], count: int) -> dict[str, Any]:
     """Copy and bind models in every way their frameworks have, and call a few of the copies."""
-    ways: list[Callable[[], Any]] = []
+    kinds: list[Callable[[], Any]] = []
     for name in names:
         model = INTERFACES[name](base_url).model
-        ways += [
+        kinds += [
             partial(copy.copy, model),
             partial(copy.deepcopy, model),
             partial(model.model_copy, update={"temperature": 0.5}),
         ]
         if name == "langchain":
-            ways += [
+            kinds += [
                 partial(model.bind, temperature=0),
                 partial(model.bind_tools, [lookup]),
                 partial(model.with_config, tags=["a"]),
@@ -79,8 +79,8 @@ def copies(base_url: str, names: list[str], count: int) -> dict[str, Any]:
 
     def run(total: int) -> None:
         for number in range(total):
-            made = ways[number % len(ways)]()
-            if number % 50 < len(ways):
+            made = kinds[number % len(kinds)]()
+            if number % 50 < len(kinds):
                 (made.invoke if hasattr(made, "invoke") else made.complete)(HELLO)
             del made
 
@@ -142,12 +142,12 @@ def crowd(base_url: str, count: int) -> dict[str, Any]:
     }
 
 
-def hostile(base_url: str, name: str, replies: int) -> list[list[list[Any]]]:
-    """Take bad replies, each by every kind of call; tell the error, the length of its text and what it cost in MiB."""
+def hostile(base_url: str, name: str, responses: int) -> list[list[list[Any]]]:
+    """Take bad responses, each by every kind of call; return the error, the length of its text and its MiB."""
     interface = INTERFACES[name](base_url, max_retries=0)
     for ask in CALLS.values():
         assert ask(interface) == ANSWER  # to warm up
-    return [[_cost_of_failing(ask, interface) for ask in CALLS.values()] for _ in range(replies)]
+    return [[_cost_of_failing(ask, interface) for ask in CALLS.values()] for _ in range(responses)]
 
 
 def _cost_of_failing(ask: Callable[..., str], interface: Any) -> list[Any]:

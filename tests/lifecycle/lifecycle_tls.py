@@ -86,7 +86,7 @@ def passing_on(
 
     Args:
         base_url: The emulator's.
-        cut_after: Bytes of replies after which the connection is cut, without the close_notify that TLS asks for.
+        cut_after: Bytes of responses after which the connection is cut, without the close_notify that TLS asks for.
         times: How many connections are cut.
     """
     target = urlsplit(base_url)

@@ -106,7 +106,7 @@ async def test_while_it_connects(interface_kind, ask, cancel):
 
 @pytest.mark.parametrize("cancel", [once, twice])
 @pytest.mark.parametrize("ask", CALLS.values(), ids=CALLS)
-async def test_while_it_waits_for_a_place(interface_kind, emu, monkeypatch, ask, cancel):
+async def test_while_it_waits_for_a_slot(interface_kind, emu, monkeypatch, ask, cancel):
     monkeypatch.setattr("inference_do._transport.sockets.MAX_CONNECTIONS", 1)
     interface = interface_kind(emu.base_url)
     emu.script(Stall(after_events=2))
@@ -129,7 +129,7 @@ def _pool_of_ten(monkeypatch):
     monkeypatch.setattr("inference_do._transport.sockets.MAX_CONNECTIONS", 10)
 
 
-async def use_all_places(interface: Any) -> None:
+async def use_all_slots(interface: Any) -> None:
     """All ten places are there: ten streams are open at once, and a call finds one again."""
     streams = [aiter(await interface.astream("Say hello")) for _ in range(10)]
     await asyncio.gather(*(anext(stream) for stream in streams))
@@ -153,7 +153,7 @@ async def test_sixty_while_they_connect(interface_kind, delay):
             ends = await asyncio.gather(*tasks, return_exceptions=True)
             assert [type(end) for end in ends] == [asyncio.CancelledError] * 10
     with Emulator(port=port) as emu:
-        await use_all_places(interface)
+        await use_all_slots(interface)
         assert emu.posts == 11
     assert await asoon(lambda: descriptors() <= before, 5)
 
@@ -172,7 +172,7 @@ async def test_sixty_in_the_middle_of_their_streams(interface_kind, emu, cancel)
         ends = await asyncio.gather(*tasks, return_exceptions=True)
         assert [type(end) for end in ends] == [asyncio.CancelledError] * 10
         assert await asoon(lambda turn=turn: len(emu.disconnects) == 10 * turn)
-    await use_all_places(interface)
+    await use_all_slots(interface)
 
 
 @pytest.mark.usefixtures("_pool_of_ten")

@@ -48,11 +48,11 @@ def by_a_cycle(interface: Any) -> None:
 
 
 def by_a_generator_of_the_consumer(interface: Any) -> None:
-    def words():
+    def texts():
         for item in interface.stream(HELLO):
             yield interface.delta_of(item)
 
-    with closing(words()) as reading:
+    with closing(texts()) as reading:
         next(reading)
 
 
@@ -102,11 +102,11 @@ async def aby_a_cycle(interface: Any) -> None:
 
 
 async def aby_a_generator_of_the_consumer(interface: Any) -> None:
-    async def words():
+    async def texts():
         async for item in await interface.astream(HELLO):
             yield interface.delta_of(item)
 
-    async with aclosing(words()) as reading:
+    async with aclosing(texts()) as reading:
         await anext(reading)
 
 

@@ -19,7 +19,7 @@ def figures(record_property):
     return lambda text: record_property(FIGURES, text)
 
 
-def told(what: str, found: dict) -> str:
+def reported(what: str, found: dict) -> str:
     before, after = found["before"], found["after"]
     return (
         f"{what}: {found['seconds']:.1f} s, descriptors {before['descriptors']} -> {after['descriptors']}, "
@@ -42,7 +42,7 @@ def is_level(found: dict) -> bool:
 def test_calls(figures, server, name, count):
     found = measured("calls", server.base_url, name, count)
     counts = server.counts()
-    figures(told(f"{count:,} calls through {name}", found))
+    figures(reported(f"{count:,} calls through {name}", found))
     assert is_level(found)
     assert counts.connections == 2
     assert counts.posts == max(200, count // 20) + count
@@ -51,7 +51,7 @@ def test_calls(figures, server, name, count):
 @sizes("count", short=20, long=500)
 def test_clients_made_and_dropped(figures, server, count):
     found = measured("clients", server.base_url, count)
-    figures(told(f"{count} clients made, used and dropped", found))
+    figures(reported(f"{count} clients made, used and dropped", found))
     assert is_level(found)
 
 
@@ -65,7 +65,7 @@ def test_clients_made_and_dropped(figures, server, count):
 )
 def test_copies_of_models(figures, server, names, count):
     found = measured("copies", server.base_url, names, count)
-    figures(told(f"{count:,} copies and bindings of models", found))
+    figures(reported(f"{count:,} copies and bindings of models", found))
     assert is_level(found)
 
 
@@ -74,7 +74,7 @@ def test_retried_failures(figures, count):
     with Served(faults=[Status(503, headers={"retry-after": "0"}), None] * (count + 10), keep_requests=1) as server:
         found = measured("failures", server.base_url, count)
         counts = server.counts()
-    figures(told(f"{count} calls that failed once", found))
+    figures(reported(f"{count} calls that failed once", found))
     assert is_level(found)
     assert set(found["attempts"]) == {2}
     assert counts.connections == 2 * (count + 10) // 10  # a thread's and a loop's for each client
@@ -84,7 +84,7 @@ def test_retried_failures(figures, count):
 def test_streams_begun_and_dropped(figures, server, count):
     found = measured("dropped_in_a_row", server.base_url, count)
     counts = server.counts()
-    figures(told(f"{count:,} streams begun and dropped", found))
+    figures(reported(f"{count:,} streams begun and dropped", found))
     assert is_level(found)
     assert counts.open == 0
 
@@ -125,6 +125,6 @@ def test_what_a_server_sends_does_not_fill_the_memory(figures, name):
     for (what, (_, kind, limit)), costs in zip(HOSTILE.items(), found, strict=True):
         each = ", ".join(f"{cost:.0f}" for *_, cost in costs)
         figures(f"{what}, through {name}: {each} MiB (chat, stream, achat, astream)")
-        assert [said for said, _, _ in costs] == [kind] * 4
+        assert [content for content, _, _ in costs] == [kind] * 4
         assert max(length for _, length, _ in costs) < 600
         assert max(cost for *_, cost in costs) < limit, what

@@ -84,17 +84,17 @@ def test_streams_of_many_threads_are_not_mixed_up(emu, name, streams, monkeypatc
 
 def test_a_stream_may_go_from_thread_to_thread(interface, emu):
     """Begun in one, read in a second, finished in a third, as frameworks' executors do."""
-    words: list[str] = []
+    texts: list[str] = []
     stream = iter(interface.stream("Say hello to everyone"))
 
     def take(count: int) -> None:
-        words.extend(interface.delta_of(item) for _, item in zip(range(count), stream, strict=False))
+        texts.extend(interface.delta_of(item) for _, item in zip(range(count), stream, strict=False))
 
     for count in (1, 2, 100):
         thread = Thread(target=take, args=(count,))
         thread.start()
         thread.join()
-    assert "".join(words) == "You said: Say hello to everyone"
+    assert "".join(texts) == "You said: Say hello to everyone"
     assert emu.posts == emu.connections == 1
 
 

@@ -62,9 +62,9 @@ def test_a_certificate_that_has_expired(pair_kind, authority, emu, ask):
 
 @pytest.mark.usefixtures("trusted")
 @pytest.mark.parametrize("name", ["of another host", "expired"])
-def test_what_is_wrong_with_a_certificate_is_told(pair_kind, authority, emu, ask, name):
-    names, expired, said = WRONG[name]
-    refused(pair_kind, authority.server_context(*names, expired=expired), emu, ask, said)
+def test_what_is_wrong_with_a_certificate_is_reported(pair_kind, authority, emu, ask, name):
+    names, expired, detail = WRONG[name]
+    refused(pair_kind, authority.server_context(*names, expired=expired), emu, ask, detail)
 
 
 WRONG = {
@@ -74,8 +74,8 @@ WRONG = {
 """Names of a certificate, whether it has expired, and what the error says."""
 
 
-def refused(pair_kind: Any, context: Any, emu: Any, ask: Any, said: str) -> None:
-    with Server(passing_on(emu.base_url), context) as server, pytest.raises(APIConnectionError, match=said) as raised:
+def refused(pair_kind: Any, context: Any, emu: Any, ask: Any, detail: str) -> None:
+    with Server(passing_on(emu.base_url), context) as server, pytest.raises(APIConnectionError, match=detail) as raised:
         ask(pair_kind(f"https://localhost:{server.port}/v1"))
     assert "certificate" in str(raised.value)
     assert (raised.value.attempts, raised.value.retryable, emu.posts) == (1, False, 0)

@@ -42,14 +42,14 @@ def test_nothing_comes(pair_kind, emu, ask, fault):
 
 
 @pytest.fixture
-def _one_place(monkeypatch):
+def _one_slot(monkeypatch):
     monkeypatch.setattr("inference_do._transport.sockets.MAX_CONNECTIONS", 1)
 
 
 POOL = "no free connection in the pool within 0.1 s (timeout phase 'pool')"
 
 
-@pytest.mark.usefixtures("_one_place")
+@pytest.mark.usefixtures("_one_slot")
 @pytest.mark.parametrize("call", [CALLS["chat"], CALLS["stream"]], ids=["chat", "stream"])
 def test_a_full_pool_of_threads(interface_kind, emu, call):
     emu.script(Stall(after_events=2))
@@ -65,7 +65,7 @@ def test_a_full_pool_of_threads(interface_kind, emu, call):
     interface.close()
 
 
-@pytest.mark.usefixtures("_one_place")
+@pytest.mark.usefixtures("_one_slot")
 @pytest.mark.parametrize(
     "call",
     [lambda interface: interface.achat(HELLO), lambda interface: aread(interface, HELLO)],
@@ -85,8 +85,8 @@ async def test_a_full_pool_of_a_loop(interface_kind, emu, call):
     await interface.aclose()
 
 
-@pytest.mark.usefixtures("_one_place")
-async def test_who_waits_for_a_place_gets_the_next_one(interface, emu):
+@pytest.mark.usefixtures("_one_slot")
+async def test_who_waits_for_a_slot_gets_the_next_one(interface, emu):
     assert await asyncio.gather(*(interface.achat(f"Say {n}") for n in range(20))) == [
         f"You said: Say {n}" for n in range(20)
     ]

@@ -64,7 +64,7 @@ def test_what_passes_is_tried_again(llmock, interface, ask, status):
     ],
     ids=lambda value: value if isinstance(value, int) else value.__name__,
 )
-def test_what_does_not_pass_is_told_at_once(llmock, interface, ask, status, kind):
+def test_what_does_not_pass_is_reported_at_once(llmock, interface, ask, status, kind):
     llmock.fail(status, times=5, message="no, because")
     with pytest.raises(kind, match="no, because"):
         ask(interface, QUESTION)

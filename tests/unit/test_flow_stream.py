@@ -132,7 +132,7 @@ STREAMS = [
     ([OPEN, b"<html>", b""], "send read read release", "ProtocolError: the reply is not JSON: an HTML page"),
     ([AS_JSON, b'{"choices": []}', b""], "send read read release", "ProtocolError: the reply is not what was asked for: it has no choices"),
     ([AS_JSON, b'{"choices": [{}]}', b""], "send read read release", "ProtocolError: the reply is not what was asked for: choices.0"),
-    # --- and replies that only claim to be streams ---
+    # --- and responses that only claim to be streams ---
     ([SSE, b'{"error": {"message": "no", "code": 400}}', b""], "send read read release", "BadRequestError: 400"),
     ([SSE, b'{"error": {"message": "no"}}', b""], "send read read release", "ProtocolError: the API answered 200 with"),
     ([SSE, b"<html>\n<p>", b""], "send read read release", "ProtocolError: the reply is not JSON: an HTML page"),
@@ -150,7 +150,7 @@ def test_streams(script, trace, outcome):
 
 @pytest.mark.parametrize("head", [SSE, AS_JSON, OPEN])
 @pytest.mark.parametrize("body", [[], [b"\n"], [b"\r\n", b" "]])
-def test_an_empty_reply_is_a_stream_that_ended_too_early(head, body):
+def test_an_empty_response_is_a_stream_that_ended_too_early(head, body):
     played = stream(new_call(retries=0), head, *body, b"", b"")
     assert played.outcome.startswith("APIConnectionError: the stream ended before its first event")
 
@@ -216,13 +216,13 @@ def test_errors_of_streams_carry_no_other_exception():
 
 
 def test_an_error_event_tells_status_code_and_type():
-    said = {"error": {"message": "no", "code": 429, "type": "rate_limit"}}
-    error = stream(new_call(), SSE, HI, event(said)).error
+    content = {"error": {"message": "no", "code": 429, "type": "rate_limit"}}
+    error = stream(new_call(), SSE, HI, event(content)).error
     assert isinstance(error, errors.StreamFailed)
     assert (error.status, error.code, error.type) == (429, "429", "rate_limit")
 
 
-def test_a_first_error_event_is_judged_with_the_replys_headers():
+def test_a_first_error_event_is_classified_with_the_responses_headers():
     head = Head(200, {"content-type": "text/event-stream", "retry-after": "3"})
     played = stream(new_call(), head, event({"error": {"message": "busy", "code": 503}}), SSE, HI + DONE, b"")
     assert [command.seconds for command in played.commands if isinstance(command, Sleep)] == [3.0]

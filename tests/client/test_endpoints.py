@@ -45,7 +45,7 @@ def test_a_session_keeps_its_model(emu):
         assert free.model == "qwen3-coder-flash"
 
 
-def test_limits_are_told_with_every_answer(emu):
+def test_limits_are_reported_with_every_answer(emu):
     limits = make(emu).chat(**ASK).response_info.limits
     assert set(limits) == {"requests", "tokens-per-minute", "tokens-per-day"}
     assert (limits["requests"].limit, limits["requests"].remaining) == (120, 119)
@@ -184,14 +184,14 @@ def test_without_it_nothing_is_sent(private):
 
 
 @pytest.mark.parametrize(
-    ("ca", "words"),
+    ("ca", "detail"),
     [
         ("/nowhere/ca.pem", "ca names no file: '/nowhere/ca.pem'"),
         (5, "ca must be the path of a PEM file, or PEM text, not int"),
     ],
 )
-def test_authorities_that_are_none_are_refused_at_once(ca, words):
-    with pytest.raises(ConfigError, match=words):
+def test_authorities_that_are_none_are_refused_at_once(ca, detail):
+    with pytest.raises(ConfigError, match=detail):
         Client("k", ca=ca)
 
 
@@ -218,18 +218,18 @@ async def test_any_other_endpoint_can_be_called(emu):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "options", "words"),
+    ("arguments", "options", "detail"),
     [(["models"], {}, "must begin with a slash"), (["/x", {}], {"model": "m"}, "takes no 'model'")],
 )
-def test_a_call_that_cannot_be_meant_is_refused(emu, arguments, options, words):
+def test_a_call_that_cannot_be_meant_is_refused(emu, arguments, options, detail):
     error = caught(lambda: make(emu).request(*arguments, **options))
     assert type(error) is ConfigError
-    assert words in str(error)
+    assert detail in str(error)
     assert emu.requests == []
 
 
 @pytest.mark.parametrize("body", [b"[]", b'{"error": "no"}', b"<html>"])
-def test_a_reply_that_is_no_object_is_an_error(emu, body):
+def test_a_response_that_is_no_object_is_an_error(emu, body):
     emu.script(RawBody(body))
     assert isinstance(
         caught(lambda: make(emu).request("/embeddings", {"model": "bge-m3", "input": "x"})), ProtocolError

@@ -54,7 +54,7 @@ async def every_way(llm: DigitalOcean, messages: list[ChatMessage]) -> list[Chat
 
 
 @pytest.mark.parametrize(
-    ("model", "blocks", "words"),
+    ("model", "blocks", "detail"),
     [
         ("openai-gpt-5.4", [TextBlock(text="hi")], "is not on /v1/chat/completions, only on /v1/responses"),
         ("anthropic-claude-opus-4.6", [ImageBlock(image=b"aGk=", image_mimetype="image/png")], "takes images on"),
@@ -62,20 +62,20 @@ async def every_way(llm: DigitalOcean, messages: list[ChatMessage]) -> list[Chat
     ids=["endpoint", "image"],
 )
 async def test_what_cannot_work_is_refused_before_the_request(
-    make: Make, emu: Emulator, model: str, blocks: Any, words: str
+    make: Make, emu: Emulator, model: str, blocks: Any, detail: str
 ) -> None:
     messages = [ChatMessage(blocks=blocks)]
-    with pytest.raises(ConfigError, match=words):
+    with pytest.raises(ConfigError, match=detail):
         make(model).chat(messages)
-    with pytest.raises(ConfigError, match=words):
+    with pytest.raises(ConfigError, match=detail):
         list(make(model).stream_chat(messages))
-    with pytest.raises(ConfigError, match=words):
+    with pytest.raises(ConfigError, match=detail):
         await make(model).achat(messages)
     assert emu.posts == 0
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"),
+    ("settings", "detail"),
     [
         ({"model": "kimi-k3", "top_p": 0.5}, "known to refuse top_p"),
         ({"model": "openai-o1", "temperature": 0.2}, "known to refuse temperature"),
@@ -84,8 +84,8 @@ async def test_what_cannot_work_is_refused_before_the_request(
     ],
     ids=["kimi", "o1", "glm", "near miss"],
 )
-def test_what_is_refused_is_explained(make: Make, settings: Any, words: str) -> None:
-    with pytest.raises(InferenceError, match=words):
+def test_what_is_refused_is_explained(make: Make, settings: Any, detail: str) -> None:
+    with pytest.raises(InferenceError, match=detail):
         make(**settings).chat(HELLO)
 
 
@@ -102,7 +102,7 @@ async def test_a_router_names_model_and_route(make: Make) -> None:
         assert response.additional_kwargs["route"] == "code-generation"
     assert "route" not in make().chat(HELLO).additional_kwargs
     kept = make("router:mine", model_affinity="chat-1")
-    assert [kept.chat(said).raw["model"] for said in (HELLO, CODE)] == ["llama3.3-70b-instruct"] * 2
+    assert [kept.chat(detail).raw["model"] for detail in (HELLO, CODE)] == ["llama3.3-70b-instruct"] * 2
 
 
 async def test_what_an_agent_tells_is_in_the_response_and_as_nodes(make: Make, emu: Emulator) -> None:

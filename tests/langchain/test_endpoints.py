@@ -66,7 +66,7 @@ async def every_way(model: ChatDigitalOcean, prompt: Any) -> list[AIMessage]:
 
 
 @pytest.mark.parametrize(
-    ("settings", "prompt", "words"),
+    ("settings", "prompt", "detail"),
     [
         ({"model": "openai-gpt-5.4"}, "hi", "is not on /v1/chat/completions, only on /v1/responses"),
         ({"model": "anthropic-claude-opus-4.6"}, [IMAGE], "takes images on /v1/messages only"),
@@ -74,19 +74,19 @@ async def every_way(model: ChatDigitalOcean, prompt: Any) -> list[AIMessage]:
     ids=["endpoint", "image"],
 )
 async def test_what_cannot_work_is_refused_before_the_request(
-    make: Make, emu: Emulator, settings: Any, prompt: Any, words: str
+    make: Make, emu: Emulator, settings: Any, prompt: Any, detail: str
 ) -> None:
-    said = prompt if isinstance(prompt, str) else [HumanMessage(prompt)]
-    for ask in (make(**settings).invoke, lambda said: gathered(make(**settings), said)):
-        with pytest.raises(ModelInvalidRequestError, match=words):
-            ask(said)
-    with pytest.raises(ModelInvalidRequestError, match=words):
-        await make(**settings).ainvoke(said)
+    content = prompt if isinstance(prompt, str) else [HumanMessage(prompt)]
+    for ask in (make(**settings).invoke, lambda content: gathered(make(**settings), content)):
+        with pytest.raises(ModelInvalidRequestError, match=detail):
+            ask(content)
+    with pytest.raises(ModelInvalidRequestError, match=detail):
+        await make(**settings).ainvoke(content)
     assert emu.posts == 0
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"),
+    ("settings", "detail"),
     [
         ({"model": "kimi-k3", "top_p": 0.5}, "known to refuse top_p"),
         ({"model": "openai-o1", "temperature": 0.2}, "known to refuse temperature"),
@@ -95,8 +95,8 @@ async def test_what_cannot_work_is_refused_before_the_request(
     ],
     ids=["kimi", "o1", "glm", "near miss"],
 )
-def test_what_is_refused_is_explained(make: Make, settings: Any, words: str) -> None:
-    with pytest.raises(InferenceError, match=words):
+def test_what_is_refused_is_explained(make: Make, settings: Any, detail: str) -> None:
+    with pytest.raises(InferenceError, match=detail):
         make(**settings).invoke("hi")
 
 
@@ -142,8 +142,8 @@ async def test_what_an_agent_tells_is_in_the_metadata_and_as_documents(emu: Emul
 
 def test_answers_without_documents_have_none() -> None:
     assert retrieved_documents(AIMessage("x")) == []
-    told = {"retrieval": {"retrieved_data": [{"id": 7, "index": 0, "score": 0.5}, "odd"]}}
-    [bare] = retrieved_documents(AIMessage("x", response_metadata=told))
+    reported = {"retrieval": {"retrieved_data": [{"id": 7, "index": 0, "score": 0.5}, "odd"]}}
+    [bare] = retrieved_documents(AIMessage("x", response_metadata=reported))
     assert bare == Document(id="7", page_content="", metadata={"id": 7, "index": 0, "score": 0.5})
 
 
