@@ -25,7 +25,7 @@ def head(*lines: str, status: str = "200 OK") -> bytes:
 
 
 def sized(body: bytes, *lines: str, status: str = "200 OK") -> bytes:
-    """Write a response that tells its length."""
+    """Write a response with its length."""
     return head(f"Content-Length: {len(body)}", *lines, status=status) + body
 
 

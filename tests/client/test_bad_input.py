@@ -1,4 +1,4 @@
-"""Mistakes of the caller are told in words, before anything is sent."""
+"""Mistakes of the caller are explained, before anything is sent."""
 
 from __future__ import annotations
 

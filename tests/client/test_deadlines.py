@@ -318,7 +318,7 @@ AT_ONCE = 0.5
 BUSY = sized(b'{"error": {"message": "busy"}}', "Retry-After: 30", status="503 Service Unavailable")
 LARGE = [{"role": "user", "content": "x" * 12_000_000}]
 Waiting = tuple[str, Callable[[], Any]]
-"""A base URL at which a call waits, and what tells that it does."""
+"""A base URL at which a call waits, and what is true when it does."""
 
 
 @contextmanager

@@ -271,7 +271,7 @@ def bombs() -> dict[str, bytes]:
     return {"zeros": bomb(b"\0"), "lines": bomb(b"\n")}
 
 
-@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="it tells no peak of memory")
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the system reports no peak of memory")
 @EACH_CALL
 @pytest.mark.parametrize("mode", ["threads", "loops"])
 @pytest.mark.parametrize("status", ["200 OK", "400 Bad Request"])
@@ -485,7 +485,7 @@ HELD = Timeout(connect=20, first_token=20, idle=20)
 
 
 def frames_of(error: BaseException, *, of: tuple[str, ...] = ()) -> str:
-    """Return what a debugger would show of an exception: its words and the variables of its frames.
+    """Return what a debugger would show of an exception: its text and the variables of its frames.
 
     Args:
         error: The exception.
@@ -943,7 +943,7 @@ CODE = {
 class CtrlC:
     """Presses Ctrl-C at one line of some code, in this thread; `where` is that line.
 
-    Lines with `with` and `try` are left out: Python tells of them where it handles no signal, and a block is not yet,
+    Lines with `with` and `try` are left out: Python reports them where it handles no signal, and a block is not yet,
     or no longer, guarded.
     """
 
@@ -998,7 +998,7 @@ def test_ctrl_c_at_any_line_loses_no_slot(call, code, is_used, monkeypatch):
 
 
 def stepped(url: str, call: str, code: tuple[str, ...], *, is_used: bool, number: int) -> str | None:
-    """Press Ctrl-C at one line of a call, and tell where that was and whether another call succeeds."""
+    """Press Ctrl-C at one line of a call, and return where that was and whether another call succeeds."""
     with Client(KEY, base_url=url, max_retries=0) as client:
         if is_used:
             client.chat(**ASK)

@@ -584,7 +584,7 @@ def test_a_client_of_a_class_of_the_callers_own_is_accepted(emu):
         assert Client(emu.api_key, base_url=emu.base_url, http_client=mine).chat(**ASK).text == ANSWER
 
 
-# --- its life and its settings ---
+# --- its lifecycle and its settings ---
 
 
 @LIBRARIES

@@ -68,7 +68,7 @@ async def test_leaving_an_async_stream_by_with_is_seen(slow):
 
 
 async def test_cancelled_calls_take_no_slot_from_later_ones(monkeypatch):
-    """httpx's own pool loses a place with each (httpcore #1093)."""
+    """httpx's own pool loses a slot with each (httpcore #1093)."""
     monkeypatch.setattr("inference_do._transport.sockets.MAX_CONNECTIONS", 5)
     with Emulator(always=DelayHead(0.05)) as emu:
         async with make_async(emu, max_retries=0, timeout=2) as client:
@@ -172,15 +172,15 @@ def test_loops_that_died_are_forgotten(emu):
     """A loop that is closed without `shutdown_asyncgens` cannot close its client; nothing of it is kept."""
     client = make_async(emu)
     closed = asyncio.new_event_loop()
-    life = client._http._lifespans
+    lifespans = client._http._lifespans
     closed.close()
 
     async def nothing() -> Any:
         yield None
 
-    life[closed] = nothing()
+    lifespans[closed] = nothing()
     asyncio.run(client.chat(**ASK))
-    assert closed not in life
+    assert closed not in lifespans
 
 
 def test_what_is_dropped_before_its_loop_is_closed_leaves_nothing_open(emu):

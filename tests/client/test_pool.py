@@ -131,7 +131,7 @@ def test_a_connection_that_is_being_made_when_the_client_is_closed_is_closed_as_
 
 
 def test_closing_again_and_again_while_threads_call(emu):
-    """A call that closing breaks may fail, in known words; the next one succeeds, and nothing is left open."""
+    """A call that closing breaks may fail, with a known message; the next one succeeds, and nothing is left open."""
     client = make(emu)
     is_over = threading.Event()
 

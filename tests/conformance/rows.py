@@ -1,4 +1,4 @@
-"""What a row of the matrix is, and the words that the tables are written in.
+"""What a row of the matrix is, and what the tables are written with.
 
 A row is a script of the emulator's faults and what a caller must then see. Each runs through three interfaces, sync and
 async, and through the modes that it names: `whole` (one JSON reply), `stream` (read as it is made) and `collect` (a
@@ -43,7 +43,7 @@ class Row:
     """Arguments of client or model."""
 
     posts: int = 1
-    """How many requests arrive, which is also what the error tells as `attempts`."""
+    """How many requests arrive, which the error also has as `attempts`."""
     gaps: Sequence[tuple[float, float]] | None = None
     """Least and most seconds between the requests."""
 

@@ -16,7 +16,7 @@ from inference_do.emulator import RateLimited, Status
 SLACK = 0.35
 """Seconds that a busy machine may add to a pause."""
 OWN = ((0.0, BASE + SLACK), (0.0, 2 * BASE + SLACK))
-"""The pauses of a client that was not told how long to wait."""
+"""The pauses of a client that does not know how long to wait."""
 THROTTLED = ((BASE / 2, BASE + SLACK),)
 AT_ONCE = ((0.0, SLACK),)
 PAGE = Status(502, "<html><head><title>502 Bad Gateway</title></head>" + "x" * 20_000)

@@ -1,4 +1,4 @@
-"""A server that sends what it is told, and who reads it: our pool, in threads and in an event loop, and httpcore's."""
+"""A server that sends what a test gives it, and its readers: our pool, in threads and in a loop, and httpcore's."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def written(*headers: bytes, body: bytes = b"ok", start: bytes = OK) -> bytes:
 
 
 def sized(body: bytes, *headers: bytes, start: bytes = OK) -> bytes:
-    """Write a response that tells the length of its body."""
+    """Write a response with the length of its body."""
     return written(b"Content-Length: %d" % len(body), *headers, body=body, start=start)
 
 
@@ -144,7 +144,7 @@ class Seen:
 
 
 class Pieces:
-    """Gives no more at once than it is told, so that each test cuts where it means to.
+    """Gives no more at once than a test allows, so that each test cuts where it means to.
 
     Args:
         sizes: The bytes of each read; after that, as many as come.

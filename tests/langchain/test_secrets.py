@@ -25,7 +25,7 @@ KEY = "sk-do-v1-emulator"
 
 
 class Everything(BaseCallbackHandler):
-    """Keeps all that callbacks are told."""
+    """Keeps all that callbacks are given."""
 
     def __init__(self) -> None:
         self.reported: list[Any] = []

@@ -1,4 +1,4 @@
-"""What LangSmith and other tracers are told: the model, its parameters, usage and errors, and no secret."""
+"""What LangSmith and other tracers are given: the model, its parameters, usage and errors, and no secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Programs in interpreters of their own, a server in a process of its own, and what both tell."""
+"""Programs in interpreters of their own, a server in a process of its own, and what both report."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ async def test_while_it_waits_for_a_slot(interface_kind, emu, monkeypatch, ask, 
     monkeypatch.setattr("inference_do._transport.sockets.MAX_CONNECTIONS", 1)
     interface = interface_kind(emu.base_url)
     emu.script(Stall(after_events=2))
-    holder = await interface.astream("holds the place")
+    holder = await interface.astream("holds the slot")
     await anext(aiter(holder))
     task = asyncio.create_task(ask(interface))
     await asyncio.sleep(0.03)
@@ -121,7 +121,7 @@ async def test_while_it_waits_for_a_slot(interface_kind, emu, monkeypatch, ask, 
     await interface.aclose()
 
 
-# --- many: a pool of ten keeps its ten places ---
+# --- many: a pool of ten keeps its ten slots ---
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def _pool_of_ten(monkeypatch):
 
 
 async def use_all_slots(interface: Any) -> None:
-    """All ten places are there: ten streams are open at once, and a call finds one again."""
+    """All ten slots are there: ten streams are open at once, and a call finds one again."""
     streams = [aiter(await interface.astream("Say hello")) for _ in range(10)]
     await asyncio.gather(*(anext(stream) for stream in streams))
     await asyncio.gather(*(stream.aclose() for stream in streams))
@@ -141,7 +141,7 @@ async def use_all_slots(interface: Any) -> None:
 @pytest.mark.usefixtures("_pool_of_ten")
 @pytest.mark.parametrize("delay", [0, 0.001, 0.02])
 async def test_sixty_while_they_connect(interface_kind, delay):
-    """httpx's own pool loses a place with each (httpcore #1093)."""
+    """httpx's own pool loses a slot with each (httpcore #1093)."""
     before = descriptors()
     with black_holes() as [(_, port)]:
         interface = interface_kind(f"http://127.0.0.1:{port}/v1", timeout=2, max_retries=0)

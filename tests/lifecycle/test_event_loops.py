@@ -85,7 +85,7 @@ def test_a_loop_that_ends_with_an_open_stream(interface, emu):
 def test_loops_that_are_closed_without_a_word(zygote, server, how):
     """A loop of one's own is often just closed, and so does LlamaIndex's `asyncio_run` inside a running loop.
 
-    No asynchronous generator is told then, and the loop can do nothing more. Its connections are closed all the same.
+    No asynchronous generator is closed then, and the loop can do nothing more. Its connections are closed all the same.
     """
     assert zygote.run("loops_just_closed", server.base_url, how) == [ANSWER] * 18
     counts = server.counts()

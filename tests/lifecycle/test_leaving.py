@@ -39,7 +39,7 @@ def by_dropping(interface: Any) -> None:
 
 
 def by_a_cycle(interface: Any) -> None:
-    """Only the collector can tell that nobody reads on."""
+    """Only the collector can find that nobody reads on."""
     held: dict[str, Any] = {"stream": interface.stream(HELLO)}
     held["itself"] = held
     next(iter(held["stream"]))

@@ -54,7 +54,7 @@ POOL = "no free connection in the pool within 0.1 s (timeout phase 'pool')"
 def test_a_full_pool_of_threads(interface_kind, emu, call):
     emu.script(Stall(after_events=2))
     interface = interface_kind(emu.base_url, timeout=Timeout(pool=0.1, first_token=9), max_retries=1)
-    holder = interface.stream("holds the place")
+    holder = interface.stream("holds the slot")
     next(iter(holder))
     with pytest.raises(APITimeoutError) as raised:
         call(interface)
@@ -74,7 +74,7 @@ def test_a_full_pool_of_threads(interface_kind, emu, call):
 async def test_a_full_pool_of_a_loop(interface_kind, emu, call):
     emu.script(Stall(after_events=2))
     interface = interface_kind(emu.base_url, timeout=Timeout(pool=0.1, first_token=9), max_retries=1)
-    holder = aiter(await interface.astream("holds the place"))
+    holder = aiter(await interface.astream("holds the slot"))
     await anext(holder)
     with pytest.raises(APITimeoutError) as raised:
         await call(interface)

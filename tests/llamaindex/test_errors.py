@@ -1,4 +1,4 @@
-"""Errors: our own tree in every method, told in words, retried by the client only."""
+"""Errors: our own tree in every method, explained, retried by the client only."""
 
 from __future__ import annotations
 

@@ -188,7 +188,7 @@ def test_a_damaged_error_is_an_error_of_its_status(status):
 
 
 def end_of(result: Any) -> tuple[Any, ...]:
-    """Tell how a call ended, in words that both clients have to agree on."""
+    """Return how a call ended, in terms that both clients have to agree on."""
     if not isinstance(result, InferenceError):
         facts = reading_of(result)
         return "ok", facts.texts, facts.arguments, facts.finish

@@ -1,6 +1,6 @@
 """A server that is not ours, with faults of its own, and its verdict on how the client took them (package llmock).
 
-Its journal sees the wire alone. So it judges retries, waits and patience; whether a broken stream was noticed is asked
+Its journal sees the wire alone. So it checks retries and waits; whether a broken stream was noticed is asked
 of the client itself, since for llmock a client that raises looks like one that accepts half an answer.
 """
 
@@ -90,7 +90,7 @@ def test_an_outage_is_given_up_on_in_time(llmock, interface, ask, status, kind):
 
 
 def test_an_outage_without_a_hint_is_backed_off_from(llmock):
-    """Its pauses are drawn by chance, so the judge's warning on them would be too."""
+    """Its pauses are drawn by chance, so the package's warning on them would be too."""
     llmock.outage()
     with pytest.raises(ServerError):
         INTERFACES["client"](llmock.base_url("openai")).chat(QUESTION)

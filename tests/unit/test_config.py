@@ -1,4 +1,4 @@
-"""What a client is told once: keys, base URLs, headers, timeouts, and that the key is masked."""
+"""What a client is given once: keys, base URLs, headers, timeouts, and that the key is masked."""
 
 from __future__ import annotations
 

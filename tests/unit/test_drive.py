@@ -20,7 +20,7 @@ HEAD = Head(200, {})
 
 
 class Exchange:
-    """Does what it is told and writes it down."""
+    """Does what it is asked and records it."""
 
     def __init__(self, **answers: Any) -> None:
         self.answers = answers

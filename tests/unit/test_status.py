@@ -1,4 +1,4 @@
-"""What error replies mean: every shape's words, the class of each status, lengths."""
+"""What error replies mean: every shape's message, the class of each status, lengths."""
 
 # ruff: noqa: E501  the rows of its tables stay rows
 
