@@ -245,7 +245,7 @@ def test_a_model_with_a_refused_value_that_is_an_object_has_a_profile(make: Make
     assert make(model="mine/small").profile["max_input_tokens"] == 4096
 
 
-def test_a_profile_that_core_does_not_know_is_told_of(make: Make) -> None:
+def test_a_profile_that_core_does_not_know_is_reported(make: Make) -> None:
     with pytest.warns(UserWarning, match="odd_key"):
         make(profile={"odd_key": True})
 
@@ -266,7 +266,7 @@ def test_headers_can_be_asked_for_in_one_call(emu: Emulator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "words"),
+    ("given", "detail"),
     [
         ({"api_key": "sk-another"}, "api_key cannot be given to a call"),
         ({"base_url": "https://elsewhere.example/v1"}, "base_url cannot"),
@@ -277,8 +277,8 @@ def test_headers_can_be_asked_for_in_one_call(emu: Emulator) -> None:
     ],
     ids=lambda value: "" if isinstance(value, str) else next(iter(value)),
 )
-def test_what_a_call_cannot_change(emu: Emulator, model: ChatDigitalOcean, given: dict[str, Any], words: str) -> None:
-    with pytest.raises(ConfigError, match=words) as caught:
+def test_what_a_call_cannot_change(emu: Emulator, model: ChatDigitalOcean, given: dict[str, Any], detail: str) -> None:
+    with pytest.raises(ConfigError, match=detail) as caught:
         model.invoke("hi", **given)
     assert "sk-another" not in str(caught.value)
     assert emu.posts == 0

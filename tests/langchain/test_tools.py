@@ -82,9 +82,9 @@ def test_forms_of_tools(emu: Emulator, model: ChatDigitalOcean) -> None:
         ({"type": "auto", "disable_parallel_tool_use": True}, "auto"),
     ],
 )
-@pytest.mark.parametrize("way", ["bind_tools", "call"])
-def test_tool_choice(emu: Emulator, model: ChatDigitalOcean, choice: Any, expected: Any, way: str) -> None:
-    if way == "bind_tools":
+@pytest.mark.parametrize("how", ["bind_tools", "call"])
+def test_tool_choice(emu: Emulator, model: ChatDigitalOcean, choice: Any, expected: Any, how: str) -> None:
+    if how == "bind_tools":
         model.bind_tools([get_weather, add], tool_choice=choice).invoke("hello")
     else:
         model.invoke("hello", tools=[get_weather, add], tool_choice=choice)
@@ -193,9 +193,9 @@ def test_cache_marks_of_tools_are_for_anthropic_models(
     assert [item["function"]["name"] for item in tools] == ["get_weather", "get_time", "pick", "formed"]
 
 
-@pytest.mark.parametrize("way", ["bind_tools", "call"])
-def test_strict_is_for_tools_and_answers(emu: Emulator, model: ChatDigitalOcean, way: str) -> None:
-    if way == "bind_tools":
+@pytest.mark.parametrize("how", ["bind_tools", "call"])
+def test_strict_is_for_tools_and_answers(emu: Emulator, model: ChatDigitalOcean, how: str) -> None:
+    if how == "bind_tools":
         model.bind_tools([add], strict=True, response_format=Lookup).invoke("hi")
         assert sent(emu)["response_format"]["json_schema"]["strict"] is True
     else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
-import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,14 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from llama_index.core.callbacks import CallbackManager
 
-from inference_do.config import BASE_URL_VARIABLE, KEY_VARIABLES
 from inference_do.emulator import Emulator
 from llamaindex_do import DigitalOcean, DigitalOceanEmbedding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-sys.path.insert(0, str(Path(__file__).parent))  # the tests have modules of their own
 
 MODEL = "gemma-4-31B-it"
 """Takes tools, images and a JSON schema, and does not think aloud."""
@@ -42,12 +38,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.is_relative_to(here):
             for text in NOT_OURS:
                 item.add_marker(pytest.mark.filterwarnings(text))
-
-
-@pytest.fixture(autouse=True)
-def no_key_around(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (*KEY_VARIABLES, BASE_URL_VARIABLE):
-        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(autouse=True)

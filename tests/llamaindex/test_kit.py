@@ -204,10 +204,10 @@ class Script:
     """What an LLM without a server is scripted by."""
 
     def __init__(self) -> None:
-        self.replies: list[tuple[str | None, Any, str | None]] = []
+        self.responses: list[tuple[str | None, Any, str | None]] = []
 
     def reply(self, text: str | None = None, *, tool_calls: Any = (), reasoning: str | None = None, **_: Any) -> None:
-        self.replies.append((text, list(tool_calls), reasoning))
+        self.responses.append((text, list(tool_calls), reasoning))
 
 
 class TestAnLLMWithoutAServer(LLMConformance):

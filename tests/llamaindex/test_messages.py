@@ -263,7 +263,7 @@ def test_an_unanswered_call_gets_a_result(llm: DigitalOcean, emu: Emulator, capl
     assert "call_1" in caplog.text
 
 
-def test_an_orphaned_result_is_told_by_the_user(
+def test_an_orphaned_result_is_given_by_the_user(
     llm: DigitalOcean, emu: Emulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     wire = sent(llm, emu, result("call_0"), ChatMessage(role="assistant", content="5"), ChatMessage(content="And?"))
