@@ -8,9 +8,9 @@ import pytest
 
 from inference_do import AsyncClient, Client, known_models
 from inference_do._wires.chat_completions import chat_body
-from inference_do.emulator._agent import FIELDS as AGENT_FIELDS
-from inference_do.emulator._embeddings import FIELDS as EMBED_FIELDS
-from inference_do.emulator._validation import CHECKS, MISCELLANEOUS
+from inference_do.emulator._server.agent import FIELDS as AGENT_FIELDS
+from inference_do.emulator._server.chat.request import CHECKS, MISCELLANEOUS
+from inference_do.emulator._server.embeddings import FIELDS as EMBED_FIELDS
 from inference_do.params import AgentParams, CallOptions, ChatParams, ChatSettings, Effort, EmbedParams, MessageParam
 
 OPTIONS = CallOptions.__annotations__.keys()
