@@ -99,6 +99,16 @@ def room_of(module: str) -> str:
     return first if rest or first in ROOMS else ROOM_OF.get(first, "base")
 
 
+def test_no_class_name_of_the_core_means_two_things():
+    names = [
+        node.name.lstrip("_")
+        for path in CORE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    ]
+    assert sorted(name for name in set(names) if names.count(name) > 1) == []
+
+
 @pytest.mark.parametrize("package", ["inference_do", *ADAPTERS])
 def test_imports_run_in_no_circle(structure, package):
     assert max(structure.floors_of(structure.graph_of(package)).values()) < 14

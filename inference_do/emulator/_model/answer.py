@@ -13,7 +13,7 @@ from .tokens import tokens
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ModelCall:
     """One tool call."""
 
     id: str
@@ -27,7 +27,7 @@ class Answer:
 
     text: str | None = None
     reasoning: str | None = None
-    calls: tuple[Call, ...] = ()
+    calls: tuple[ModelCall, ...] = ()
     finish: str = "stop"
     hides_reasoning: bool = False
     """Whether the reasoning is counted but not shown."""

@@ -10,7 +10,7 @@ from .tokens import tokens
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .answer import Answer, Call
+    from .answer import Answer, ModelCall
 
 
 def limited(answer: Answer, request: Mapping[str, Any]) -> Answer:
@@ -40,7 +40,7 @@ def _cut(answer: Answer, limit: int | None) -> Answer:
     reasoning = tokens(answer.reasoning or "")[:limit]
     left = limit - len(reasoning)
     text = "".join(tokens(answer.text or "")[:left]) or None
-    calls: list[Call] = []
+    calls: list[ModelCall] = []
     for call in answer.calls:
         left -= 8
         if left <= 0:

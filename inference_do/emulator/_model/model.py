@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from inference_do.emulator._json import to_json
 
-from .answer import Answer, Call, call_id
+from .answer import Answer, ModelCall, call_id
 from .context import read_answer
 from .follow_up import standalone_question
 from .json_answers import formatted_json, prompted_json
@@ -55,7 +55,7 @@ class PretendModel:
 
 def _answer(request: ChatRequest, forms: Sequence[PromptForm] = ()) -> Answer:
     calls = tuple(
-        Call(call_id(request, index, name), name, to_json(arguments).decode())
+        ModelCall(call_id(request, index, name), name, to_json(arguments).decode())
         for index, (name, arguments) in enumerate(calls_to_make(request))
     )
     if calls:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from inference_do.emulator._json import to_json
-from inference_do.emulator._model.answer import Answer, Call, call_id
+from inference_do.emulator._model.answer import Answer, ModelCall, call_id
 from inference_do.emulator._model.tokens import prompt_tokens
 
 if TYPE_CHECKING:
@@ -93,11 +93,13 @@ def _scripted_answer(request: Mapping[str, Any], script: Scripted) -> Answer:
     if script.chunks and not request.get("stream"):
         script = replace(script, **assembled(script.chunks))
     message = script.message or {}
-    calls = [Call(call_id(request, i, name), name, _text(args)) for i, (name, args) in enumerate(script.tool_calls)]
+    calls = [
+        ModelCall(call_id(request, i, name), name, _text(args)) for i, (name, args) in enumerate(script.tool_calls)
+    ]
     for i, raw in enumerate(message.get("tool_calls") or ()):
         function = raw.get("function", raw)
         name = function.get("name", "")
-        calls.append(Call(raw.get("id") or call_id(request, i, name), name, _text(function.get("arguments", ""))))
+        calls.append(ModelCall(raw.get("id") or call_id(request, i, name), name, _text(function.get("arguments", ""))))
     known = {"role", "content", "tool_calls", "reasoning_content"}
     return Answer(
         text=message.get("content", script.text),

@@ -16,7 +16,7 @@ from .body import logprobs_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from inference_do.emulator._model.answer import Answer, Call
+    from inference_do.emulator._model.answer import Answer, ModelCall
     from inference_do.emulator._server.completion import Completion
     from inference_do.emulator.quirks import Quirks
 
@@ -108,7 +108,7 @@ def _grouped(calls: list[list[JsonObject]], quirks: Quirks) -> Iterator[list[Jso
         yield order[start : start + size]
 
 
-def _fragments(index: int, call: Call, quirks: Quirks) -> list[JsonObject]:
+def _fragments(index: int, call: ModelCall, quirks: Quirks) -> list[JsonObject]:
     pieces = ["".join(batch) for batch in _batches(tokens(call.arguments), FRAGMENT_TOKENS)]
     if quirks.arguments_in_one_fragment:
         pieces = [call.arguments]
@@ -119,7 +119,7 @@ def _fragments(index: int, call: Call, quirks: Quirks) -> list[JsonObject]:
     return fragments
 
 
-def _fragment(index: int, call: Call, arguments: str, quirks: Quirks, *, first: bool) -> JsonObject:
+def _fragment(index: int, call: ModelCall, arguments: str, quirks: Quirks, *, first: bool) -> JsonObject:
     fragment: JsonObject = {"index": index}
     match quirks.tool_index:
         case "missing":
