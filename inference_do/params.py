@@ -202,7 +202,7 @@ class StreamOptions(TypedDict, total=False):
 
 
 class CallOptions(TypedDict, total=False):
-    """What one call is told besides the fields of its request."""
+    """Options of one call besides the fields of its request."""
 
     extra_headers: Mapping[str, str] | None
     """Headers of this request, besides those of the client."""
@@ -217,14 +217,14 @@ class CallOptions(TypedDict, total=False):
 
 
 class ChatSettings(TypedDict, total=False):
-    """Fields of a chat request that a model may have as settings: how to answer, whatever is said."""
+    """Fields of a chat request that a model may have as settings: how to answer, whatever the messages are."""
 
     temperature: float | None
-    """How freely words are chosen: 0 to 2."""
+    """How freely tokens are chosen: 0 to 2."""
     max_tokens: int | None
     """Another name for `max_completion_tokens`."""
     top_p: float | None
-    """The share of likely words that is chosen from: 0 to 1."""
+    """The share of likely tokens that is chosen from: 0 to 1."""
     stop: str | Sequence[str] | None
     """Text that ends the answer and is not part of it: one, or 1 to 4."""
     seed: int | None
@@ -238,9 +238,9 @@ class ChatSettings(TypedDict, total=False):
     logit_bias: Mapping[str, float] | None
     """By a token's id, how much likelier it is to be: -100 to 100."""
     frequency_penalty: float | None
-    """Against words by how often they were said: -2 to 2."""
+    """Against tokens by how often they came before: -2 to 2."""
     presence_penalty: float | None
-    """Against words that were said at all: -2 to 2."""
+    """Against tokens that came before at all: -2 to 2."""
     reasoning_effort: Effort | str | None
     """How much to think; each model takes some of these."""
     reasoning: ReasoningParam | None

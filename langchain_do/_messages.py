@@ -223,7 +223,7 @@ def _calls(message: AIMessage, where: str) -> list[dict[str, Any]]:
 
 def _call(id_: str | None, name: str | None, arguments: Any, where: str) -> dict[str, Any]:
     if not id_:
-        reason = f"{where}: the call of tool {name!r} has no id, and its result could not be told from others"
+        reason = f"{where}: the call of tool {name!r} has no id, and its result could not be matched"
         raise ConfigError(reason)
     return {"id": id_, "type": "function", "function": {"name": name or "unknown", "arguments": _as_json(arguments)}}
 

@@ -48,7 +48,7 @@ def plan(schema: Any, method: str, strict: bool | None) -> tuple[dict[str, Any],
         message = f"with_structured_output needs a schema, except with method='json_mode' (not {method!r})"
         raise ConfigError(message)
     if strict is not None and method == "json_mode":
-        message = "strict has no meaning with method='json_mode': the API is not told the schema"
+        message = "strict has no meaning with method='json_mode': the API is not sent the schema"
         raise ConfigError(message)
     bound: dict[str, Any]
     match method:

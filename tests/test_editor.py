@@ -111,7 +111,7 @@ def test_it_offers_the_keys_of_a_message(editor):
 def test_it_shows_a_fields_type_and_range(editor):
     assert editor.shown(5, "temperature").split("\n\n") == [
         "(variable) temperature: float | None",
-        "How freely words are chosen: 0 to 2.",
+        "How freely tokens are chosen: 0 to 2.",
     ]
 
 
