@@ -337,7 +337,8 @@ class _Stream:
 
     def _arguments(self, data: bytes) -> Chunk | Sequence[Chunk]:
         raw = self._parse_delta(data)
-        delta = self._items.arguments(self._item(raw, CALL), raw["delta"])
+        item = self._item(raw, CALL)
+        delta = self._items.arguments(item, raw["delta"]) if item.is_named else None  # else its end brings them all
         return self._chunk(delta) if delta else ()
 
     def _created(self, data: bytes) -> Sequence[Chunk]:

@@ -40,7 +40,7 @@ class Item:
     has_content: bool = False
     is_named: bool = False
     is_done: bool = False
-    held: str = ""
+    held: list[str] = field(default_factory=list)
     """Of a call: blanks that end what has come of its arguments."""
     parts: dict[tuple[str, int], int] = field(default_factory=dict)
     """Of reasoning: the indices of its parts."""
@@ -74,10 +74,9 @@ class Items:
         begun = self._begun.setdefault(kind, [])
         new = Item(kind, _id_of(item), self._floating, len(begun))
         begun.append(new)
-        if kind != CALL:
-            return new, None
-        self._floating += 1
-        return new, self._named(new, item)
+        if kind == CALL or (kind == MESSAGE and len(begun) == 1):  # the canonical form has one text
+            self._floating += 1
+        return new, self._named(new, item) if kind == CALL else None
 
     # --- pieces ---
 
@@ -88,8 +87,6 @@ class Items:
             if self._characters:
                 text = BREAK + text
                 item.start = self._characters + len(BREAK)
-            else:
-                self._floating += 1
         self._characters += len(text)
         return {"content": text}
 
@@ -113,15 +110,18 @@ class Items:
 
     def arguments(self, item: Item, text: str) -> Delta | None:
         """Take a piece of a call's arguments; hosted models send blanks around them, which are none of the JSON."""
-        text = item.held + text
         if not item.has_content:
             text = text.lstrip(BLANKS)
         kept = text.rstrip(BLANKS)
-        item.held = text[len(kept) :]
+        held, rest = item.held, text[len(kept) :]
         if not kept:
+            if rest:
+                held.append(rest)
             return None
         item.has_content = True
-        return {"tool_calls": [{"index": item.position, "function": {"arguments": kept}}]}
+        item.held = [rest] if rest else []
+        piece = "".join([*held, kept]) if held else kept
+        return {"tool_calls": [{"index": item.position, "function": {"arguments": piece}}]}
 
     # --- ends ---
 
