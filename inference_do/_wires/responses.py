@@ -22,7 +22,7 @@ from inference_do._protocol.json import load_json
 from inference_do.types import ChatCompletion
 
 from .codec import EventReader, ReportedError
-from .responses_items import CALL, MESSAGE, REASONING, Item, Items
+from .responses_items import CALL, MESSAGE, REASONING, OutputItem, OutputItems
 from .responses_request import PATH, responses_body
 
 __all__ = ["Responses"]
@@ -80,14 +80,14 @@ class Responses:
 
     def events(self) -> EventReader:
         """Return what reads the events of one stream."""
-        return _Stream(self.model).read
+        return _ResponsesReader(self.model).read
 
 
 # --- whole answers ---
 
 
 def _completion(response: Mapping[str, Any], model: str) -> ChatCompletion:
-    items = Items(model)
+    items = OutputItems(model)
     message: dict[str, Any] = {"role": "assistant", "content": None}
     calls: dict[int, dict[str, Any]] = {}
     for delta in _missing(items, response["output"]):
@@ -109,7 +109,7 @@ def _completion(response: Mapping[str, Any], model: str) -> ChatCompletion:
     return ChatCompletion.model_validate({**head, "choices": [choice], "usage": _usage(response.get("usage"))})
 
 
-def _missing(items: Items, output: Iterable[Any]) -> Iterable[dict[str, Any]]:
+def _missing(items: OutputItems, output: Iterable[Any]) -> Iterable[dict[str, Any]]:
     """Return what the items of a whole answer add to those that have come.
 
     They are matched by kind and order, since their ids need not be those of the stream.
@@ -164,7 +164,7 @@ def _head(response: Mapping[str, Any], model: str) -> dict[str, Any]:
     }
 
 
-def _finish_reason(response: Mapping[str, Any], items: Items) -> str:
+def _finish_reason(response: Mapping[str, Any], items: OutputItems) -> str:
     details = response.get("incomplete_details")
     if response.get("status") == "incomplete" or details:
         reason = details.get("reason") if isinstance(details, Mapping) else None
@@ -200,7 +200,7 @@ def _counts(details: Any) -> dict[str, int]:
 # --- streams ---
 
 
-class _RawDelta(TypedDict, total=False):
+class _RawPiece(TypedDict, total=False):
     delta: Required[str]
     output_index: int | None
     logprobs: list[Any] | None
@@ -213,7 +213,7 @@ class _RawReasoning(TypedDict, total=False):
     content_index: int | None
 
 
-class _RawItem(TypedDict, total=False):
+class _RawOutputItem(TypedDict, total=False):
     item: Required[dict[str, Any]]
     output_index: int | None
 
@@ -256,16 +256,16 @@ def _parser(kind: Any) -> Callable[[bytes], Any]:
     return parse
 
 
-class _Stream:
+class _ResponsesReader:
     """The state of one stream."""
 
     def __init__(self, model: str) -> None:
-        self._items = Items(model)
-        self._open: dict[int, Item] = {}
+        self._items = OutputItems(model)
+        self._open: dict[int, OutputItem] = {}
         self._model = model
         self._head: dict[str, Any] = {"id": "", "created": None, "model": model}
         self._is_ended = False
-        self._parse_delta = _parser(_RawDelta)
+        self._parse_delta = _parser(_RawPiece)
         self._handlers: dict[str, Callable[[bytes], Chunk | Sequence[Chunk]]] = {
             "response.output_text.delta": self._text,
             "response.refusal.delta": self._refusal,
@@ -299,7 +299,7 @@ class _Stream:
     def _chunk(self, delta: dict[str, Any]) -> Chunk:
         return {**self._head, "choices": [{"index": 0, "delta": delta, "finish_reason": None}], "usage": None}
 
-    def _item(self, raw: Mapping[str, Any], kind: str) -> Item:
+    def _item(self, raw: Mapping[str, Any], kind: str) -> OutputItem:
         """Return the item that a piece belongs to; it is begun here if nothing announced it."""
         index = raw.get("output_index") or 0
         item = self._open.get(index)
@@ -346,13 +346,13 @@ class _Stream:
         return ()
 
     def _begin(self, data: bytes) -> Chunk | Sequence[Chunk]:
-        raw = _parser(_RawItem)(data)
+        raw = _parser(_RawOutputItem)(data)
         item, delta = self._items.begin(str(raw["item"].get("type")), raw["item"])
         self._open[raw.get("output_index") or 0] = item
         return self._chunk(delta) if delta else ()
 
     def _finish(self, data: bytes) -> Sequence[Chunk]:
-        raw = _parser(_RawItem)(data)
+        raw = _parser(_RawOutputItem)(data)
         whole, kind = raw["item"], str(raw["item"].get("type"))
         item, deltas = self._open.get(raw.get("output_index") or 0), []
         if item is None or item.kind != kind or (item.is_done and item.id != whole.get("id")):

@@ -14,7 +14,7 @@ from inference_do._protocol.json import dump_json
 
 from .responses_request import BLANKS, FORMAT, ITEM
 
-__all__ = ["CALL", "MESSAGE", "REASONING", "Item", "Items"]
+__all__ = ["CALL", "MESSAGE", "REASONING", "OutputItem", "OutputItems"]
 
 MESSAGE, CALL, REASONING = "message", "function_call", "reasoning"
 BREAK = "\n\n"
@@ -26,7 +26,7 @@ Delta = dict[str, Any]
 
 
 @dataclass(slots=True, eq=False)
-class Item:
+class OutputItem:
     """An output item as far as it has come."""
 
     kind: str
@@ -46,7 +46,7 @@ class Item:
     """Of reasoning: the indices of its parts."""
 
 
-class Items:
+class OutputItems:
     """The items of one answer.
 
     Args:
@@ -55,7 +55,7 @@ class Items:
 
     def __init__(self, model: str) -> None:
         self._model = model
-        self._begun: dict[str, list[Item]] = {}
+        self._begun: dict[str, list[OutputItem]] = {}
         self._characters = self._opaque = self._floating = 0
         self._has_reasoning = False
 
@@ -64,15 +64,15 @@ class Items:
         """How many tool calls there are."""
         return len(self._begun.get(CALL, ()))
 
-    def nth(self, kind: str, number: int) -> Item | None:
+    def nth(self, kind: str, number: int) -> OutputItem | None:
         """Return the item of a kind that was begun as the given one, counted from 0."""
         begun = self._begun.get(kind, ())
         return begun[number] if number < len(begun) else None
 
-    def begin(self, kind: str, item: Mapping[str, Any]) -> tuple[Item, Delta | None]:
+    def begin(self, kind: str, item: Mapping[str, Any]) -> tuple[OutputItem, Delta | None]:
         """Begin an item; return it, and what its beginning adds."""
         begun = self._begun.setdefault(kind, [])
-        new = Item(kind, _id_of(item), self._floating, len(begun))
+        new = OutputItem(kind, _id_of(item), self._floating, len(begun))
         begun.append(new)
         if kind == CALL or (kind == MESSAGE and len(begun) == 1):  # the canonical form has one text
             self._floating += 1
@@ -80,7 +80,7 @@ class Items:
 
     # --- pieces ---
 
-    def text(self, item: Item, text: str) -> Delta:
+    def text(self, item: OutputItem, text: str) -> Delta:
         """Take a piece of a message's text."""
         if not item.has_content:
             item.has_content = True
@@ -90,12 +90,12 @@ class Items:
         self._characters += len(text)
         return {"content": text}
 
-    def refusal(self, item: Item, text: str) -> Delta:
+    def refusal(self, item: OutputItem, text: str) -> Delta:
         """Take a piece of a refusal."""
         item.has_content = True
         return {"refusal": text}
 
-    def reasoning(self, item: Item, kind: str, part: int, text: str) -> Delta:
+    def reasoning(self, item: OutputItem, kind: str, part: int, text: str) -> Delta:
         """Take a piece of reasoning: of its `summary`, or its `text`."""
         index = item.parts.get((kind, part))
         if index is not None:
@@ -108,7 +108,7 @@ class Items:
         self._has_reasoning = True
         return {"reasoning_content": visible, "reasoning_details": [entry]}
 
-    def arguments(self, item: Item, text: str) -> Delta | None:
+    def arguments(self, item: OutputItem, text: str) -> Delta | None:
         """Take a piece of a call's arguments; hosted models send blanks around them, which are none of the JSON."""
         if not item.has_content:
             text = text.lstrip(BLANKS)
@@ -125,7 +125,7 @@ class Items:
 
     # --- ends ---
 
-    def finish(self, item: Item, whole: Mapping[str, Any]) -> Iterator[Delta]:
+    def finish(self, item: OutputItem, whole: Mapping[str, Any]) -> Iterator[Delta]:
         """Return what an item adds at its end.
 
         Args:
@@ -155,7 +155,7 @@ class Items:
                 ]
             }
 
-    def _finish_message(self, item: Item, whole: Mapping[str, Any]) -> Iterator[Delta]:
+    def _finish_message(self, item: OutputItem, whole: Mapping[str, Any]) -> Iterator[Delta]:
         is_missing, start = not item.has_content, 0
         annotations: list[Delta] = []
         for part in _mappings(whole.get("content")):
@@ -171,7 +171,7 @@ class Items:
         if annotations:
             yield {"annotations": annotations}
 
-    def _finish_call(self, item: Item, whole: Mapping[str, Any]) -> Iterator[Delta]:
+    def _finish_call(self, item: OutputItem, whole: Mapping[str, Any]) -> Iterator[Delta]:
         if not item.is_named and (delta := self._named(item, whole)):
             yield delta
         if item.has_content:
@@ -182,7 +182,7 @@ class Items:
         if delta := self.arguments(item, _checked(arguments, "arguments")):
             yield delta
 
-    def _finish_reasoning(self, item: Item, whole: Mapping[str, Any]) -> Iterator[Delta]:
+    def _finish_reasoning(self, item: OutputItem, whole: Mapping[str, Any]) -> Iterator[Delta]:
         if not item.parts:
             for kind, name in (("summary", "summary"), ("text", "content")):
                 for number, part in enumerate(_mappings(whole.get(name))):
@@ -191,7 +191,7 @@ class Items:
         if isinstance(data := whole.get("encrypted_content"), str) and data:
             yield {"reasoning_details": [{"type": "reasoning.encrypted", "data": data, **self._marks(item)}]}
 
-    def _named(self, item: Item, whole: Mapping[str, Any]) -> Delta | None:
+    def _named(self, item: OutputItem, whole: Mapping[str, Any]) -> Delta | None:
         """Return what names a call; None if nothing does so far."""
         call_id, name = whole.get("call_id") or whole.get("id"), whole.get("name")
         if not isinstance(name, str) or not name:
@@ -200,7 +200,7 @@ class Items:
         function = {"name": name, "arguments": ""}
         return {"tool_calls": [{"index": item.position, "id": call_id, "type": "function", "function": function}]}
 
-    def _marks(self, item: Item) -> Delta:
+    def _marks(self, item: OutputItem) -> Delta:
         """Return what an opaque part needs to find its way back."""
         marks: Delta = {"format": FORMAT, "model": self._model, "index": self._opaque}
         self._opaque += 1

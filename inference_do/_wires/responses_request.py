@@ -246,7 +246,7 @@ class _Turns:
             log.debug("%s: reasoning that led to nothing is left out", where)
         return items
 
-    def _opaque(self, message: Mapping[str, Any], where: str) -> tuple[list[_Opaque], dict[Any, dict[str, Any]]]:
+    def _opaque(self, message: Mapping[str, Any], where: str) -> tuple[list[_OpaqueItem], dict[Any, dict[str, Any]]]:
         """Return what of a turn goes back as it came, in its order, and fields for its text (None) and calls."""
         entries = [entry for entry in message.get("reasoning_details") or () if self._is_own(entry, where)]
         calls = [item for item in message.get("server_tool_calls") or () if self._is_own(item, where)]
@@ -272,7 +272,7 @@ class _Turns:
 
 
 @dataclass(slots=True)
-class _Opaque:
+class _OpaqueItem:
     """An item that goes back as it came."""
 
     index: int
@@ -284,19 +284,19 @@ def _number(value: Any) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _server_item(call: Mapping[str, Any]) -> _Opaque:
+def _server_item(call: Mapping[str, Any]) -> _OpaqueItem:
     item = {name: value for name, value in call.items() if name not in OWN_FIELDS}
-    return _Opaque(_number(call.get("index")), _number(call.get("after")), item)
+    return _OpaqueItem(_number(call.get("index")), _number(call.get("after")), item)
 
 
-def _thoughts(entries: Iterable[Mapping[str, Any]], *, stored: bool) -> list[_Opaque]:
+def _thoughts(entries: Iterable[Mapping[str, Any]], *, stored: bool) -> list[_OpaqueItem]:
     """Put entries of reasoning together into the items that they came as."""
-    found: list[_Opaque] = []
+    found: list[_OpaqueItem] = []
     last: Any = None
     for entry in sorted(entries, key=lambda entry: _number(entry.get("index"))):
         if not found or entry.get("id") != last or (last is None and "encrypted_content" in found[-1].item):
             last = entry.get("id")
-            found.append(_Opaque(_number(entry.get("index")), _number(entry.get("after"))))
+            found.append(_OpaqueItem(_number(entry.get("index")), _number(entry.get("after"))))
             found[-1].item.update({"type": "reasoning", "summary": []} | ({"id": last} if last else {}))
         item = found[-1].item
         match entry:
