@@ -12,6 +12,8 @@ from inference_do._protocol.json import dump_json, load_json
 from inference_do.errors import ConfigError
 from inference_do.types import ModelList, Reply
 
+from .codec import refuse_reported
+
 R = TypeVar("R", bound=Reply)
 
 
@@ -41,15 +43,17 @@ def encode(body: Mapping[str, Any]) -> bytes:
 def read_object(data: bytes, kind: type[R]) -> R:
     """Read a response that is a JSON object of some kind."""
     parsed = load_json(data)
-    if not isinstance(parsed, dict) or parsed.get("error"):
-        message = "it is no JSON object, or an error"
-        raise ValueError(message)
+    refuse_reported(parsed)
+    if not isinstance(parsed, dict):
+        message = "it is no JSON object"
+        raise ValueError(message)  # noqa: TRY004  as for any other body that is not what was asked for
     return kind.model_validate(parsed)
 
 
 def read_models(data: bytes) -> ModelList:
     """Read the list of models."""
     parsed = load_json(data)
+    refuse_reported(parsed)
     if not isinstance(parsed, dict) or "data" not in parsed:
         message = "it has no data"
         raise ValueError(message)

@@ -6,6 +6,7 @@ parsing alone, where building objects costs several times that.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -16,10 +17,11 @@ from typing_extensions import TypedDict
 
 from inference_do._protocol.json import load_json
 from inference_do.errors import ConfigError
+from inference_do.tool_calls import own_ids, read_arguments
 from inference_do.types import ChatCompletion, Message
 
 from .bodies import checked_model, given
-from .codec import EventReader, ReportedError
+from .codec import EventReader, ReportedError, is_reported, refuse_reported
 
 __all__ = ["ChatCompletions", "chat_body", "chunk_parser", "read_completion"]
 
@@ -37,7 +39,7 @@ class ChatCompletions:
         """Return a whole body as a completion.
 
         Raises:
-            ValueError: It is none.
+            ValueError: It is none, or an error.
         """
         return read_completion(data)
 
@@ -51,12 +53,16 @@ class ChatCompletions:
             try:
                 raw = parse(data)
             except ValueError:
-                if name == "error":
+                if name == "error" or _is_error_event(data):
                     raise ReportedError from None
                 raise
-            if name == "error" or raw.get("error") or raw.get("object") == "error":
-                raise ReportedError
-            if (choices := raw.get("choices")) and len(choices) > 1:
+            choices = raw.get("choices")
+            # the text in quotes cannot stand in a text of the answer, where quotes are escaped
+            if not choices or b'"error"' in data or name == "error":
+                has_answer = choices is not None or bool(raw.get("usage"))
+                if name == "error" or is_reported(raw, has_answer=has_answer):
+                    raise ReportedError
+            if choices and len(choices) > 1:
                 return _one_part_each(raw, choices)
             return raw
 
@@ -84,31 +90,67 @@ def chat_body(model: str, messages: Iterable[Any], params: Mapping[str, Any]) ->
 
 
 def _as_said(message: Message) -> dict[str, Any]:
-    """Return an answer's message as a message of a request."""
+    """Return an answer's message as a message of a request.
+
+    Arguments that are no strict JSON but can be read are written again: servers parse what they are sent back.
+    """
     fields = {name: value for name, value in message.model_dump(exclude_none=True).items() if value != []}
+    for call in fields.get("tool_calls", ()):
+        function = call["function"]
+        if (arguments := read_arguments(function["arguments"])) is not None and not _is_strict(function["arguments"]):
+            function["arguments"] = json.dumps(arguments, ensure_ascii=False)
     return {**fields, "role": message.role or "assistant", "content": message.content}
+
+
+def _is_strict(arguments: str) -> bool:
+    try:
+        return isinstance(json.loads(arguments), dict)
+    except ValueError:
+        return False
 
 
 def read_completion(data: bytes) -> ChatCompletion:
     """Read a whole answer.
 
     Raises:
-        ValueError: It is not one.
+        ValueError: It is none, or an error.
     """
-    completion = ChatCompletion.model_validate(load_json(data))
+    parsed = load_json(data)
+    refuse_reported(parsed)
+    completion = ChatCompletion.model_validate(parsed)
     if not completion.choices:
         message = "it has no choices"
         raise ValueError(message)
+    for choice in completion.choices:
+        calls = choice.message.tool_calls
+        for position, id_ in enumerate(own_ids(call.id for call in calls)):
+            if calls[position].id != id_:
+                calls[position] = calls[position].model_copy(update={"id": id_})
     return completion
 
 
 # --- the chunks of a stream ---
+
+MAX_PARTS = 10_000
+"""Parts of answers in one chunk, at most."""
+
+
+def _is_error_event(data: bytes) -> bool:
+    """Return whether an event that is no chunk is an error."""
+    try:
+        parsed = load_json(data)
+    except ValueError:
+        return False
+    return is_reported(parsed, has_answer=isinstance(parsed, dict) and parsed.get("choices") is not None)
 
 
 def _one_part_each(raw: dict[str, Any], choices: list[dict[str, Any]]) -> Sequence[dict[str, Any]]:
     """Split a chunk that speaks of one answer more than once, as gateways that batch send, into chunks that do not."""
     if len({choice.get("index") or 0 for choice in choices}) == len(choices):
         return (raw,)
+    if len(choices) > MAX_PARTS:
+        message = f"it has more than {MAX_PARTS:,} choices"
+        raise ValueError(message)
     *earlier, last = choices
     return (*({**raw, "choices": [choice], "usage": None} for choice in earlier), {**raw, "choices": [last]})
 
