@@ -12,7 +12,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["NotStrictError", "to_strict"]
+from inference_do.errors import ConfigError
+
+__all__ = ["NotStrictError", "must_be_strict", "to_strict"]
 
 KEPT = frozenset(
     {
@@ -89,6 +91,20 @@ def to_strict(schema: Mapping[str, Any], *, is_validated: bool) -> dict[str, Any
         message = "its root is not an object with properties"
         raise NotStrictError(message)
     return strict
+
+
+def must_be_strict(schema: Mapping[str, Any], name: Any, *, is_validated: bool) -> dict[str, Any]:
+    """Return a schema in strict form, where a user asked for it; see `to_strict`.
+
+    Raises:
+        ConfigError: It has no strict form.
+    """
+    try:
+        return to_strict(schema, is_validated=is_validated)
+    except NotStrictError as error:
+        reason = str(error)
+    message = f"the schema of {name!r} cannot be strict: {reason}; leave strict out, or change the schema"
+    raise ConfigError(message)
 
 
 class _Writer:
