@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-__all__ = ["JSONTextError", "ended_badly", "parse_json", "partial_json", "read_json"]
+__all__ = ["JSONTextError", "ended_badly", "json_start", "parse_json", "partial_json", "read_json"]
 
 DECODER = json.JSONDecoder(strict=False)  # models write raw newlines into strings, which is unambiguous
 
@@ -75,14 +75,14 @@ def read_json(text: str) -> Any:
         text = _after_thoughts(text)
     problems: list[str] = []
     lists: list[Any] = []
+    first = _first_object(text)
     for fence in FENCE.finditer(text):
-        if _is_inside(text, fence.start()):
+        if fence.start() in first:
             break
-        start = fence.end()
         try:
-            return DECODER.raw_decode(text, start)[0]
+            return DECODER.raw_decode(text, fence.end())[0]
         except (ValueError, RecursionError) as error:
-            problems.append(_reason(text, error, start))
+            problems = problems or [_reason(text, error, fence.end())]
     for value, _, _ in _values(text, problems):
         if _is_answer(value):
             return value
@@ -97,7 +97,7 @@ def read_json(text: str) -> Any:
 
 def partial_json(text: str) -> Any:
     """Return what there is of the JSON value in the beginning of an answer, or None."""
-    start = _start(text)
+    start = json_start(text)
     if start is None:
         return None
     try:
@@ -110,7 +110,7 @@ def partial_json(text: str) -> Any:
         return None
 
 
-def _start(text: str) -> int | None:
+def json_start(text: str) -> int | None:
     """Return where the JSON of an answer begins, as far as can be said before its end."""
     match = LIKELY.match(text, len(text) - len(text.lstrip()))
     if match is not None and not THOUGHTS.match(text, match.start()):
@@ -123,10 +123,10 @@ def _start(text: str) -> int | None:
     return None if likely is None else offset + likely.start()
 
 
-def _is_inside(text: str, position: int) -> bool:
-    """Return whether a place lies in the first object of a text."""
+def _first_object(text: str) -> range:
+    """Return the place of the first object in a text, whether it can be read or not."""
     first = LIKELY_OBJECT.search(text)
-    return first is not None and first.start() < position < (_end(text, first.start()) or len(text))
+    return range(0) if first is None else range(first.start() + 1, _end(text, first.start()) or len(text))
 
 
 def _is_answer(value: Any) -> bool:
@@ -150,14 +150,15 @@ def _values(text: str, problems: list[str]) -> Iterator[tuple[Any, int, int]]:
     position = 0
     while (opening := OPENING.search(text, position)) is not None:
         start = opening.start()
+        is_likely = LIKELY.match(text, start) is not None
+        if opening[0] == "[" and not is_likely:
+            position = start + 1
+            continue
         try:
             value, position = DECODER.raw_decode(text, start)
         except (ValueError, RecursionError) as error:
-            if opening[0] == "[" and not LIKELY.match(text, start):
-                position = start + 1
-                continue
             end = _end(text, start)
-            if LIKELY.match(text, start) or end is None:
+            if is_likely or end is None:
                 problems.append(CUT_OFF if end is None else _reason(text, error, start))
             if end is None:
                 return

@@ -65,15 +65,13 @@ class OutputSchema:
         """
         if not self.is_wrapped:
             return self.validate(value)
-        if isinstance(value, dict) and value.keys() == {VALUE}:
-            return self.validate(value[VALUE])
         try:
-            return self.validate(value)  # some models answer with what was meant
-        except ValueError:
-            if not isinstance(value, dict):
-                raise
-        message = f"{self.name} lacks {VALUE!r}, which holds it"
-        raise ValueError(message)
+            return self.validate(value[VALUE] if isinstance(value, dict) and value.keys() == {VALUE} else value)
+        except ValueError as error:
+            try:
+                return self.validate(value)  # some models answer with what was meant
+            except ValueError:
+                raise error from None
 
     def read_partly(self, value: Any) -> Any:
         """Return the user's object for what has come of a value, or None if it is none yet."""
@@ -206,7 +204,7 @@ def as_object(schema: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
     if root.get("type") == "object" or is_plain:
         return {**root, "type": "object", "properties": properties_of(root)}, False
     definitions = {key: root.pop(key) for key in DEFINITIONS if key in root}
-    about = {key: root[key] for key in ("title", "description") if key in root}
+    about = {key: root.pop(key) for key in ("title", "description") if key in root}
     wrapped = {"type": "object", "properties": {VALUE: _moved(root)}, "required": [VALUE]}
     return {**about, **wrapped, **_moved(definitions, is_named=True)}, True
 
