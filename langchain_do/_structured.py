@@ -11,6 +11,7 @@ partial result; at its end a stream is judged as a whole answer is.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from langchain_core.exceptions import OutputParserException
@@ -64,7 +65,7 @@ def plan(schema: Any, method: str, strict: bool | None) -> tuple[dict[str, Any],
             bound = {"response_format": {"type": "json_object"}}
     bound["ls_structured_output_format"] = {
         "kwargs": {"method": method, **({} if strict is None else {"strict": strict})},
-        "schema": _for_tracing(schema, asked, method),
+        "schema": None if schema is None else _tool(replace(asked, name=asked.name or "answer"), strict),
     }
     return bound, AnswerParser(asked=asked, by_call=method == "function_calling")
 
@@ -127,12 +128,6 @@ def parsed(model: Runnable[Any, Any], parser: AnswerParser, *, include_raw: bool
             return {**answer, "parsed": None, "parsing_error": error}
 
     return RunnableMap(raw=model) | RunnableLambda(judged)
-
-
-def _for_tracing(schema: Any, asked: OutputSchema, method: str) -> Any:
-    if schema is None or (method == "json_mode" and isinstance(schema, Mapping)):
-        return schema
-    return _tool(asked, None)
 
 
 class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
