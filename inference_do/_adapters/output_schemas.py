@@ -45,7 +45,7 @@ class OutputSchema:
     """As the user has it; the wire's form is another's business."""
     schema: Mapping[str, Any]
     """The JSON schema of an object, as it is sent where it is not strict."""
-    validate: Callable[[Any], Any]
+    validate: Callable[[Any], Any] = field(repr=False)
     """Make the user's object of a value of JSON, or raise a ValueError."""
     description: str = ""
     is_wrapped: bool = False
