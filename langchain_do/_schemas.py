@@ -53,7 +53,11 @@ def output_schema(schema: Any, *, needs_name: bool = True) -> OutputSchema:
     if isinstance(schema, type) and issubclass(schema, BaseModelV1):
         return _of_v1(schema)
     if _is_type(schema):
-        found = of_type(_rebuilt(schema, {}), inline=True)
+        try:
+            found = of_type(_rebuilt(schema, {}), inline=True)
+        except NameError as error:  # of a class that only a function knows
+            message = f"{schema!r} has no JSON schema: {error}"
+            raise ConfigError(message) from error
         if is_typeddict(schema) or is_dataclass(schema):
             return replace(found, name=schema.__name__, is_plain=is_typeddict(schema))
         return found

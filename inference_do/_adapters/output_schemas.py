@@ -137,7 +137,7 @@ def of_type(kind: Any, *, inline: bool = False) -> OutputSchema:
             adapter = TypeAdapter(kind)
             schema, fields = adapter.json_schema(), set()
             validate = adapter.validate_json
-    except (PydanticUserError, PydanticSchemaGenerationError, TypeError) as error:
+    except (PydanticUserError, PydanticSchemaGenerationError, NameError, TypeError) as error:
         message = f"{kind!r} has no JSON schema: {error}"
         raise ConfigError(message) from error
     sent, is_wrapped = as_object(inlined(schema) if inline else schema)
