@@ -40,11 +40,13 @@ def ended_badly(finish_reason: str | None, refusal: str | None) -> str | None:
     """Return why an answer is none, whatever its text is, or None."""
     if refusal:
         return f"the model refused: {refusal}"
-    match finish_reason:
+    match finish_reason and finish_reason.lower():
         case "content_filter":
             return "the answer was withheld (finish_reason 'content_filter')"
-        case "length":
-            return "the answer was cut off by the token limit (finish_reason 'length'): raise max_tokens"
+        case "length" | "max_tokens" | "model_length":
+            return f"the answer was cut off by the token limit (finish_reason {finish_reason!r}): raise max_tokens"
+        case "abort" | "error" | "insufficient_system_resource":  # of servers behind this API
+            return f"the answer ended early (finish_reason {finish_reason!r})"
         case _:
             return None
 

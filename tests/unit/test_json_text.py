@@ -114,6 +114,8 @@ def test_long_texts_are_read_in_time():
 def test_an_answer_that_ended_badly_is_none():
     assert "refused: No" in ended_badly("stop", "No.")
     assert "'length'" in ended_badly("length", None)
+    assert "token limit" in ended_badly("MAX_TOKENS", None)
+    assert "ended early" in ended_badly("insufficient_system_resource", None)
     assert "content_filter" in ended_badly("content_filter", None)
     assert ended_badly("stop", None) is None
     assert ended_badly(None, "") is None
