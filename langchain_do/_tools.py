@@ -8,8 +8,10 @@ from typing import Any
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from inference_do import ConfigError
-from inference_do._adapters.strict_schemas import NotStrictError, to_strict
+from inference_do._adapters.strict_schemas import must_be_strict
 from inference_do._adapters.tool_names import wire_name
+
+from ._schemas import is_tool_class, output_schema
 
 __all__ = ["json_schema_format", "wire_choice", "wire_format", "wire_tool"]
 
@@ -46,6 +48,10 @@ def _function(tool: Any) -> dict[str, Any]:
     Raises:
         ConfigError: Core has no form for it; a JSON Schema, for one, is named by its `title`.
     """
+    if is_tool_class(tool):  # core's conversion of a class loses what it refers to itself with
+        asked = output_schema(tool)
+        described = {"description": asked.description} if asked.description else {}
+        return {"name": asked.name, **described, "parameters": dict(asked.schema)}
     try:
         return dict(convert_to_openai_tool(tool, strict=None)["function"])
     except (TypeError, ValueError) as error:
@@ -133,21 +139,15 @@ def json_schema_format(schema: Any, *, strict: bool | None = None) -> dict[str, 
         schema: A pydantic class, a TypedDict, or a dict: JSON Schema with a title, or a function in OpenAI's form.
         strict: Whether the API must enforce it; every object is closed then, and all its properties required.
     """
-    if isinstance(schema, Mapping) and {"name", "schema"} <= schema.keys():
-        spec = dict(schema)
-        form = {"name": spec["name"], "schema": dict(spec["schema"])}
-        strict = spec.get("strict") if strict is None else strict
-    else:
-        function = _function(schema)
-        form = {"name": function["name"], "schema": function.get("parameters") or {"type": "object", "properties": {}}}
-        spec = function
-    if description := spec.get("description"):
-        form["description"] = description
+    asked = output_schema(schema)
+    strict = asked.strict if strict is None else strict
+    form: dict[str, Any] = {"name": wire_name(asked.name), "schema": dict(asked.schema)}
+    if asked.description:
+        form["description"] = asked.description
     if strict is not None:
         form["strict"] = strict
     if strict:
-        form["schema"] = _strict(form["schema"], form["name"], schema=schema)
-    form["name"] = wire_name(form["name"])
+        form["schema"] = must_be_strict(asked.schema, asked.name, is_validated=asked.is_validated)
     return {"type": "json_schema", "json_schema": form}
 
 
@@ -162,9 +162,4 @@ def _strict(parameters: Any, name: Any, *, schema: Any) -> dict[str, Any]:
     Raises:
         ConfigError: It has no strict form.
     """
-    try:
-        return to_strict(parameters, is_validated=not isinstance(schema, Mapping))
-    except NotStrictError as error:
-        reason = str(error)
-    message = f"the schema of {name!r} cannot be strict: {reason}; leave strict out, or change the schema"
-    raise ConfigError(message)
+    return must_be_strict(parameters, name, is_validated=not isinstance(schema, Mapping))
