@@ -15,7 +15,7 @@ from typing import Any
 
 from inference_do import ConfigError
 from inference_do._adapters.files import audio_format, decode_base64, is_text_type, mime_type_of, text_of
-from inference_do._adapters.histories import describe
+from inference_do._adapters.histories import describe, is_sendable
 
 __all__ = ["block_type", "is_text", "result_parts", "wire_parts"]
 
@@ -24,8 +24,6 @@ logger = logging.getLogger("langchain_do")
 Block = Mapping[str, Any]
 Part = dict[str, Any]
 
-IMAGE_TYPES = ("image/png", "image/jpeg", "image/jpg", "image/gif", "image/webp")
-AUDIO_TYPES = ("wav", "mp3")
 UNKNOWN_TYPES = ("application/octet-stream", "binary/octet-stream")
 TEXT_BLOCKS = frozenset({None, "text", "text-plain", "input_text", "output_text"})
 
@@ -67,7 +65,7 @@ def result_parts(block: Any, *, where: str, cache_control: bool) -> list[Part]:
     except ConfigError as error:
         logger.debug("%s; it is written as text", error)
         return [_text_part(describe(block))]
-    if all(_is_sendable(part) for part in parts):
+    if all(is_sendable(part) for part in parts):
         return parts
     logger.debug("%s: the API does not take such a file; it is written as text", where)
     return [_text_part(describe(block))]
@@ -84,22 +82,6 @@ def is_text(block: Any) -> bool:
     if isinstance(block, str):
         return True
     return block_type(block) in TEXT_BLOCKS and isinstance(block.get("text"), str)
-
-
-def _is_sendable(part: Part) -> bool:
-    match part:
-        case {"type": "text", "text": str()}:
-            return True
-        case {"type": "image_url", "image_url": {"url": str() as url}}:
-            return not url.startswith("data:") or url[5:].partition(";")[0].lower() in IMAGE_TYPES
-        case {"type": "input_audio", "input_audio": {"data": str(), "format": str() as name}}:
-            return name in AUDIO_TYPES
-        case {"type": "file", "file": {"file_data": str() as url}}:
-            return url.startswith("data:application/pdf;")
-        case {"type": "file", "file": {"file_id": str()}} | {"type": "video_url", "video_url": {"url": str()}}:
-            return True
-        case _:
-            return False
 
 
 def _extra(block: Block, name: str) -> Any:

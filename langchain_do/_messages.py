@@ -34,7 +34,7 @@ from inference_do._adapters.histories import OpenCalls, call_arguments, send_rea
 
 from ._content import block_type, is_text, result_parts, wire_parts
 
-__all__ = ["to_wire"]
+__all__ = ["to_wire", "with_readable_types"]
 
 logger = logging.getLogger("langchain_do")
 
@@ -81,6 +81,41 @@ def to_wire(
             wire.append(sent)
     send_reasoning(wire, reasoning)
     return wire
+
+
+def with_readable_types(messages: list[BaseMessage]) -> list[BaseMessage]:
+    """Return the messages without blocks whose `type` is no text, on which core itself fails.
+
+    Raises:
+        ConfigError: A message of the user or the system has such a block.
+    """
+    odd = [position for position, message in enumerate(messages) if not _is_readable(message.content)]
+    if not odd:
+        return messages
+    readable = list(messages)
+    for position in odd:
+        readable[position] = _with_readable_types(messages[position], f"messages[{position}]")
+    return readable
+
+
+def _is_readable(content: str | list[Any]) -> bool:
+    return isinstance(content, str) or all(map(_has_type, content))
+
+
+def _has_type(block: Any) -> bool:
+    return isinstance(block, str) or block_type(block) != ""
+
+
+def _with_readable_types(message: BaseMessage, where: str) -> BaseMessage:
+    content: list[Any] = []
+    for place, block in enumerate(message.content):
+        if _has_type(block):
+            content.append(block)
+        elif isinstance(message, ToolMessage):
+            content += result_parts(block, where=f"{where}.content[{place}]", cache_control=False)
+        elif not isinstance(message, AIMessage):
+            wire_parts(block, where=f"{where}.content[{place}]", cache_control=False)  # it says what is wrong
+    return message.model_copy(update={"content": content})
 
 
 Read = Callable[..., list[dict[str, Any]]]
@@ -207,7 +242,7 @@ def _answer(message: AIMessage, where: str, readers: Readers) -> tuple[str | lis
     parts: list[dict[str, Any]] = []
     reasoning = ""
     for place, block in enumerate(message.content):
-        match block.get("value") if isinstance(block, Mapping) and block.get("type") == "non_standard" else block:
+        match _unwrapped(block):
             case {"type": "refusal", "refusal": str() as refusal}:
                 pass
             case {"type": str() as kind} as inner if kind in REASONING:
@@ -220,6 +255,11 @@ def _answer(message: AIMessage, where: str, readers: Readers) -> tuple[str | lis
                 shown = block_type(inner)
                 logger.debug("%s.content[%d]: %r of an answer has no form here and is left out", where, place, shown)
     return _plainest(parts), reasoning or _kept_reasoning(extra), refusal
+
+
+def _unwrapped(block: Any) -> Any:
+    is_wrapped = isinstance(block, Mapping) and block.get("type") == "non_standard"
+    return block["value"] if is_wrapped and isinstance(block.get("value"), Mapping) else block
 
 
 THOUGHTS = ("reasoning", "thinking", "reasoning_content", "text", "summary", "content")

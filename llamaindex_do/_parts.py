@@ -26,7 +26,7 @@ from llama_index.core.base.llms.types import (
 )
 
 from inference_do._adapters.files import audio_format, decode_base64, is_text_type, mime_type_of, text_of
-from inference_do._adapters.histories import describe
+from inference_do._adapters.histories import describe, is_sendable
 from inference_do.errors import ConfigError
 
 __all__ = ["Part", "content_of", "parts_of"]
@@ -73,7 +73,7 @@ def parts_of(
         elif not isinstance(block, elsewhere):
             place = f"{where}: block {position} ({type(block).__name__})"
             try:
-                parts += _checked(block, place, media=media)
+                parts += _checked(block, place, media=media, sendable=otherwise == "describe")
             except ConfigError as error:
                 if otherwise == "refuse":
                     raise
@@ -82,8 +82,10 @@ def parts_of(
     return parts
 
 
-def _checked(block: Any, where: str, *, media: bool) -> list[Part]:
+def _checked(block: Any, where: str, *, media: bool, sendable: bool) -> list[Part]:
     own = _parts(block, where)
+    if sendable and not all(map(is_sendable, own)):
+        raise _refusal(where, "the API does not take such a file")
     if not media and any(part["type"] != "text" for part in own):
         raise _refusal(where, "only a message of the user can carry it")
     return own

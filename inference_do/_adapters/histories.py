@@ -13,7 +13,16 @@ from typing import Any, NamedTuple
 
 from pydantic_core import to_jsonable_python
 
-__all__ = ["KeptCall", "OpenCalls", "call_arguments", "describe", "read_call", "send_reasoning", "write_json"]
+__all__ = [
+    "KeptCall",
+    "OpenCalls",
+    "call_arguments",
+    "describe",
+    "is_sendable",
+    "read_call",
+    "send_reasoning",
+    "write_json",
+]
 
 INVALID = "invalid_json"
 """The name under which arguments stand that are not the JSON of an object."""
@@ -193,6 +202,8 @@ class _Open(NamedTuple):
 
 # --- blocks and reasoning ---
 
+IMAGE_TYPES = ("image/png", "image/jpeg", "image/jpg", "image/gif", "image/webp")
+AUDIO_FORMATS = ("wav", "mp3")
 LONG = 256
 """Characters of base64 from which on its size is written instead."""
 BASE64 = re.compile(r"[A-Za-z0-9+/_=\-\n\r]+")
@@ -225,6 +236,23 @@ def _shortened(value: Any) -> Any:
             return " ".join((head[5:] or "base64", f"of {len(data) * 3 // 4} bytes")) if is_data else value
         case _:
             return value
+
+
+def is_sendable(part: Wire) -> bool:
+    """Return whether the API takes a content part: of files, it takes some types only."""
+    match part:
+        case {"type": "text", "text": str()}:
+            return True
+        case {"type": "image_url", "image_url": {"url": str() as url}}:
+            return not url.startswith("data:") or url[5:].partition(";")[0].lower() in IMAGE_TYPES
+        case {"type": "input_audio", "input_audio": {"data": str(), "format": str() as name}}:
+            return name in AUDIO_FORMATS
+        case {"type": "file", "file": {"file_data": str() as url}}:
+            return url.startswith("data:application/pdf;")
+        case {"type": "file", "file": {"file_id": str()}} | {"type": "video_url", "video_url": {"url": str()}}:
+            return True
+        case _:
+            return False
 
 
 def send_reasoning(messages: Iterable[Wire], wanted: bool | str) -> None:
