@@ -17,7 +17,7 @@ from inference_do import ConfigError
 from inference_do._adapters.files import audio_format, decode_base64, is_text_type, mime_type_of, text_of
 from inference_do._adapters.histories import describe, is_sendable
 
-__all__ = ["block_type", "is_text", "result_parts", "wire_parts"]
+__all__ = ["block_type", "is_text", "is_untyped_image", "result_parts", "wire_parts", "with_image_type"]
 
 logger = logging.getLogger("langchain_do")
 
@@ -82,6 +82,22 @@ def is_text(block: Any) -> bool:
     if isinstance(block, str):
         return True
     return block_type(block) in TEXT_BLOCKS and isinstance(block.get("text"), str)
+
+
+def is_untyped_image(block: Any) -> bool:
+    """Return whether a block is an image in base64 without its type."""
+    return (
+        isinstance(block, Mapping)
+        and block.get("type") == "image"
+        and not block.get("mime_type")
+        and isinstance(block.get("base64") or block.get("data"), str)
+    )
+
+
+def with_image_type(block: Block) -> dict[str, Any]:
+    """Return such a block with the type that its first bytes show."""
+    data = decode_base64((block.get("base64") or block["data"])[:64])
+    return {**block, "mime_type": mime_type_of(data or b"") or "image/png"}
 
 
 def _extra(block: Block, name: str) -> Any:

@@ -32,9 +32,9 @@ from langchain_core.messages import (
 from inference_do import ConfigError
 from inference_do._adapters.histories import OpenCalls, call_arguments, send_reasoning
 
-from ._content import block_type, is_text, result_parts, wire_parts
+from ._content import block_type, is_text, is_untyped_image, result_parts, wire_parts, with_image_type
 
-__all__ = ["to_wire", "with_readable_types"]
+__all__ = ["readable_by_core", "to_wire"]
 
 logger = logging.getLogger("langchain_do")
 
@@ -83,34 +83,34 @@ def to_wire(
     return wire
 
 
-def with_readable_types(messages: list[BaseMessage]) -> list[BaseMessage]:
-    """Return the messages without blocks whose `type` is no text, on which core itself fails.
+def readable_by_core(messages: list[BaseMessage]) -> list[BaseMessage]:
+    """Return the messages without what core itself fails on before it asks this package.
+
+    Those are blocks whose `type` is no text, and images without a type, as langchain-openai keeps generated ones.
 
     Raises:
-        ConfigError: A message of the user or the system has such a block.
+        ConfigError: A message of the user or the system has a block whose `type` is no text.
     """
-    odd = [position for position, message in enumerate(messages) if not _is_readable(message.content)]
-    if not odd:
-        return messages
-    readable = list(messages)
-    for position in odd:
-        readable[position] = _with_readable_types(messages[position], f"messages[{position}]")
-    return readable
+    readable = [
+        message
+        if isinstance(message.content, str) or all(map(_is_readable, message.content))
+        else _readable(message, f"messages[{position}]")
+        for position, message in enumerate(messages)
+    ]
+    return readable if any(new is not old for new, old in zip(readable, messages, strict=True)) else messages
 
 
-def _is_readable(content: str | list[Any]) -> bool:
-    return isinstance(content, str) or all(map(_has_type, content))
+def _is_readable(block: Any) -> bool:
+    return isinstance(block, str) or (block_type(block) != "" and not is_untyped_image(block))
 
 
-def _has_type(block: Any) -> bool:
-    return isinstance(block, str) or block_type(block) != ""
-
-
-def _with_readable_types(message: BaseMessage, where: str) -> BaseMessage:
+def _readable(message: BaseMessage, where: str) -> BaseMessage:
     content: list[Any] = []
     for place, block in enumerate(message.content):
-        if _has_type(block):
+        if _is_readable(block):
             content.append(block)
+        elif isinstance(block, dict) and is_untyped_image(block):
+            content.append(with_image_type(block))
         elif isinstance(message, ToolMessage):
             content += result_parts(block, where=f"{where}.content[{place}]", cache_control=False)
         elif not isinstance(message, AIMessage):

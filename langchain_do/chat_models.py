@@ -36,7 +36,7 @@ from inference_do.config import KEY_VARIABLES
 from ._blocks import PROVIDER
 from ._connection import Connected, Number, Whole
 from ._errors import translate
-from ._messages import to_wire, with_readable_types
+from ._messages import readable_by_core, to_wire
 from ._params import ALIASES, UNANSWERED, merge, streaming_options, takes_cache_control
 from ._profile import is_known, profile_of
 from ._responses import ChunkReader, from_completion
@@ -205,7 +205,7 @@ class ChatDigitalOcean(Connected, BaseChatModel, defer_build=False):
         prompt = super()._convert_input(model_input)
         messages = prompt.to_messages()
         with translate():
-            readable = with_readable_types(messages)
+            readable = readable_by_core(messages)
         return prompt if readable is messages else ChatPromptValue(messages=readable)
 
     def _request(

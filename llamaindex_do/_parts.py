@@ -143,13 +143,13 @@ def _(block: VideoBlock, where: str) -> list[Part]:
 @_parts.register
 def _(block: DocumentBlock, where: str) -> list[Part]:
     _refuse_remote(block.url, where, "data")
-    data, mimetype = _bytes(block.resolve_document, where), block.document_mimetype
-    told = mime_type_of(data)
-    if told != PDF and (mimetype is None or is_text_type(mimetype)):
-        if (text := text_of(data, mimetype)) is None:
-            raise _refusal(where, "its type is unknown: pass document_mimetype=")
+    data = _bytes(block.resolve_document, where)
+    if (text := text_of(data, block.document_mimetype)) is not None:
         return [_text(text if block.title in {None, UNTITLED} else f"{block.title}:\n{text}")]
-    url = f"data:{PDF if told == PDF else mimetype};base64,{_base64(data)}"
+    mimetype = PDF if mime_type_of(data) == PDF else block.document_mimetype
+    if mimetype is None or is_text_type(mimetype):
+        raise _refusal(where, "its type is unknown: pass document_mimetype=")
+    url = f"data:{mimetype};base64,{_base64(data)}"
     return [{"type": "file", "file": {"filename": block.title or UNTITLED, "file_data": url}}]
 
 
@@ -180,11 +180,9 @@ def _inline(resolve: Callable[[], IOBase], mimetype: str | None, where: str, kin
 def _bytes(resolve: Callable[[], IOBase], where: str) -> bytes:
     """Return a block's bytes; a file that is given open may hold them as base64."""
     try:
-        data: bytes | str = resolve().read()
+        data: bytes = resolve().read()
     except (ValueError, OSError) as error:
         raise _refusal(where, str(error)) from None
-    if isinstance(data, str):  # a file that was opened as text
-        data = data.encode()
     decoded = None if mime_type_of(data) else decode_base64(data)
     return decoded if decoded is not None and mime_type_of(decoded) else data
 

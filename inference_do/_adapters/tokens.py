@@ -34,7 +34,7 @@ PER_LETTER: tuple[tuple[re.Pattern[str], float], ...] = tuple(
         (r"\u00c0-\u024f\u0300-\u036f\u1e00-\u1eff", 0.35),  # accented Latin, besides the word that it is in
         (r"\u0400-\u058f", 0.36),  # Cyrillic, Armenian
         (r"\u0370-\u03ff", 0.62),  # Greek
-        (r"\u0590-\u05ff", 0.68),  # Hebrew
+        (r"\u0590-\u05ff", 0.66),  # Hebrew
         (r"\u0600-\u08ff", 0.45),  # Arabic
         (r"\u0900-\u0dff\u0f00-\u10ff\u1200-\u1dff", 0.62),  # scripts of India, and others
         (r"\u0e00-\u0eff", 0.37),  # Thai, Lao

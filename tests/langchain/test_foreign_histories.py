@@ -178,6 +178,21 @@ async def test_an_answer_of_another_provider_goes_on_here(
     assert not left_out or "is left out" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "data", [{"base64": "R0lGODlhAQABAA=="}, {"source_type": "base64", "data": "R0lGODlhAQABAA=="}]
+)
+def test_an_image_without_a_type(emu: Emulator, make: Make, data: dict[str, Any]) -> None:
+    """As langchain-openai keeps images that were generated, and core's tracing fails on."""
+    image = {"type": "image", **data}
+    messages = [HumanMessage([image]), AIMessage([image, {"type": "text", "text": "Here."}]), HumanMessage("And?")]
+    before = [message.model_dump() for message in messages]
+    make(model="openai-gpt-4o").invoke(messages)
+    user, answer, _ = emu.requests[-1].json["messages"]
+    assert user["content"][0]["image_url"]["url"] == f"data:image/gif;base64,{GIF}"
+    assert answer["content"] == "Here."
+    assert [message.model_dump() for message in messages] == before
+
+
 def test_marks_for_a_cache_stay_on_the_text_of_an_answer(emu: Emulator, make: Make) -> None:
     marked = {"type": "text", "text": "I ask.", "cache_control": {"type": "ephemeral"}}
     messages = [HumanMessage("a"), AIMessage([marked]), HumanMessage("b")]
