@@ -280,6 +280,8 @@ def _thoughts(value: Any) -> str:
 
 def _kept_reasoning(extra: Mapping[str, Any]) -> str | None:
     """Return reasoning that stands beside the content; an empty one too, which some models want back."""
+    if not extra:
+        return None
     kept = extra.get("reasoning_content")
     return kept if isinstance(kept, str) else _thoughts([extra.get(name) for name in REASONING]) or None
 

@@ -178,9 +178,10 @@ async def test_an_answer_of_another_provider_goes_on_here(
     assert not left_out or "is left out" in caplog.text
 
 
-@pytest.mark.parametrize(
-    "data", [{"base64": "R0lGODlhAQABAA=="}, {"source_type": "base64", "data": "R0lGODlhAQABAA=="}]
-)
+GIF = "R0lGODlhAQABAA=="
+
+
+@pytest.mark.parametrize("data", [{"base64": GIF}, {"source_type": "base64", "data": GIF}])
 def test_an_image_without_a_type(emu: Emulator, make: Make, data: dict[str, Any]) -> None:
     """As langchain-openai keeps images that were generated, and core's tracing fails on."""
     image = {"type": "image", **data}
