@@ -73,7 +73,8 @@ def from_completion(
 def _generation(choice: Choice, metadata: dict[str, Any], usage: Usage | None, names: ToolNames) -> ChatGeneration:
     answer = choice.message
     kwargs = {name: value for name, value in (answer.model_extra or {}).items() if value}
-    if text := reasoning_text({"reasoning_content": answer.reasoning_content, "reasoning": answer.reasoning}):
+    text = reasoning_text({"reasoning_content": answer.reasoning_content, "reasoning": answer.reasoning})
+    if text or answer.reasoning_content == "":  # some models want an empty one back as well
         kwargs["reasoning_content"] = text
     if answer.refusal:
         kwargs["refusal"] = answer.refusal
@@ -203,6 +204,7 @@ class ChunkReader:
 
     __slots__ = (
         "_arguments",
+        "_empty",
         "_finish_reason",
         "_further",
         "_head",
@@ -224,6 +226,7 @@ class ChunkReader:
         self._usage: dict[str, Any] | None = None
         self._finish_reason: str | None = None
         self._further: dict[str, Any] = {}
+        self._empty: dict[str, Any] = {}
         self._arguments: dict[int, list[str]] = {}
 
     def read(self, chunk: ChatCompletionChunk) -> ChatGenerationChunk | None:
@@ -259,6 +262,8 @@ class ChunkReader:
         kwargs = {name: value for name, value in delta.items() if value and name not in HANDLED}
         if reasoning := reasoning_text(delta):
             kwargs["reasoning_content"] = reasoning
+        elif delta.get("reasoning_content") == "":  # some models want an empty one back as well
+            self._empty = {"reasoning_content": ""}
         if refusal := delta.get("refusal"):
             kwargs["refusal"] = refusal
         return kwargs
@@ -297,6 +302,7 @@ class ChunkReader:
         metadata = {**self._metadata({}), **self._head, **_http(info, headers=self._headers), **finish}
         message = AIMessageChunk(
             content="",
+            additional_kwargs=self._empty,
             usage_metadata=usage_metadata(Usage.model_validate(self._usage)) if self._usage else None,
             response_metadata=metadata,
             chunk_position="last",

@@ -29,6 +29,7 @@ INTERNAL = frozenset(
         "error_on_no_tool_call",
         "error_on_tool_error",
         "formatted",
+        "send_reasoning",
         "stream",
         "tool_required",
         "use_chat_completions",

@@ -12,6 +12,7 @@ them, in `message.additional_kwargs["tool_calls"]`; counts of tokens, the finish
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,6 +37,7 @@ from ._tools import OpenCall, PartialObject, parsed_arguments
 __all__ = ["StreamReader", "completion_of", "read_completion"]
 
 ASSISTANT = MessageRole.ASSISTANT
+logger = logging.getLogger("llamaindex_do")
 SUMS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 
@@ -54,7 +56,7 @@ def read_completion(completion: ChatCompletion, names: ToolNames, *, headers: bo
         for call in message.tool_calls
     ]
     text = message.content if message.content is not None else message.refusal
-    reasoning = reasoning_text(vars(message))
+    reasoning = reasoning_text(vars(message)) or message.reasoning_content
     tokens = _tokens(completion.usage)
     raw = completion.model_dump(exclude_unset=True)
     if tokens:
@@ -77,7 +79,7 @@ class StreamReader:
         self._headers = headers
         self._text: str | None = None
         self._refusal = ""
-        self._reasoning = ""
+        self._reasoning: str | None = None
         self._calls: list[_StreamedCall] = []
         self._logprobs: list[list[LogProb]] = []
         self._finish: str | None = None
@@ -104,6 +106,8 @@ class StreamReader:
         text, thought = delta.get("content") or "", ""
         if not PLAIN.issuperset(delta):
             thought = reasoning_text(delta)
+            if self._reasoning is None and delta.get("reasoning_content") == "":
+                self._reasoning = ""  # some models want it back even so
             self._refusal += delta.get("refusal") or ""
         logprobs = _logprobs(found) if (found := choice.get("logprobs")) else None
         fragments = chunk.tool_fragments
@@ -112,7 +116,7 @@ class StreamReader:
         if text:
             self._text = text if self._text is None else self._text + text
         if thought:
-            self._reasoning += thought
+            self._reasoning = thought if self._reasoning is None else self._reasoning + thought
         if logprobs:
             self._logprobs += logprobs
         for fragment in fragments:
@@ -189,13 +193,18 @@ class _StreamedCall:
 
 
 def _message(
-    text: str | None, reasoning: str, calls: list[_StreamedCall], *, whole: bool = False, thought: int | None = None
+    text: str | None,
+    reasoning: str | None,
+    calls: list[_StreamedCall],
+    *,
+    whole: bool = False,
+    thought: int | None = None,
 ) -> ChatMessage:
     """Make a message that shares nothing with those before it; `thought` is in tokens."""
     blocks: list[Any] = []
-    if reasoning:
+    if reasoning or (reasoning == "" and whole):
         blocks.append(ThinkingBlock(content=reasoning, num_tokens=thought))
-    if text or not (calls or reasoning):
+    if text or not calls:  # with no block of text the message's content would be None, which some write as "None"
         blocks.append(TextBlock(text=text or ""))
     if not calls:
         return ChatMessage(role=ASSISTANT, blocks=blocks)
@@ -259,12 +268,16 @@ def _sums(tokens: Mapping[str, int]) -> dict[str, int]:
     return {name: tokens[name] for name in SUMS}
 
 
-def _logprobs(logprobs: Mapping[str, Any] | None) -> list[list[LogProb]] | None:
-    """Return, for each token, the one that was chosen and then the others that were likely."""
+def _logprobs(logprobs: Any) -> list[list[LogProb]] | None:
+    """Return, for each token, the one that was chosen and then the others that were likely; None if they are odd."""
     if not logprobs:
         return None
-    tokens = logprobs.get("content") or logprobs.get("refusal")
-    return [_candidates(token) for token in tokens] if tokens else None
+    try:
+        tokens = logprobs.get("content") or logprobs.get("refusal")
+        return [_candidates(token) for token in tokens] if tokens else None
+    except (AttributeError, TypeError, ValueError):
+        logger.debug("logprobs are left out: they have no form that is known", exc_info=True)
+        return None
 
 
 def _candidates(token: Mapping[str, Any]) -> list[LogProb]:

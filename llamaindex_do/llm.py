@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import aclosing, closing
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from llama_index.core.base.llms.types import (
     ChatMessage,
@@ -126,6 +126,11 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
         "serves both frameworks.",
     )
     stream_usage: bool = Field(default=True, description="Whether streams ask for usage.")
+    send_reasoning: bool | Literal["reasoning_content", "reasoning"] = Field(
+        default=True,
+        description="Whether earlier answers go back with their reasoning, which models that think between tool calls "
+        "need; or the name to send it under, for servers that only know the other one.",
+    )
     include_response_headers: bool = Field(
         default=False, description="Whether `additional_kwargs` of responses have the response's `headers`."
     )
@@ -271,7 +276,9 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
         params = request_params((settings, self.additional_kwargs, kwargs), streaming=streaming)
         if streaming and not self.stream_usage:
             params.setdefault("stream_options", {"include_usage": False})
-        params["messages"] = to_wire(messages, params["model"])
+        reasoning = kwargs.get("send_reasoning")
+        wanted = self.send_reasoning if reasoning is None else reasoning
+        params["messages"] = to_wire(messages, params["model"], reasoning=wanted)
         return ChatRequest(params, send_names(params))
 
     def _asking(self, prompt: str, formatted: bool) -> list[ChatMessage]:
