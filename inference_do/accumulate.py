@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import json
 import re
-import uuid
 from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any
 
 from .errors import ProtocolError
+from .tool_calls import new_call_id
 from .types import ChatCompletion, ToolCallFragment
 
 __all__ = ["Accumulator", "new_call_id", "reasoning_text"]
@@ -33,11 +33,6 @@ MERGED_FIELDS = frozenset({"role", "content", "refusal", "reasoning_content", "r
 
 STRUCTURE = re.compile(r'\\.|["{}]', re.DOTALL)
 """What a scan of JSON stops at: an escaped character, quotes, braces."""
-
-
-def new_call_id() -> str:
-    """Return an id for a tool call that came without one."""
-    return f"call_{uuid.uuid4().hex[:24]}"
 
 
 def reasoning_text(message: dict[str, Any]) -> str:
