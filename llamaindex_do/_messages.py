@@ -17,12 +17,13 @@ from typing import Any
 
 from llama_index.core.base.llms.types import ChatMessage, MessageRole, ThinkingBlock, ToolCallBlock
 
+from inference_do._adapters.call_results import INVALID
 from inference_do._adapters.tool_names import wire_name
 from inference_do.errors import ConfigError
 from inference_do.models import model_info
 
 from ._parts import Part, content_of, parts_of
-from ._tools import INVALID, parsed_arguments
+from ._tools import parsed_arguments
 
 __all__ = ["to_wire"]
 

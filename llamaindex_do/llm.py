@@ -39,9 +39,10 @@ from ._params import ALIASES, WIRE_FIELDS, request_params
 from ._responses import StreamReader, completion_of, read_completion
 from ._schema import response_format
 from ._structured import StructuredPrediction
-from ._tools import chosen_tool, keep_one_call, selections, tool_specs
+from ._tools import chosen_tool, keep_one_call, selections, tool_specs, with_refusals
 
 if TYPE_CHECKING:
+    from llama_index.core.chat_engine.types import AgentChatResponse
     from llama_index.core.llms.llm import ToolSelection
     from llama_index.core.tools.types import BaseTool
 
@@ -326,10 +327,23 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
     ) -> list[ToolSelection]:
         """Return the tool calls of an answer, or of what has been streamed of it.
 
+        A call whose arguments were cut off or cannot be read has a name that no tool has, and that says why.
+
         Raises:
             ValueError: There is none, unless `error_on_no_tool_call` is False.
         """
         return selections(response, error_on_no_tool_call=error_on_no_tool_call)
+
+    def predict_and_call(self, tools: Sequence[BaseTool], *args: Any, **kwargs: Any) -> AgentChatResponse:
+        """Let the model call tools, and return their outputs; a call that cannot be read is answered with an error."""
+        return super().predict_and_call(self._callable(tools), *args, **kwargs)
+
+    async def apredict_and_call(self, tools: Sequence[BaseTool], *args: Any, **kwargs: Any) -> AgentChatResponse:
+        """Let the model call tools, and return their outputs; see `predict_and_call`."""
+        return await super().apredict_and_call(self._callable(tools), *args, **kwargs)
+
+    def _callable(self, tools: Sequence[BaseTool]) -> Sequence[BaseTool]:
+        return with_refusals(tools) if self.metadata.is_function_calling_model else tools
 
 
 register_class(DigitalOcean, module="llama_index.core.llms.loading", table="RECOGNIZED_LLMS")
