@@ -12,6 +12,7 @@ from llama_index.core.tools.types import AsyncBaseTool, BaseTool, ToolMetadata, 
 from pydantic_core import from_json
 
 from inference_do._adapters.tool_arguments import CUT, UNREADABLE, arguments_or_problem, is_cut_off
+from inference_do._adapters.tool_forms import form_of, object_schema, wire_choice
 from inference_do.errors import ConfigError
 from inference_do.tool_calls import read_arguments
 
@@ -43,42 +44,31 @@ def tool_specs(tools: object) -> list[dict[str, Any]]:
 
 
 def _spec(tool: Any, position: int) -> dict[str, Any]:
-    if isinstance(tool, dict):
-        return tool
+    if isinstance(tool, Mapping):
+        formed = form_of(tool)
+        if formed is None:
+            message = f"tools[{position}] must be a tool, not the schema {tool!r}: give it a name"
+            raise ConfigError(message)
+        return formed
     if not hasattr(tool, "metadata"):
         message = f"tools[{position}] must be a tool, not {tool!r}: use FunctionTool.from_defaults for a function"
         raise ConfigError(message)
     function: dict[str, Any] = {
         "name": tool.metadata.get_name(),
-        "parameters": tool.metadata.get_parameters_dict(),
+        "parameters": object_schema(tool.metadata.get_parameters_dict()),
     }
     if tool.metadata.description:
         function["description"] = tool.metadata.description
     return {"type": "function", "function": function}
 
 
-def chosen_tool(choice: object, *, required: bool) -> str | dict[str, Any]:
+def chosen_tool(choice: object, tools: Sequence[Mapping[str, Any]], *, required: bool) -> str | dict[str, Any]:
     """Return the API's `tool_choice` for LlamaIndex's: a mode, a tool's name, the API's own form, or None.
 
     Raises:
-        ConfigError: It is something else.
+        ConfigError: It is something else, or names a tool that is not among the tools.
     """
-    match choice:
-        case None:
-            return "required" if required else "auto"
-        case "any":
-            return "required"
-        case "auto" | "none" | "required":
-            return str(choice)
-        case {"function": {"name": str() as name}}:
-            return {"type": "function", "function": {"name": name}}
-        case dict():
-            return choice
-        case str():
-            return {"type": "function", "function": {"name": choice}}
-        case _:
-            message = f"tool_choice must be 'auto', 'none', 'required', a tool's name or the API's form, not {choice!r}"
-            raise ConfigError(message)
+    return wire_choice(choice, tools) or ("required" if required else "auto")
 
 
 def parsed_arguments(arguments: str) -> dict[str, Any] | str:

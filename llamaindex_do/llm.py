@@ -29,10 +29,11 @@ from inference_do._adapters.merging import renamed
 from inference_do._adapters.settings import Number, Whole
 from inference_do._adapters.tool_names import ToolNames, send_names
 from inference_do.models import ModelInfo, model_info
+from inference_do.tool_secrets import mask_tools
 from inference_do.types import ChatCompletion
 
 from ._connection import Connected, check_model
-from ._inputs import validate_and_instrument_chat, validate_and_instrument_completion
+from ._inputs import mask_and_instrument_tools, validate_and_instrument_chat, validate_and_instrument_completion
 from ._loading import register_class
 from ._messages import to_wire
 from ._params import ALIASES, WIRE_FIELDS, request_params
@@ -149,6 +150,11 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
     @classmethod
     def _read_response_format(cls, value: Any) -> Any:
         return response_format(value) if isinstance(value, type) and issubclass(value, BaseModel) else value
+
+    @field_validator("additional_kwargs", "extra_body")
+    @classmethod
+    def _mask_tools(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        return mask_tools(value) if value else value
 
     def _check(self) -> None:
         super()._check()
@@ -283,6 +289,7 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
     # --- tools ------------------------------------------------------------
 
     @override
+    @mask_and_instrument_tools
     def _prepare_chat_with_tools(
         self,
         tools: Sequence[BaseTool],
@@ -300,10 +307,11 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
             messages.append(ChatMessage(content=user_msg) if isinstance(user_msg, str) else user_msg)
         if not tools:
             return {"messages": messages, **kwargs}
+        specs = tool_specs(tools)
         return {
             "messages": messages,
-            "tools": tool_specs(tools),
-            "tool_choice": chosen_tool(tool_choice, required=tool_required),
+            "tools": specs,
+            "tool_choice": chosen_tool(tool_choice, specs, required=tool_required),
             "parallel_tool_calls": allow_parallel_tool_calls and self.parallel_tool_calls is not False,
             **kwargs,
         }
