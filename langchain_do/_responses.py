@@ -18,7 +18,7 @@ from langchain_core.utils.json import parse_partial_json
 
 from inference_do import ChatCompletion, ChatCompletionChunk, Choice, ResponseInfo, Usage
 from inference_do._adapters.deltas import AGENTS, PLAIN
-from inference_do._adapters.tool_arguments import arguments_or_problem, distinct_ids, is_cut_off
+from inference_do._adapters.tool_arguments import arguments_or_problem, is_cut_off
 from inference_do._adapters.tool_names import ToolNames
 from inference_do.accumulate import reasoning_text
 from inference_do.types import AGENT_FIELDS, ToolCallFragment
@@ -79,11 +79,10 @@ def _generation(choice: Choice, metadata: dict[str, Any], usage: Usage | None, n
         kwargs["refusal"] = answer.refusal
     calls: list[ToolCall] = []
     invalid: list[InvalidToolCall] = []
-    ids = distinct_ids(call.id for call in answer.tool_calls)
-    for id_, call in zip(ids, answer.tool_calls, strict=True):
+    for call in answer.tool_calls:
         is_cut = is_cut_off(choice.finish_reason) and call is answer.tool_calls[-1]
         name = names.from_wire(call.function.name)
-        _sort(id_, name, call.function.arguments, calls, invalid, is_cut=is_cut)
+        _sort(call.id, name, call.function.arguments, calls, invalid, is_cut=is_cut)
     info = {name: value for name in ("finish_reason", "logprobs") if (value := getattr(choice, name)) is not None}
     if choice.model_extra:
         info.update(_further(choice.model_extra))

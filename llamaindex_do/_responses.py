@@ -27,7 +27,7 @@ from llama_index.core.base.llms.types import (
 )
 
 from inference_do._adapters.deltas import AGENTS, PLAIN
-from inference_do._adapters.tool_arguments import arguments_or_problem, distinct_ids, is_cut_off
+from inference_do._adapters.tool_arguments import arguments_or_problem, is_cut_off
 from inference_do._adapters.tool_names import ToolNames
 from inference_do.accumulate import new_call_id, reasoning_text
 from inference_do.types import AGENT_FIELDS, ChatCompletion, ChatCompletionChunk, ResponseInfo, Usage
@@ -50,10 +50,9 @@ def read_completion(completion: ChatCompletion, names: ToolNames, *, headers: bo
     """
     choice = completion.choices[0]
     message = choice.message
-    ids = distinct_ids(call.id for call in message.tool_calls)
     calls = [
-        _StreamedCall(call_id, names.from_wire(call.function.name), call.function.arguments)
-        for call_id, call in zip(ids, message.tool_calls, strict=True)
+        _StreamedCall(call.id, names.from_wire(call.function.name), call.function.arguments)
+        for call in message.tool_calls
     ]
     text = message.content if message.content is not None else message.refusal
     reasoning = reasoning_text(vars(message))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
 from typing import Any
 
-from inference_do.tool_calls import new_call_id, read_arguments
+from inference_do.tool_calls import read_arguments
 
-__all__ = ["CUT", "UNREADABLE", "arguments_or_problem", "distinct_ids", "is_cut_off"]
+__all__ = ["CUT", "UNREADABLE", "arguments_or_problem", "is_cut_off"]
 
 CUT = "its arguments were cut off"
 UNREADABLE = "its arguments are unreadable, as they are no JSON object"
@@ -46,12 +45,3 @@ def _place(text: str) -> str:
     except ValueError as error:
         return f" ({error})"
     return ""
-
-
-def distinct_ids(ids: Iterable[str | None]) -> Iterator[str]:
-    """Yield ids of one answer's calls: a call without an id, or with that of an earlier one, gets one of its own."""
-    seen: set[str] = set()
-    for given in ids:
-        own = given if given and given not in seen else new_call_id()
-        seen.add(own)
-        yield own
