@@ -256,15 +256,18 @@ class ChunkReader:
         return {"model_provider": PROVIDER, "model_name": raw.get("model") or self._model}
 
     def _call(self, fragment: ToolCallFragment) -> ToolCallChunk:
-        position, arguments = fragment.position, fragment.arguments
-        parts = self._arguments.setdefault(position, [])
-        if not parts or position in self._held:
-            arguments = self._without_null(position, arguments)
-        parts.append(fragment.arguments)
+        _, position, id_, name, arguments = fragment
+        parts = self._arguments.get(position)
+        if parts is None:
+            parts = self._arguments[position] = []
+            shown = self._without_null(position, arguments)
+        else:
+            shown = self._without_null(position, arguments) if position in self._held else arguments
+        parts.append(arguments)
         return {
-            "name": fragment.name and self._names.from_wire(fragment.name),
-            "args": arguments,
-            "id": fragment.id,
+            "name": name and self._names.from_wire(name),
+            "args": shown,
+            "id": id_,
             "index": position,
             "type": "tool_call_chunk",
         }

@@ -25,7 +25,7 @@ from inference_do._adapters.signatures import with_signature
 from inference_do.errors import ConfigError
 from inference_do.tool_secrets import mask_tools
 
-__all__ = ["mask_and_instrument_tools", "validate_and_instrument_chat", "validate_and_instrument_completion"]
+__all__ = ["like", "mask_and_instrument_tools", "validate_and_instrument_chat", "validate_and_instrument_completion"]
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -45,12 +45,17 @@ def validate_and_instrument_completion(method: Method) -> Method:
     return _asking(method, llm_completion_callback(), "prompt", _prompt)
 
 
+def like(inherited: Callable[..., Any]) -> Callable[[Method], Method]:
+    """Return what gives a method the signature of the one that it calls in turn, and no span beside that one's."""
+    return cast("Callable[[Method], Method]", wraps(inherited))
+
+
 def mask_and_instrument_tools(method: Method) -> Method:
     """Make a method that takes tools one that is reported, with the secrets of the tools masked.
 
     LlamaIndex would report it anyway, but with the arguments as they are.
     """
-    reported = dispatcher.span(method)
+    reported = dispatcher.span(with_signature(method))
 
     @wraps(reported)
     def masked(self: Any, tools: Any, *args: Any, **kwargs: Any) -> Any:

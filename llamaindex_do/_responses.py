@@ -120,12 +120,15 @@ class StreamReader:
             if fragment.choice == 0:
                 self._add_fragment(fragment.position, fragment.id, fragment.name, fragment.arguments)
         return ChatResponse(
-            message=_message(self._text, self._reasoning, self._calls, [call.open_block() for call in self._calls]),
+            message=_message(self._text, self._reasoning, self._calls, self._open_blocks() if self._calls else []),
             delta=text,
             raw=chunk.raw,
             logprobs=logprobs,
             additional_kwargs={"thinking_delta": thought} if thought else {},
         )
+
+    def _open_blocks(self) -> list[ToolCallBlock]:
+        return [call.open_block() for call in self._calls]
 
     def _add_fragment(self, position: int, call_id: str | None, name: str | None, arguments: str) -> None:
         if position == len(self._calls):

@@ -22,6 +22,7 @@ from llama_index.core.base.llms.types import (
     LLMMetadata,
     MessageRole,
 )
+from llama_index.core.llms.function_calling import FunctionCallingLLM
 from pydantic import BaseModel, Field, field_validator
 from typing_extensions import override
 
@@ -33,7 +34,7 @@ from inference_do.tool_secrets import mask_tools
 from inference_do.types import ChatCompletion
 
 from ._connection import Connected, check_model
-from ._inputs import mask_and_instrument_tools, validate_and_instrument_chat, validate_and_instrument_completion
+from ._inputs import like, mask_and_instrument_tools, validate_and_instrument_chat, validate_and_instrument_completion
 from ._loading import register_class
 from ._messages import to_wire
 from ._params import ALIASES, WIRE_FIELDS, request_params
@@ -342,10 +343,12 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
         """
         return selections(response, error_on_no_tool_call=error_on_no_tool_call)
 
+    @like(FunctionCallingLLM.predict_and_call)
     def predict_and_call(self, tools: Sequence[BaseTool], *args: Any, **kwargs: Any) -> AgentChatResponse:
         """Let the model call tools, and return their outputs; a call that cannot be read is answered with an error."""
         return super().predict_and_call(self._callable(tools), *args, **kwargs)
 
+    @like(FunctionCallingLLM.apredict_and_call)
     async def apredict_and_call(self, tools: Sequence[BaseTool], *args: Any, **kwargs: Any) -> AgentChatResponse:
         """Let the model call tools, and return their outputs; see `predict_and_call`."""
         return await super().apredict_and_call(self._callable(tools), *args, **kwargs)
