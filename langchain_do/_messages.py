@@ -30,7 +30,7 @@ from langchain_core.messages import (
 )
 
 from inference_do import ConfigError
-from inference_do._adapters.histories import OpenCalls, call_arguments, send_reasoning
+from inference_do._adapters.histories import call_arguments, send_reasoning
 
 from ._content import block_type, is_text, is_untyped_image, result_parts, wire_parts, with_image_type
 
@@ -70,15 +70,9 @@ def to_wire(
     readers = Readers(
         partial(wire_parts, cache_control=cache_control), partial(result_parts, cache_control=cache_control)
     )
-    wire: list[dict[str, Any]] = []
-    calls = OpenCalls()
-    for position, message in enumerate(messages):
-        for sent in _wire(message, f"messages[{position}]", readers):
-            if "tool_calls" in sent:
-                calls.ask(sent["tool_calls"])
-            elif sent["role"] == "tool" and calls:
-                sent["tool_call_id"] = calls.answer(sent["tool_call_id"]) or sent["tool_call_id"]
-            wire.append(sent)
+    wire = [
+        sent for position, message in enumerate(messages) for sent in _wire(message, f"messages[{position}]", readers)
+    ]
     send_reasoning(wire, reasoning)
     return wire
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from inference_do import ConfigError
 from inference_do._adapters.strict_schemas import must_be_strict
+from inference_do._adapters.tool_forms import form_of, object_schema
 from inference_do._adapters.tool_names import wire_name
 
 from ._schemas import is_tool_class, output_schema
 
-__all__ = ["json_schema_format", "wire_choice", "wire_format", "wire_tool"]
-
-CHOICES = {"auto": "auto", "none": "none", "any": "required", "required": "required", True: "required"}
+__all__ = ["json_schema_format", "wire_format", "wire_tool"]
 
 
 def wire_tool(tool: Any, *, strict: bool | None = None) -> dict[str, Any]:
@@ -23,23 +22,26 @@ def wire_tool(tool: Any, *, strict: bool | None = None) -> dict[str, Any]:
 
     Args:
         tool: A LangChain tool, a function, a pydantic class, a TypedDict, or a schema in the form of JSON Schema, of
-            OpenAI or of Anthropic. A dict of another type (`web_search`, `mcp`, ...) is DigitalOcean's own tool and
-            stays as it is.
+            OpenAI, Anthropic or MCP. A dict of another type (`web_search`, `mcp`, ...) is DigitalOcean's own tool and
+            stays as it is, its secrets masked until it is sent.
         strict: Whether the arguments must follow the schema; None leaves it to the API.
+
+    Raises:
+        ConfigError: It has no form in the API.
     """
-    if isinstance(tool, Mapping) and _is_formed(tool, strict):
-        return _strictly_formed(tool)
-    mark = _cache_mark(tool)
-    if isinstance(tool, Mapping) and "name" in tool:
-        tool = {key: value for key, value in tool.items() if key != "type"}  # the flat form of OpenAI's responses API
-    function = _function(tool)
+    formed = form_of(tool) if isinstance(tool, Mapping) else None
+    if formed is None:
+        function = _function(tool)
+        formed = {"type": "function", "function": {**function, "parameters": object_schema(function.get("parameters"))}}
+    if formed["type"] != "function":
+        return formed
+    formed |= _cache_mark(tool)
+    function = formed["function"]
     if strict is not None:
         function["strict"] = strict
-    if "parameters" not in function:
-        function["parameters"] = {"type": "object", "properties": {}}
     if function.get("strict"):
-        function["parameters"] = _strict(function["parameters"], function["name"], schema=tool)
-    return {"type": "function", "function": function, **mark}
+        function["parameters"] = _strict(function["parameters"], function.get("name"), schema=tool)
+    return formed
 
 
 def _function(tool: Any) -> dict[str, Any]:
@@ -54,7 +56,7 @@ def _function(tool: Any) -> dict[str, Any]:
         return {"name": asked.name, **described, "parameters": dict(asked.schema)}
     try:
         return dict(convert_to_openai_tool(tool, strict=None)["function"])
-    except (TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         message = f"{tool!r} is no tool or schema that LangChain can convert; a dict of JSON Schema needs a title"
         raise ConfigError(message) from error
 
@@ -66,56 +68,6 @@ def _cache_mark(tool: Any) -> dict[str, Any]:
         source["cache_control"] for source in sources if isinstance(source, Mapping) and source.get("cache_control")
     ]
     return {"cache_control": marks[0]} if marks else {}
-
-
-def _strictly_formed(tool: Mapping[str, Any]) -> dict[str, Any]:
-    match tool:
-        case {"function": {"strict": True, "parameters": parameters} as function}:
-            return {
-                **tool,
-                "function": {**function, "parameters": _strict(parameters, function.get("name"), schema=tool)},
-            }
-        case _:
-            return dict(tool)
-
-
-def _is_formed(tool: Mapping[str, Any], strict: bool | None) -> bool:
-    if tool.get("type") == "function":
-        return "function" in tool and strict is None
-    return tool.get("type") not in {None, "custom", "object"}
-
-
-def wire_choice(choice: Any, tools: Sequence[Mapping[str, Any]]) -> str | dict[str, Any] | None:
-    """Return a tool choice in the API's form.
-
-    Args:
-        choice: "auto", "none", "any", "required" or True; a tool's name; None or False for no choice; or a dict in
-            OpenAI's or Anthropic's form.
-        tools: The tools in the API's form.
-
-    Raises:
-        ConfigError: It names a tool that is not among them, or cannot be read.
-    """
-    match choice:
-        case None | False:
-            return None
-        case {"function": {"name": str() as name}} | {"name": str() as name}:
-            return _named(name, tools)
-        case {"type": str() as kind}:
-            return CHOICES.get(kind) or dict(choice)
-        case str() | True:
-            return CHOICES.get(choice) or _named(str(choice), tools)
-        case _:
-            message = f"tool_choice must be a tool's name, 'auto', 'none', 'any', a bool or a dict, not {choice!r}"
-            raise ConfigError(message)
-
-
-def _named(name: str, tools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    names = [tool["function"]["name"] if tool.get("type") == "function" else tool.get("type") for tool in tools]
-    if name not in names:
-        message = f"tool_choice names {name!r}, which is not among the tools: {', '.join(map(str, names))}"
-        raise ConfigError(message)
-    return {"type": "function", "function": {"name": name}}
 
 
 def wire_format(value: Any, *, strict: bool | None = None) -> dict[str, Any]:

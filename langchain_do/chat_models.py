@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
@@ -23,15 +23,17 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.prompt_values import ChatPromptValue, PromptValue
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from inference_do import ConfigError, Timeout
 from inference_do._adapters.histories import write_json
 from inference_do._adapters.merging import renamed
 from inference_do._adapters.signatures import with_signature
 from inference_do._adapters.tokens import estimate_message, estimate_tokens
+from inference_do._adapters.tool_forms import wire_choice
 from inference_do._adapters.tool_names import ToolNames, send_names
 from inference_do.config import KEY_VARIABLES
+from inference_do.tool_secrets import mask_tools
 
 from ._blocks import PROVIDER
 from ._connection import Connected, Number, Whole
@@ -40,7 +42,7 @@ from ._messages import readable_by_core, to_wire
 from ._params import ALIASES, UNANSWERED, merge, streaming_options, takes_cache_control
 from ._profile import is_known, profile_of
 from ._responses import ChunkReader, from_completion
-from ._tools import wire_choice, wire_format, wire_tool
+from ._tools import wire_format, wire_tool
 
 __all__ = ["ChatDigitalOcean"]
 
@@ -108,6 +110,11 @@ class ChatDigitalOcean(Connected, BaseChatModel, defer_build=False):
 
     ALIASES: ClassVar[Mapping[str, str]] = ALIASES
 
+    @field_validator("model_kwargs", "extra_body", check_fields=False)
+    @classmethod
+    def _mask_tools(cls, value: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        return mask_tools(value) if value else value
+
     def _complete(self) -> None:
         from . import __version__  # noqa: PLC0415  read once, from the installed package's metadata
 
@@ -158,6 +165,10 @@ class ChatDigitalOcean(Connected, BaseChatModel, defer_build=False):
     def lc_attributes(self) -> dict[str, Any]:
         """What is serialized in another form."""
         return {"timeout": asdict(self.timeout)} if isinstance(self.timeout, Timeout) else {}
+
+    def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
+        """Return what callbacks are given of a call: the secrets of its tools as masks."""
+        return super()._get_invocation_params(stop, **mask_tools(kwargs))
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         """Return what the cache of answers knows this call by: the settings as they are now, and what will be sent.
@@ -321,6 +332,12 @@ class ChatDigitalOcean(Connected, BaseChatModel, defer_build=False):
         return {"token_usage": total} if total else {}
 
     # --- tools and structured output ---
+
+    if not TYPE_CHECKING:  # checkers read core's declaration, whose result has a private type
+
+        def bind(self, **kwargs: Any) -> Any:
+            """Return this model with arguments of its calls; the secrets of tools are sent, and shown as masks."""
+            return super().bind(**mask_tools(kwargs))
 
     def bind_tools(
         self,

@@ -28,11 +28,12 @@ from llama_index.core.base.llms.types import (
 )
 
 from inference_do._adapters.deltas import AGENTS, PLAIN
+from inference_do._adapters.tool_arguments import arguments_or_problem, is_cut_off
 from inference_do._adapters.tool_names import ToolNames
 from inference_do.accumulate import new_call_id, reasoning_text
 from inference_do.types import AGENT_FIELDS, ChatCompletion, ChatCompletionChunk, ResponseInfo, Usage
 
-from ._tools import OpenCall, PartialObject, parsed_arguments
+from ._tools import OpenCall, PartialObject
 
 __all__ = ["StreamReader", "completion_of", "read_completion"]
 
@@ -52,7 +53,7 @@ def read_completion(completion: ChatCompletion, names: ToolNames, *, headers: bo
     choice = completion.choices[0]
     message = choice.message
     calls = [
-        _StreamedCall(call.id or new_call_id(), names.from_wire(call.function.name), call.function.arguments)
+        _StreamedCall(call.id, names.from_wire(call.function.name), call.function.arguments)
         for call in message.tool_calls
     ]
     text = message.content if message.content is not None else message.refusal
@@ -62,7 +63,7 @@ def read_completion(completion: ChatCompletion, names: ToolNames, *, headers: bo
     if tokens:
         raw["usage"].update(_sums(tokens))
     return ChatResponse(
-        message=_message(text, reasoning, calls, whole=True, thought=tokens.get("reasoning_tokens")),
+        message=_whole_message(text, reasoning, calls, choice.finish_reason, tokens),
         raw=raw,
         logprobs=_logprobs(choice.logprobs),
         additional_kwargs=_facts(
@@ -123,12 +124,15 @@ class StreamReader:
             if fragment.choice == 0:
                 self._add_fragment(fragment.position, fragment.id, fragment.name, fragment.arguments)
         return ChatResponse(
-            message=_message(self._text, self._reasoning, self._calls),
+            message=_message(self._text, self._reasoning, self._calls, self._open_blocks() if self._calls else []),
             delta=text,
             raw=chunk.raw,
             logprobs=logprobs,
             additional_kwargs={"thinking_delta": thought} if thought else {},
         )
+
+    def _open_blocks(self) -> list[ToolCallBlock]:
+        return [call.open_block() for call in self._calls]
 
     def _add_fragment(self, position: int, call_id: str | None, name: str | None, arguments: str) -> None:
         if position == len(self._calls):
@@ -152,7 +156,7 @@ class StreamReader:
         if usage is not None:
             raw["usage"] = {**usage.model_dump(exclude_unset=True), **_sums(tokens)}
         return ChatResponse(
-            message=_message(text, self._reasoning, self._calls, whole=True, thought=tokens.get("reasoning_tokens")),
+            message=_whole_message(text, self._reasoning, self._calls, self._finish, tokens),
             delta="" if self._text is not None else self._refusal,
             raw=raw,
             logprobs=self._logprobs or None,
@@ -183,19 +187,37 @@ class _StreamedCall:
         self.arguments = arguments
         self.reader = PartialObject()
 
-    def block(self, *, whole: bool) -> ToolCallBlock:
-        if not whole:
-            return OpenCall.so_far(self.id, self.name, self.arguments, self.reader)
-        return ToolCallBlock(tool_call_id=self.id, tool_name=self.name, tool_kwargs=parsed_arguments(self.arguments))
+    def open_block(self) -> ToolCallBlock:
+        return OpenCall.so_far(self.id, self.name, self.arguments, self.reader)
+
+    def block(self, *, is_cut: bool) -> ToolCallBlock:
+        """Return the whole call; arguments that no tool can be called with stay text."""
+        found = arguments_or_problem(self.arguments, is_cut=is_cut)
+        arguments = self.arguments if isinstance(found, str) else found
+        return ToolCallBlock(tool_call_id=self.id, tool_name=self.name, tool_kwargs=arguments)
 
     def as_dict(self) -> dict[str, Any]:
         return {"id": self.id, "type": "function", "function": {"name": self.name, "arguments": self.arguments}}
+
+
+def _whole_message(
+    text: str | None,
+    reasoning: str | None,
+    calls: list[_StreamedCall],
+    finish_reason: str | None,
+    tokens: Mapping[str, int],
+) -> ChatMessage:
+    """Make the message of a complete answer."""
+    is_cut = is_cut_off(finish_reason)
+    blocks = [call.block(is_cut=is_cut and call is calls[-1]) for call in calls]
+    return _message(text, reasoning, calls, blocks, whole=True, thought=tokens.get("reasoning_tokens"))
 
 
 def _message(
     text: str | None,
     reasoning: str | None,
     calls: list[_StreamedCall],
+    call_blocks: list[ToolCallBlock],
     *,
     whole: bool = False,
     thought: int | None = None,
@@ -208,7 +230,7 @@ def _message(
         blocks.append(TextBlock(text=text or ""))
     if not calls:
         return ChatMessage(role=ASSISTANT, blocks=blocks)
-    blocks += [call.block(whole=whole) for call in calls]
+    blocks += call_blocks
     return ChatMessage(
         role=ASSISTANT, blocks=blocks, additional_kwargs={"tool_calls": [call.as_dict() for call in calls]}
     )

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 from pydantic_core import to_jsonable_python
 
+from .call_results import INVALID
+
 __all__ = [
     "KeptCall",
     "OpenCalls",
@@ -23,9 +25,6 @@ __all__ = [
     "send_reasoning",
     "write_json",
 ]
-
-INVALID = "invalid_json"
-"""The name under which arguments stand that are not the JSON of an object."""
 
 Wire = dict[str, Any]
 
@@ -138,49 +137,34 @@ def _fields(value: Any) -> Mapping[str, Any]:
 class OpenCalls:
     """The tool calls of the latest answer that wait for their results.
 
-    Calls of one answer may share an id (some servers number each answer's calls from 0, or take the tool's name). Each
-    gets one of its own here, and the results are given to them in their order.
+    Calls may share an id: a result then belongs to the first of them that has none. `match_results` parts the ids.
     """
 
     def __init__(self) -> None:
         self._open: list[_Open] = []
 
-    def __bool__(self) -> bool:
-        """Return whether a call waits for its result."""
-        return bool(self._open)
-
     def ask(self, calls: Iterable[Wire], made: Iterable[str] = ()) -> None:
-        """Take an answer's calls, in the API's form; ids that repeat are changed in them.
+        """Take an answer's calls, in the API's form.
 
         Args:
             calls: The calls.
             made: Ids that no result can know, because the calls were kept without one.
         """
-        self._open = []
-        unknown, taken = frozenset(made), set[str]()
-        for call in calls:
-            own = sent = call["id"]
-            while sent in taken:
-                sent = f"{own}_{len(taken) + 1}" if sent == own else f"{sent}_"
-            taken.add(sent)
-            call["id"] = sent
-            self._open.append(_Open(sent, None if own in unknown else own, call["function"]["name"]))
+        unknown = frozenset(made)
+        self._open = [
+            _Open(call["id"], None if call["id"] in unknown else call["id"], call["function"]["name"]) for call in calls
+        ]
 
-    def answer(self, id_: str) -> str | None:
-        """Return the id under which the call with this id was sent, and close it; None if no such call is open."""
-        return self._close(next((call for call in self._open if call.own == id_), None))
-
-    def answer_any(self, id_: str | None, name: str | None = None) -> str | None:
+    def answer(self, id_: str | None, name: str | None = None) -> str | None:
         """Return the id of the call that a result most likely answers, and close it; None if there is none.
 
         A result that knows its call's id is that call's. Else it is for a call that was kept without an id: one of the
         tool that the result names (Ollama's and Gemini's packages take the name for the id), or the first of them.
         """
-        if id_ and (sent := self.answer(id_)):
-            return sent
+        known = [call for call in self._open if id_ and call.own == id_]
         calls = [call for call in self._open if call.own is None] if id_ else self._open
         named = [call for call in calls if call.name in (id_, name)]
-        return self._close(next(iter(named or calls), None))
+        return self._close(next(iter(known or named or calls), None))
 
     def end(self) -> list[str]:
         """Return the ids of the calls that have no result, and forget them."""

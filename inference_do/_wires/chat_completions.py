@@ -6,6 +6,7 @@ parsing alone, where building objects costs several times that.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -16,6 +17,7 @@ from typing_extensions import TypedDict
 
 from inference_do._protocol.json import load_json
 from inference_do.errors import ConfigError
+from inference_do.tool_calls import own_ids, read_arguments
 from inference_do.types import ChatCompletion, Message
 
 from .bodies import checked_model, given
@@ -84,9 +86,23 @@ def chat_body(model: str, messages: Iterable[Any], params: Mapping[str, Any]) ->
 
 
 def _as_said(message: Message) -> dict[str, Any]:
-    """Return an answer's message as a message of a request."""
+    """Return an answer's message as a message of a request.
+
+    Arguments that are no strict JSON but can be read are written again: servers parse what they are sent back.
+    """
     fields = {name: value for name, value in message.model_dump(exclude_none=True).items() if value != []}
+    for call in fields.get("tool_calls", ()):
+        function = call["function"]
+        if (arguments := read_arguments(function["arguments"])) is not None and not _is_strict(function["arguments"]):
+            function["arguments"] = json.dumps(arguments, ensure_ascii=False)
     return {**fields, "role": message.role or "assistant", "content": message.content}
+
+
+def _is_strict(arguments: str) -> bool:
+    try:
+        return isinstance(json.loads(arguments), dict)
+    except ValueError:
+        return False
 
 
 def read_completion(data: bytes) -> ChatCompletion:
@@ -99,6 +115,11 @@ def read_completion(data: bytes) -> ChatCompletion:
     if not completion.choices:
         message = "it has no choices"
         raise ValueError(message)
+    for choice in completion.choices:
+        calls = choice.message.tool_calls
+        for position, id_ in enumerate(own_ids(call.id for call in calls)):
+            if calls[position].id != id_:
+                calls[position] = calls[position].model_copy(update={"id": id_})
     return completion
 
 

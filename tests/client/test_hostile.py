@@ -848,14 +848,13 @@ def taken_for(count: int, first: str, other: str) -> float:
     def fragment(arguments: str) -> dict[str, Any]:
         return delta(tool_calls=[{"index": 0, "function": {"name": "f", "arguments": arguments}}])
 
-    seen = Accumulator()
     start, more = fragment(first), fragment(other)
     began = time.thread_time()
-    seen.add(start)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("inference_do.accumulate.MAX_CALLS", 10**9)  # the bound is tested elsewhere
-        for _ in range(count):
-            seen.add(more)
+        seen = Accumulator()
+    for part in (start, *[more] * count):
+        seen.add(part)
     assert isinstance(seen.has_broken_call, bool)
     seen.completion()
     return time.thread_time() - began

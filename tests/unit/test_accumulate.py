@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference_do.accumulate import Accumulator, new_call_id, reasoning_text
+from inference_do.accumulate import MAX_CALLS, MAX_CHOICES, MAX_PARTS, Accumulator, new_call_id, reasoning_text
+from inference_do.errors import ProtocolError
 
 
 def fragment(
@@ -135,6 +136,87 @@ CALLS: dict[str, tuple[list[list[dict[str, Any]]], list[tuple[str, str, str]]]] 
     "arguments as an object": ([[F(0, "a", "f", {"x": "é"})]], [("a", "f", '{"x": "é"}')]),
     "broken arguments are kept": ([[F(0, "a", "f", '{"x": tru')]], [("a", "f", '{"x": tru')]),
     "a fragment alone begins a call": ([[F(arguments="{}")]], [("new", "", "{}")]),
+    # A5: calls that share an id
+    "one id, another index": (
+        [[F(0, "x", "f", '{"a":1}')], [F(1, "x", "f", '{"a":2}')]],
+        [("x", "f", '{"a":1}'), ("new", "f", '{"a":2}')],
+    ),
+    "one id, another index, in pieces": (
+        [
+            [F(0, "x", "f", "")],
+            [F(0, arguments="{")],
+            [F(0, arguments="}")],
+            [F(1, "x", "g", "{")],
+            [F(1, arguments="}")],
+        ],
+        [("x", "f", "{}"), ("new", "g", "{}")],
+    ),
+    "one id on every fragment, alternating": (
+        [[F(0, "x", "f", "{")], [F(1, "x", "f", "{")], [F(0, "x", None, "}")], [F(1, "x", None, "}")]],
+        [("x", "f", "{}"), ("new", "f", "{}")],
+    ),
+    "one id in one chunk": (
+        [[F(0, "x", "f", "{}"), F(1, "x", "g", "{}"), F(2, "x", "f", "{}")]],
+        [("x", "f", "{}"), ("new", "g", "{}"), ("new", "f", "{}")],
+    ),
+    "one id, another name, one index": (
+        [[F(0, "x", "f", '{"a":1}')], [F(0, "x", "g", '{"a":2}')]],
+        [("x", "f", '{"a":1}'), ("new", "g", '{"a":2}')],
+    ),
+    "one id, another name, no index": (
+        [[F(None, "x", "f", "{}")], [F(None, "x", "g", "")], [F(None, "x", None, "{}")]],
+        [("x", "f", "{}"), ("new", "g", "{}")],
+    ),
+    "one id, one name, one index": (
+        [[F(0, "x", "f", '{"a":1}')], [F(0, "x", "f", '{"a":2}')], [F(None, "x", "f", '{"a":3}')]],
+        [("x", "f", '{"a":1}'), ("new", "f", '{"a":2}'), ("new", "f", '{"a":3}')],
+    ),
+    "one id, and calls without arguments": (
+        [[F(0, "x", "f", "")], [F(1, "x", "g", "")]],
+        [("x", "f", ""), ("new", "g", "")],
+    ),
+    "one id, and the index runs on with the fragments": (
+        [[F(0, "x", "f", "")], [F(1, "x", None, '{"a"')], [F(2, "x", None, ":1}")]],
+        [("x", "f", '{"a":1}')],
+    ),
+    "a repeated id under a late index": (
+        [[F(None, "x", "f", '{"a"')], [F(0, "x", None, ":1")], [F(0, None, None, "}")]],
+        [("x", "f", '{"a":1}')],
+    ),
+    "an index comes late, without an id": ([[F(None, "x", "f", "{")], [F(0, arguments="}")]], [("x", "f", "{}")]),
+    "a name, no id, after a call with one": (
+        [[F(0, "x", "f", "{}")], [F(0, None, "g", "{}")]],
+        [("x", "f", "{}"), ("new", "g", "{}")],
+    ),
+    "another name after a call that was cut": (
+        [[F(0, None, "f", '{"a":')], [F(0, None, "g", "{}")]],
+        [("new", "f", '{"a":'), ("new", "g", "{}")],
+    ),
+    "name and id again, with nothing": (
+        [[F(0, "x", "f", "{}")], [F(0, "x", "f", "")], [F(0, "x", "f")]],
+        [("x", "f", "{}")],
+    ),
+    # A5: calls whose id changes
+    "a new id on every fragment": (
+        [[F(0, "x", "f", '{"a"')], [F(0, "y", None, ":1")], [F(0, "z", "", "}")]],
+        [("x", "f", '{"a":1}')],
+    ),
+    "a new id on every fragment, two calls": (
+        [[F(0, "x", "f", "")], [F(1, "y", "g", "")], [F(0, "z", None, "{}")], [F(1, "t", None, "{}")], [F(1, "u")]],
+        [("x", "f", "{}"), ("y", "g", "{}")],
+    ),
+    "a new id on every fragment, no index": (
+        [[F(None, "x", "f", '{"a"')], [F(None, "y", None, ":1}")], [F(None, "z", "g", "{")], [F(None, "t", None, "}")]],
+        [("x", "f", '{"a":1}'), ("z", "g", "{}")],
+    ),
+    "a new id and the name on every fragment": (
+        [[F(0, "x", "f", '{"a"')], [F(0, "y", "f", ":1")], [F(0, "z", "f", "}")]],
+        [("x", "f", '{"a":1}')],
+    ),
+    "a new id and the name, one index, two calls": (
+        [[F(0, "x", "f", '{"a":1}')], [F(0, "y", "f", '{"a":2}')]],
+        [("x", "f", '{"a":1}'), ("y", "f", '{"a":2}')],
+    ),
     "no function": ([[{"index": 0, "id": "a"}], [{"index": 0, "function": None}]], [("a", "", "")]),
 }
 
@@ -178,6 +260,38 @@ def test_reasoning_by_its_other_name_is_joined_too():
     accumulator.add(chunk(reasoning="r"))
     accumulator.add(chunk(reasoning="s"))
     assert accumulator.completion().choices[0].message.reasoning == "rs"
+
+
+def test_fragments_of_one_chunk_take_linear_time():
+    def seconds(count: int) -> float:
+        raw = chunk(tool_calls=[F(0, "a", "f", "x" * 100)] * count)
+        started = time.thread_time()
+        Accumulator().add(raw)
+        return time.thread_time() - started
+
+    small = min(seconds(1_000) for _ in range(3))
+    assert min(seconds(8_000) for _ in range(2)) < 8 * small * 4 + 0.02
+
+
+BOUNDS = {
+    "calls of several answers": [
+        chunk(index=n % 100, tool_calls=[F(n, f"id{n}", "f", "{}")]) for n in range(MAX_CALLS + 1)
+    ],
+    "fragments of one chunk": [chunk(tool_calls=[{}] * (MAX_CALLS + 1))],
+    "answers": [chunk(index=n, content="a") for n in range(MAX_CHOICES + 1)],
+    "entries of a list": [chunk(images=[{}] * (MAX_PARTS // 4))] * 5,
+    "fields": [chunk(**{f"field{n}": 1 for n in range(MAX_PARTS // 4)})] * 5,
+    "fields of chunks": [{f"field{n}": 1 for n in range(MAX_PARTS // 4)}] * 5,
+    "logprobs": [{"choices": [{"logprobs": {"content": [{}] * (MAX_PARTS // 4)}}]}] * 5,
+}
+
+
+@pytest.mark.parametrize("chunks", BOUNDS.values(), ids=BOUNDS)
+def test_an_answer_is_bounded(chunks):
+    accumulator = Accumulator()
+    with pytest.raises(ProtocolError, match="more than"):
+        for raw in chunks:
+            accumulator.add(raw)
 
 
 def test_unknown_fields_of_a_delta_are_kept():
@@ -256,6 +370,11 @@ BROKEN = [
     ("{} x", True),
     ("nul", True),
     ("[" * 9999 + "}", True),
+    ("null", False),
+    ("null null", True),
+    ('{"code": "a\nb"}', False),
+    ("  ", False),
+    ("[]", True),
 ]
 
 
@@ -264,6 +383,12 @@ def test_broken_arguments_are_noticed(arguments, broken):
     accumulator = Accumulator()
     accumulator.add(chunk(tool_calls=[F(0, "a", "f", arguments)]))
     assert accumulator.has_broken_call is broken
+    again = Accumulator()
+    for piece in arguments[:40]:  # asked after each character, the answer is the same in the end
+        again.add(chunk(tool_calls=[F(0, "a", "f", piece)]))
+        again.has_broken_call  # noqa: B018
+    if len(arguments) < 40:
+        assert again.has_broken_call is broken
 
 
 def test_an_empty_completion_is_one():
@@ -349,10 +474,10 @@ def test_whatever_the_fragments_no_argument_is_lost_and_they_add_up(fragments):
 def seconds_for(count: int, make: Any) -> float:
     accumulator = Accumulator()
     chunks = [make(n) for n in range(count)]
-    started = time.perf_counter()
+    started = time.thread_time()
     for raw in chunks:
         accumulator.add(raw)
-    return time.perf_counter() - started
+    return time.thread_time() - started
 
 
 @pytest.mark.parametrize(
@@ -362,8 +487,25 @@ def seconds_for(count: int, make: Any) -> float:
         lambda n: chunk(tool_calls=[F(0, "a" if n == 0 else None, None, "word ")]),
         lambda n: chunk(tool_calls=[F(n, f"id{n}", "f", "{}")]),
         lambda _: chunk(tool_calls=[F(0, None, "f", '"}')]),
+        lambda _: chunk(tool_calls=[F(0, None, "f", '{"')]),
+        lambda _: chunk(tool_calls=[F(0, "a", "f", '{"a":"}')]),
+        lambda n: chunk(tool_calls=[F(0, "a", "f", "{" + '"x":1,' * 9_999 + '"y":1}' if n == 0 else "  ")]),
+        lambda n: chunk(tool_calls=[F(0, f"id{n}", None, "l")]),
+        lambda n: chunk(tool_calls=[F(0, f"id{n}", "f", "l")]),
+        lambda n: chunk(reasoning_details=[{"index": 0, "text": "word "}], audio={"data": "AAAA"}),
     ],
-    ids=["text", "one long call", "many calls", "a name and a brace on every fragment"],
+    ids=[
+        "text",
+        "one long call",
+        "many calls",
+        "a name and a brace on every fragment",
+        "a name and an open brace",
+        "id, name and a brace",
+        "a long call, then blanks",
+        "a new id on every fragment",
+        "a new id and a name",
+        "entries and objects",
+    ],
 )
 def test_time_is_linear(make):
     small = min(seconds_for(1_000, make) for _ in range(3))
