@@ -29,6 +29,7 @@ INTERNAL = frozenset(
         "error_on_no_tool_call",
         "error_on_tool_error",
         "formatted",
+        "send_reasoning",
         "stream",
         "tool_required",
         "use_chat_completions",
@@ -58,7 +59,7 @@ def request_params(layers: Iterable[Mapping[str, Any]], *, streaming: bool) -> d
     if tools := params.pop("tools", None):
         params["tools"] = tool_specs(tools)
         if (choice := params.get("tool_choice")) is not None:
-            params["tool_choice"] = chosen_tool(choice, required=False)
+            params["tool_choice"] = chosen_tool(choice, params["tools"], required=False)
     else:
         _forget_tools(params)
     return params

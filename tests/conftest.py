@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from client_kit import FIRST_PAUSE
+from hypothesis import settings
 from interfaces import INTERFACES, PAIRS
 
 from inference_do._protocol.retry import Policy
@@ -24,6 +25,9 @@ TRACING = ("LANGSMITH_TRACING", "LANGCHAIN_TRACING_V2", "LC_OUTPUT_VERSION")
 
 OWN_PAUSES = {"peers", "real_model", "third_party", "unit"}
 """Folders that keep the pauses between attempts as long as they are for a user."""
+
+settings.register_profile("tests", deadline=None)  # how long an example takes is no test
+settings.load_profile("tests")
 
 
 def folder_of(request: pytest.FixtureRequest) -> str:

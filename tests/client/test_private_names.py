@@ -233,13 +233,13 @@ class WithoutPrivateNames:
 def abandoned(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Count the transports that are abandoned, each of which has no private names."""
     counted: list[Any] = []
-    abandon = loop_sockets.abandon
+    force_close = loop_sockets.force_close
 
     def look(transport: Any) -> None:
         counted.append(type(transport).__name__)
-        abandon(WithoutPrivateNames(transport))
+        force_close(WithoutPrivateNames(transport))
 
-    monkeypatch.setattr(loop_sockets, "abandon", look)
+    monkeypatch.setattr(loop_sockets, "force_close", look)
     return counted
 
 

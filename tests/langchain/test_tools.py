@@ -11,10 +11,9 @@ from langchain_core.tools import tool
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
-from inference_do import ChatCompletion, ConfigError
+from inference_do import ConfigError
 from inference_do.emulator import Emulator, RawBody, RawStream
 from langchain_do import ChatDigitalOcean
-from langchain_do._responses import from_completion
 
 
 @tool
@@ -160,17 +159,6 @@ def test_arguments_that_are_no_object(emu: Emulator, model: ChatDigitalOcean, ar
     (call,) = answer.invalid_tool_calls
     assert (call["name"], call["args"]) == ("f", arguments)
     assert call["id"]
-
-
-def test_calls_without_ids_get_them(emu: Emulator, model: ChatDigitalOcean) -> None:
-    function = {"name": "f", "arguments": "{}"}
-    completion = {
-        "choices": [{"message": {"tool_calls": [{"id": "", "type": "", "function": function}] * 2}}],
-    }
-    result = from_completion(ChatCompletion.model_validate(completion), model="m")
-    ids = [call["id"] for call in result.generations[0].message.tool_calls]
-    assert all(ids)
-    assert len(set(ids)) == 2
 
 
 EPHEMERAL = {"type": "ephemeral"}

@@ -198,7 +198,7 @@ def test_an_answer_that_was_all_thinking_has_a_warning(make: Make) -> None:
     llm = make("kimi-k3", max_tokens=5)
     with pytest.warns(EmptyAnswerWarning, match="Raise max_completion_tokens"):
         response = llm.chat(HELLO)
-    assert (response.message.content, response.additional_kwargs["finish_reason"]) == (None, "length")
+    assert (response.message.content, response.additional_kwargs["finish_reason"]) == ("", "length")
     assert response.additional_kwargs["reasoning_tokens"] == 5
     with pytest.warns(EmptyAnswerWarning):
         assert list(llm.stream_chat(HELLO))[-1].additional_kwargs["finish_reason"] == "length"

@@ -151,12 +151,12 @@ def test_an_answer_in_text_of_a_model_that_should_have_called(make: Make, emu: E
     ("model", "response", "detail"),
     [
         (NATIVE, {"text": '{"name": "a"}'}, "country"),
-        (NATIVE, {"text": '{"name": "a", "cou', "finish_reason": "length"}, "Invalid JSON"),
+        (NATIVE, {"text": '{"name": "a", "cou', "finish_reason": "length"}, "cut off by the token limit"),
         (NATIVE, {"text": "", "finish_reason": "length"}, "'length'"),
-        (NATIVE, {"message": {"role": "assistant", "content": None, "refusal": "I must not."}}, "Invalid JSON"),
+        (NATIVE, {"message": {"role": "assistant", "content": None, "refusal": "I must not."}}, "refused: I must not"),
         (BY_CALL, {"tool_calls": [("City", {"name": "a"})]}, "country"),
-        (BY_CALL, {"tool_calls": [("City", '{"name": ')]}, "Invalid JSON"),
-        (BY_CALL, {"text": "I would rather talk."}, "Invalid JSON"),
+        (BY_CALL, {"tool_calls": [("City", '{"name": ')]}, "ends before its JSON"),
+        (BY_CALL, {"text": "I would rather talk."}, "there is no JSON"),
     ],
 )
 async def test_failures_are_value_errors(

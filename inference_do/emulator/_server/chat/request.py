@@ -192,8 +192,10 @@ def _check_tool_choice(body: Mapping[str, Any]) -> None:
             names = {tool["function"]["name"] for tool in tools or () if tool.get("type") == "function"}
             if wanted not in names:
                 raise Refusal(400, f"tool_choice names {wanted!r}, which is not among the tools: {sorted(names)}")
+        case {"type": str() as kind} if kind != "function" and any(tool.get("type") == kind for tool in tools or ()):
+            return
         case other:
-            raise Refusal(400, f"tool_choice must be none, auto, required or a named function, not {other!r}")
+            raise Refusal(400, f"tool_choice must be none, auto, required or a tool, not {other!r}")
 
 
 def _response_format(name: str, value: Any) -> None:
