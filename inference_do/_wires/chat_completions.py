@@ -22,6 +22,7 @@ from inference_do.types import ChatCompletion, Message
 
 from .bodies import checked_model, given
 from .codec import EventReader, ReportedError, is_reported, refuse_reported
+from .repair import HEAD, Path, read_leniently
 
 __all__ = ["ChatCompletions", "chat_body", "chunk_parser", "read_completion"]
 
@@ -117,7 +118,7 @@ def read_completion(data: bytes) -> ChatCompletion:
     """
     parsed = load_json(data)
     refuse_reported(parsed)
-    completion = ChatCompletion.model_validate(parsed)
+    completion = read_leniently(ChatCompletion.model_validate, parsed, OF_COMPLETIONS)
     if not completion.choices:
         message = "it has no choices"
         raise ValueError(message)
@@ -127,6 +128,20 @@ def read_completion(data: bytes) -> ChatCompletion:
             if calls[position].id != id_:
                 calls[position] = calls[position].model_copy(update={"id": id_})
     return completion
+
+
+def _of_messages(name: str) -> frozenset[Path]:
+    """Return what of messages or deltas no answer depends on."""
+    place = ("choices", "*", name)
+    return frozenset({
+        *((*place, field) for field in ("role", "refusal", "reasoning_content")),
+        *((*place, "tool_calls", "*", field) for field in ("id", "type")),
+    })  # fmt: skip
+
+
+INCIDENTAL = HEAD | {("choices", "*", "logprobs")}
+OF_COMPLETIONS = INCIDENTAL | _of_messages("message")
+OF_CHUNKS = INCIDENTAL | _of_messages("delta")
 
 
 # --- the chunks of a stream ---
@@ -226,6 +241,6 @@ def chunk_parser() -> Callable[[bytes], dict[str, Any]]:
             return validate(data)  # type: ignore[no-any-return]
         except pydantic_core.ValidationError:
             # A lone surrogate ("\ud83d", half an emoji) is legal in JSON and refused by the fast parser.
-            return validator.validate_python(load_json(data))  # type: ignore[no-any-return]
+            return read_leniently(validator.validate_python, load_json(data), OF_CHUNKS)
 
     return parse
