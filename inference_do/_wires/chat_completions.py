@@ -90,12 +90,19 @@ def chat_body(model: str, messages: Iterable[Any], params: Mapping[str, Any]) ->
     return body
 
 
+RESPONSE_ONLY = frozenset({"annotations", "audio", "images"})
+"""Fields of an answer's message that a request has no place for; of audio its id is sent back."""
+
+
 def _as_said(message: Message) -> dict[str, Any]:
     """Return an answer's message as a message of a request.
 
     Arguments that are no strict JSON but can be read are written again: servers parse what they are sent back.
     """
-    fields = {name: value for name, value in message.model_dump(exclude_none=True).items() if value != []}
+    said = message.model_dump(exclude_none=True)
+    fields = {name: value for name, value in said.items() if value != [] and name not in RESPONSE_ONLY}
+    if isinstance(audio := said.get("audio"), dict) and audio.get("id"):
+        fields["audio"] = {"id": audio["id"]}
     for call in fields.get("tool_calls", ()):
         function = call["function"]
         if (arguments := read_arguments(function["arguments"])) is not None and not _is_strict(function["arguments"]):
