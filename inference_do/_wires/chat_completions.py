@@ -58,14 +58,13 @@ class ChatCompletions:
                     raise ReportedError from None
                 raise
             choices = raw.get("choices")
-            # the text in quotes cannot stand in a text of the answer, where quotes are escaped
-            if not choices or b'"error"' in data or name == "error":
-                has_answer = choices is not None or bool(raw.get("usage"))
-                if name == "error" or is_reported(raw, has_answer=has_answer):
-                    raise ReportedError
-            if choices and len(choices) > 1:
-                return _one_part_each(raw, choices)
-            return raw
+            if choices and len(choices) == 1 and name != "error":  # nearly all: as few looks as possible
+                only = choices[0]
+                if not (raw.get("error") or "error" in only or only.get("finish_reason")):
+                    return raw
+            if name == "error" or is_reported(raw, has_answer=choices is not None or bool(raw.get("usage"))):
+                raise ReportedError
+            return _one_part_each(raw, choices) if choices and len(choices) > 1 else raw
 
         return read
 
