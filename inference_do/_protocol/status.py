@@ -128,8 +128,8 @@ class ErrorDetail:
 
     def scrubbed(self, scrub: Callable[[str], str]) -> ErrorDetail:
         """Return the same detail with the key masked."""
-        names = (name and scrub(name)[:MESSAGE_LIMIT] for name in (self.type, self.code))
-        return ErrorDetail(scrub(self.message), *names, number=self.number)
+        kind, code = (name and scrub(name)[:MESSAGE_LIMIT] for name in (self.type, self.code))
+        return ErrorDetail(scrub(self.message), kind, code, self.number)
 
     @property
     def text(self) -> str:
@@ -200,8 +200,8 @@ def _name(source: dict[str, Any], body: dict[str, Any], *keys: str) -> str | Non
 
 def _number(source: dict[str, Any], body: dict[str, Any]) -> int | None:
     """Return the first HTTP status of an error under any name."""
-    values = (place.get(key) for place in (source, body) for key in STATUS_FIELDS)
-    return next((int(value) for value in values if re.fullmatch(STATUS, str(value))), None)
+    values = (str(place.get(key)) for place in (source, body) for key in STATUS_FIELDS)
+    return next((int(value) for value in values if re.fullmatch(STATUS, value)), None)
 
 
 def _details(detail: Any) -> str | None:

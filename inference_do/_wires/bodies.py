@@ -5,6 +5,7 @@ Readers raise a ValueError that says why a body is not what was asked for; the f
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -14,6 +15,9 @@ from inference_do.tool_secrets import reveal_secrets
 from inference_do.types import ModelList, Reply
 
 from .codec import refuse_reported
+from .repair import HEAD, read_leniently
+
+logger = logging.getLogger("inference_do")
 
 R = TypeVar("R", bound=Reply)
 
@@ -64,4 +68,16 @@ def read_models(data: bytes) -> ModelList:
     if not isinstance(parsed, dict) or "data" not in parsed:
         message = "it has no data"
         raise ValueError(message)
-    return ModelList.model_validate(parsed)
+    if isinstance(items := parsed["data"], list):
+        parsed = {**parsed, "data": list(filter(_has_id, items))}
+    return read_leniently(ModelList.model_validate, parsed, OF_MODELS)
+
+
+OF_MODELS = HEAD | {("data", "*", name) for name in ("object", "created", "owned_by", "max_output_tokens")}
+
+
+def _has_id(item: Any) -> bool:
+    if isinstance(item, dict) and isinstance(item.get("id"), str):
+        return True
+    logger.debug("an entry of the list of models is left out: it has no id")
+    return False

@@ -22,6 +22,7 @@ from inference_do.types import ChatCompletion, Message
 
 from .bodies import checked_model, given
 from .codec import EventReader, ReportedError, is_reported, refuse_reported
+from .repair import HEAD, Path, read_leniently
 
 __all__ = ["ChatCompletions", "chat_body", "chunk_parser", "read_completion"]
 
@@ -57,14 +58,13 @@ class ChatCompletions:
                     raise ReportedError from None
                 raise
             choices = raw.get("choices")
-            # the text in quotes cannot stand in a text of the answer, where quotes are escaped
-            if not choices or b'"error"' in data or name == "error":
-                has_answer = choices is not None or bool(raw.get("usage"))
-                if name == "error" or is_reported(raw, has_answer=has_answer):
-                    raise ReportedError
-            if choices and len(choices) > 1:
-                return _one_part_each(raw, choices)
-            return raw
+            if choices and len(choices) == 1 and name != "error":  # nearly all: as few looks as possible
+                only = choices[0]
+                if not (raw.get("error") or "error" in only or only.get("finish_reason")):
+                    return raw
+            if name == "error" or is_reported(raw, has_answer=choices is not None or bool(raw.get("usage"))):
+                raise ReportedError
+            return _one_part_each(raw, choices) if choices and len(choices) > 1 else raw
 
         return read
 
@@ -89,12 +89,19 @@ def chat_body(model: str, messages: Iterable[Any], params: Mapping[str, Any]) ->
     return body
 
 
+RESPONSE_ONLY = frozenset({"annotations", "audio", "images"})
+"""Fields of an answer's message that a request has no place for; of audio its id is sent back."""
+
+
 def _as_said(message: Message) -> dict[str, Any]:
     """Return an answer's message as a message of a request.
 
     Arguments that are no strict JSON but can be read are written again: servers parse what they are sent back.
     """
-    fields = {name: value for name, value in message.model_dump(exclude_none=True).items() if value != []}
+    said = message.model_dump(exclude_none=True)
+    fields = {name: value for name, value in said.items() if value != [] and name not in RESPONSE_ONLY}
+    if isinstance(audio := said.get("audio"), dict) and audio.get("id"):
+        fields["audio"] = {"id": audio["id"]}
     for call in fields.get("tool_calls", ()):
         function = call["function"]
         if (arguments := read_arguments(function["arguments"])) is not None and not _is_strict(function["arguments"]):
@@ -117,7 +124,7 @@ def read_completion(data: bytes) -> ChatCompletion:
     """
     parsed = load_json(data)
     refuse_reported(parsed)
-    completion = ChatCompletion.model_validate(parsed)
+    completion = read_leniently(ChatCompletion.model_validate, parsed, OF_COMPLETIONS)
     if not completion.choices:
         message = "it has no choices"
         raise ValueError(message)
@@ -127,6 +134,20 @@ def read_completion(data: bytes) -> ChatCompletion:
             if calls[position].id != id_:
                 calls[position] = calls[position].model_copy(update={"id": id_})
     return completion
+
+
+def _of_messages(name: str) -> frozenset[Path]:
+    """Return what of messages or deltas no answer depends on."""
+    place = ("choices", "*", name)
+    return frozenset({
+        *((*place, field) for field in ("role", "refusal", "reasoning_content")),
+        *((*place, "tool_calls", "*", field) for field in ("id", "type")),
+    })  # fmt: skip
+
+
+INCIDENTAL = HEAD | {("choices", "*", "logprobs")}
+OF_COMPLETIONS = INCIDENTAL | _of_messages("message")
+OF_CHUNKS = INCIDENTAL | _of_messages("delta")
 
 
 # --- the chunks of a stream ---
@@ -226,6 +247,6 @@ def chunk_parser() -> Callable[[bytes], dict[str, Any]]:
             return validate(data)  # type: ignore[no-any-return]
         except pydantic_core.ValidationError:
             # A lone surrogate ("\ud83d", half an emoji) is legal in JSON and refused by the fast parser.
-            return validator.validate_python(load_json(data))  # type: ignore[no-any-return]
+            return read_leniently(validator.validate_python, load_json(data), OF_CHUNKS)
 
     return parse

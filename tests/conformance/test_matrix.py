@@ -9,6 +9,7 @@ import pytest
 import rows_destination
 import rows_ends
 import rows_framing
+import rows_odd
 import rows_payload
 import rows_reported
 import rows_status
@@ -23,6 +24,7 @@ TABLES = (
     rows_framing,
     rows_ends,
     rows_payload,
+    rows_odd,
     rows_reported,
     rows_whole,
     rows_status,

@@ -138,6 +138,10 @@ CALLS: dict[str, tuple[list[list[dict[str, Any]]], list[tuple[str, str, str]]]] 
     "broken arguments are kept": ([[F(0, "a", "f", '{"x": tru')]], [("a", "f", '{"x": tru')]),
     "a fragment alone begins a call": ([[F(arguments="{}")]], [("new", "", "{}")]),
     # A5: calls that share an id
+    "no ids, and a name alone after a whole call": (
+        [[F(0, None, "f", "{}")], [F(0, None, "f", "")], [F(0, None, None, '{"a":1}')]],
+        [("new", "f", "{}"), ("new", "f", '{"a":1}')],
+    ),
     "one id, another index": (
         [[F(0, "x", "f", '{"a":1}')], [F(1, "x", "f", '{"a":2}')]],
         [("x", "f", '{"a":1}'), ("new", "f", '{"a":2}')],
