@@ -28,7 +28,7 @@ class Place(NamedTuple):
 @contextmanager
 def place() -> Iterator[Place]:
     """Say where the answers come from, and give what is needed to ask there."""
-    model = os.environ.get("EXAMPLE_MODEL", "llama3.3-70b-instruct")
+    model = os.environ.get("EXAMPLE_MODEL", "gemma-4-31B-it")
     embedding_model = os.environ.get("EXAMPLE_EMBEDDING_MODEL", "gte-large-en-v1.5")
     if any(os.environ.get(name) for name in KEY_VARIABLES):
         url = os.environ.get("DIGITALOCEAN_INFERENCE_BASE_URL", "DigitalOcean")

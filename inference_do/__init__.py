@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     )
     from .knowledge import KnowledgeBase, RetrievedDocument
     from .models import ModelInfo, PriceTier, closest_models, known_models, model_info, register_model
+    from .params import CallOptions, ChatParams, EmbedParams, MessageParam
     from .pricing import Cost, Ledger, Spent, Tokens, estimate_cost
     from .rules import EmptyAnswerWarning
     from .types import (
@@ -61,8 +62,10 @@ __all__ = [
     "AsyncStream",
     "AuthenticationError",
     "BadRequestError",
+    "CallOptions",
     "ChatCompletion",
     "ChatCompletionChunk",
+    "ChatParams",
     "Choice",
     "Client",
     "ConfigError",
@@ -70,6 +73,7 @@ __all__ = [
     "ContextLengthError",
     "Cost",
     "Delta",
+    "EmbedParams",
     "Embedding",
     "EmbeddingResponse",
     "EmptyAnswerWarning",
@@ -77,6 +81,7 @@ __all__ = [
     "KnowledgeBase",
     "Ledger",
     "Message",
+    "MessageParam",
     "Model",
     "ModelInfo",
     "NotFoundError",
@@ -113,8 +118,10 @@ _HOMES = {
     "AsyncStream": "client",
     "AuthenticationError": "errors",
     "BadRequestError": "errors",
+    "CallOptions": "params",
     "ChatCompletion": "types",
     "ChatCompletionChunk": "types",
+    "ChatParams": "params",
     "Choice": "types",
     "Client": "client",
     "ConfigError": "errors",
@@ -122,6 +129,7 @@ _HOMES = {
     "ContextLengthError": "errors",
     "Cost": "pricing",
     "Delta": "types",
+    "EmbedParams": "params",
     "Embedding": "types",
     "EmbeddingResponse": "types",
     "EmptyAnswerWarning": "rules",
@@ -129,6 +137,7 @@ _HOMES = {
     "KnowledgeBase": "knowledge",
     "Ledger": "pricing",
     "Message": "types",
+    "MessageParam": "params",
     "Model": "types",
     "ModelInfo": "models",
     "NotFoundError": "errors",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
 
 from ._protocol.call import Call, PreparedRequest
 from ._protocol.retry import Budget, Policy
@@ -16,16 +16,18 @@ from .accumulate import Accumulator
 from .config import Config, Key, Timeout, as_secret, check_headers, check_http_client, check_mapping, check_retries
 from .errors import ConfigError
 from .models import EMBEDDINGS_PATH, model_info
+from .params import CALL_OPTIONS, CallOptions, ChatParams, EmbedParams, Messages
 from .rules import adapt_request, adapt_request_for_agent, check_endpoint, explain_error, warn_empty
 from .types import EmbeddingResponse, Reply
 
 R = TypeVar("R", bound=Reply)
+H = TypeVar("H")
+"""The HTTP client that a client may be given."""
 Reading = Callable[[bytes], R]
 CHAT: Codec = ChatCompletions()
-CALL_OPTIONS = frozenset({"extra_headers", "extra_query", "extra_body", "timeout", "max_retries"})
 
 
-class Core:
+class Core(Generic[H]):
     """A client without its calls."""
 
     _is_async = False
@@ -39,7 +41,7 @@ class Core:
         max_retries: int = 2,
         default_headers: Mapping[str, str] | None = None,
         default_query: Mapping[str, Any] | None = None,
-        http_client: Any = None,
+        http_client: H | None = None,
         retry_ambiguous: bool = True,
         allow_http: bool = False,
         ca: str | os.PathLike[str] | None = None,
@@ -54,10 +56,8 @@ class Core:
             max_retries: Requests sent again after the first, at most.
             default_headers: Headers of every request.
             default_query: Query parameters of every request.
-            http_client: An `httpx.Client` (for `AsyncClient` an `httpx.AsyncClient`), or one of httpx2, to send with.
-                It is never closed here. In an `httpx.Client` the wait for each read of a response is fixed when the
-                first one is made, to what `first_token` leaves for it; `idle` and `total` are then looked at only
-                between reads.
+            http_client: An `httpx.Client` (for `AsyncClient` an `httpx.AsyncClient`), or one of httpx2, to send with;
+                see `inference_do.params.HTTPClient`.
             retry_ambiguous: Whether to send again when the request was written and no answer came: the API may be
                 generating one, which is then billed twice.
             allow_http: Accept a plain http base URL of any host, for a private network.
@@ -143,13 +143,13 @@ class Core:
         request = self._request(path, body, extra_headers=headers, extra_query=query, **options)
         return self._call(body, timeout, max_retries), request
 
-    def _chat(self, model: str, messages: Iterable[Any], params: dict[str, Any]) -> tuple[Call, PreparedRequest]:
+    def _chat(self, model: str, messages: Messages, params: ChatParams) -> tuple[Call, PreparedRequest]:
         if params.get("stream") or check_mapping(params.get("extra_body"), name="extra_body").get("stream"):
             message = "chat() waits for the whole answer: use stream()"
             raise ConfigError(message)
         return self._prepare(CHAT.path, CHAT.body(self._chat_body(model, messages, params)))
 
-    def _chat_body(self, model: str, messages: Iterable[Any], params: dict[str, Any]) -> dict[str, Any]:
+    def _chat_body(self, model: str, messages: Messages, params: ChatParams) -> dict[str, Any]:
         defaults = check_mapping(params.pop("default_params", None), name="default_params")
         body = chat_body(model, messages, params)
         return (
@@ -159,7 +159,7 @@ class Core:
         )
 
     def _streamed(
-        self, model: str, messages: Iterable[Any], params: dict[str, Any]
+        self, model: str, messages: Messages, params: ChatParams
     ) -> tuple[Call, Accumulator, Codec, PreparedRequest]:
         body = self._chat_body(model, messages, params)
         if not check_mapping(body.get("extra_body"), name="extra_body").get("stream", True):
@@ -171,9 +171,7 @@ class Core:
         answers = body.get("n")
         return call, Accumulator(answers if isinstance(answers, int) else 1), CHAT, request
 
-    def _other(
-        self, path: str, body: Mapping[str, Any] | None, options: dict[str, Any]
-    ) -> tuple[Call, PreparedRequest]:
+    def _other(self, path: str, body: Mapping[str, Any] | None, options: CallOptions) -> tuple[Call, PreparedRequest]:
         if not path.startswith("/"):
             message = f"path must begin with a slash, as in '/rerank', not {path!r}"
             raise ConfigError(message)
@@ -187,7 +185,7 @@ class Core:
         return call, self._request(path, None, extra_headers=headers, extra_query=query)
 
     def _embed(
-        self, model: str, texts: str | Sequence[str], params: dict[str, Any]
+        self, model: str, texts: str | Sequence[str], params: EmbedParams
     ) -> tuple[Call, PreparedRequest, Reading[EmbeddingResponse]]:
         body, count = embeddings.embedding_body(model, texts, params)
         check_endpoint(model_info(checked_model(model)), EMBEDDINGS_PATH)

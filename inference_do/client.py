@@ -6,9 +6,9 @@ exists twice only in what Python makes different: `await`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from ._core import CHAT, Core, Reading
 from ._protocol.call import Call, PreparedRequest
@@ -18,6 +18,7 @@ from ._wires.bodies import read_models, read_object
 from .accumulate import Accumulator
 from .config import Timeout
 from .errors import StreamInterrupted
+from .params import AsyncHTTPClient, CallOptions, ChatParams, EmbedParams, HTTPClient, Messages
 from .types import ChatCompletion, ChatCompletionChunk, EmbeddingResponse, Model, Reply, ResponseInfo
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ __all__ = ["AsyncClient", "AsyncStream", "Client", "Stream"]
 R = TypeVar("R", bound=Reply)
 
 
-class Client(Core):
+class Client(Core[HTTPClient]):
     """The API for threads: one client may be used from any number of them.
 
     As a context manager it closes its connections at the end; so does `close()`. A call after that opens new ones.
@@ -42,15 +43,15 @@ class Client(Core):
         made = SyncHTTP(self._config, self._http_client)
         return vars(self).setdefault("_http", made)  # type: ignore[no-any-return]  # atomic: of two threads one wins
 
-    def chat(self, *, model: str, messages: Iterable[Any], **params: Any) -> ChatCompletion:
+    def chat(self, *, model: str, messages: Messages, **params: Unpack[ChatParams]) -> ChatCompletion:
         """Return the model's whole answer.
 
         Args:
             model: A model's id, `router:NAME`, or what a dedicated endpoint calls its model.
             messages: The whole conversation, at least one message.
-            **params: Any field of the API; `max_tokens` is sent as `max_completion_tokens`. Besides: `extra_headers`,
-                `extra_query`, `extra_body`, `timeout`, `max_retries` for this call, and `default_params`, fields to
-                send unless this call has them or the model is known to refuse them.
+            **params: Fields of the request and options of the call, which `ChatParams` lists; `max_tokens` is sent as
+                `max_completion_tokens`. Fields that it does not list are sent as they are; type checkers accept them in
+                `extra_body` only.
 
         Raises:
             InferenceError: One of its subclasses; see `inference_do.errors`.
@@ -58,7 +59,7 @@ class Client(Core):
         call, request = self._chat(model, messages, params)
         return _warn_if_empty(self._answer(call, request, CHAT.read), call)
 
-    def stream(self, *, model: str, messages: Iterable[Any], **params: Any) -> Stream:
+    def stream(self, *, model: str, messages: Messages, **params: Unpack[ChatParams]) -> Stream:
         """Return the model's answer as it is made. Nothing is sent until the stream is read.
 
         Takes what `chat` takes. Usage is asked for unless `stream_options` says otherwise.
@@ -67,7 +68,7 @@ class Client(Core):
         exchange = self._http.exchange(request)
         return Stream(call, accumulator, drive(stream_flow(call, accumulator, wire), exchange), exchange.interrupt)
 
-    def embed(self, *, model: str, input: str | Sequence[str], **params: Any) -> EmbeddingResponse:  # noqa: A002
+    def embed(self, *, model: str, input: str | Sequence[str], **params: Unpack[EmbedParams]) -> EmbeddingResponse:  # noqa: A002
         """Return a vector for each input, in the order of the inputs."""
         return self._answer(*self._embed(model, input, params))
 
@@ -75,17 +76,19 @@ class Client(Core):
         """Return the models that the API lists; the key may not be allowed to call all of them."""
         return self._answer(self._call({}, timeout, max_retries), self._request("/models", None), read_models).data
 
-    def request(self, path: str, body: Mapping[str, Any] | None = None, **options: Any) -> Reply:
+    def request(self, path: str, body: Mapping[str, Any] | None = None, **options: Unpack[CallOptions]) -> Reply:
         """Call an endpoint that has no method of its own; the response's fields are attributes of what is returned.
 
         Args:
             path: What follows the base URL, such as `/rerank`.
             body: A JSON object to POST; None makes it a GET.
-            **options: `extra_headers`, `extra_query`, `extra_body`, `timeout`, `max_retries`.
+            **options: Those of the call, which `CallOptions` lists.
         """
         return self.request_as(Reply, path, body, **options)
 
-    def request_as(self, kind: type[R], path: str, body: Mapping[str, Any] | None = None, **options: Any) -> R:
+    def request_as(
+        self, kind: type[R], path: str, body: Mapping[str, Any] | None = None, **options: Unpack[CallOptions]
+    ) -> R:
         """Call an endpoint as `request` does, and check the response against a subclass of `Reply`."""
         return self._answer(*self._other(path, body, options), lambda data: read_object(data, kind))
 
@@ -108,7 +111,7 @@ class Client(Core):
         self.close()
 
 
-class AsyncClient(Core):
+class AsyncClient(Core[AsyncHTTPClient]):
     """The API for event loops: one client may be used from any number of them, one after another or at once.
 
     `asyncio.run` closes the connections of its loop when it ends; `aclose()` and `async with` do so earlier.
@@ -123,12 +126,12 @@ class AsyncClient(Core):
         made = AsyncHTTP(self._config, self._http_client)
         return vars(self).setdefault("_http", made)  # type: ignore[no-any-return]  # atomic, as above
 
-    async def chat(self, *, model: str, messages: Iterable[Any], **params: Any) -> ChatCompletion:
+    async def chat(self, *, model: str, messages: Messages, **params: Unpack[ChatParams]) -> ChatCompletion:
         """Return the model's whole answer; see `Client.chat`."""
         call, request = self._chat(model, messages, params)
         return _warn_if_empty(await self._answer(call, request, CHAT.read), call)
 
-    def stream(self, *, model: str, messages: Iterable[Any], **params: Any) -> AsyncStream:
+    def stream(self, *, model: str, messages: Messages, **params: Unpack[ChatParams]) -> AsyncStream:
         """Return the model's answer as it is made; see `Client.stream`. There is nothing to await until it is read."""
         call, accumulator, wire, request = self._streamed(model, messages, params)
         exchange = self._http.exchange(request)
@@ -136,7 +139,13 @@ class AsyncClient(Core):
             call, accumulator, adrive(stream_flow(call, accumulator, wire), exchange), exchange.interrupt
         )
 
-    async def embed(self, *, model: str, input: str | Sequence[str], **params: Any) -> EmbeddingResponse:  # noqa: A002
+    async def embed(
+        self,
+        *,
+        model: str,
+        input: str | Sequence[str],  # noqa: A002  the API's own name
+        **params: Unpack[EmbedParams],
+    ) -> EmbeddingResponse:
         """Return a vector for each input, in the order of the inputs."""
         return await self._answer(*self._embed(model, input, params))
 
@@ -150,11 +159,13 @@ class AsyncClient(Core):
         call = self._call({}, timeout, max_retries)
         return (await self._answer(call, self._request("/models", None), read_models)).data
 
-    async def request(self, path: str, body: Mapping[str, Any] | None = None, **options: Any) -> Reply:
+    async def request(self, path: str, body: Mapping[str, Any] | None = None, **options: Unpack[CallOptions]) -> Reply:
         """Call an endpoint that has no method of its own; see `Client.request`."""
         return await self.request_as(Reply, path, body, **options)
 
-    async def request_as(self, kind: type[R], path: str, body: Mapping[str, Any] | None = None, **options: Any) -> R:
+    async def request_as(
+        self, kind: type[R], path: str, body: Mapping[str, Any] | None = None, **options: Unpack[CallOptions]
+    ) -> R:
         """Call an endpoint as `request` does; see `Client.request_as`."""
         return await self._answer(*self._other(path, body, options), lambda data: read_object(data, kind))
 

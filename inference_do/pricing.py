@@ -61,7 +61,7 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """An estimate in US dollars. `total` is None where a price that counts is not known."""
+    """An estimate in US dollars. `total` is None where the usage or a price that counts is not known."""
 
     model: str
     total: float | None = None
@@ -76,14 +76,16 @@ class Cost:
     """Prices that are not known and were taken to be that of plain input: the estimate may be too high."""
 
 
-def estimate_cost(model: str | ModelInfo, usage: Usage | Tokens | Mapping[str, Any]) -> Cost:
+def estimate_cost(model: str | ModelInfo, usage: Usage | Tokens | Mapping[str, Any] | None) -> Cost:
     """Estimate what one call cost.
 
     Args:
         model: The model that answered, which for a router is the answer's own `model`.
-        usage: The answer's usage.
+        usage: The answer's usage. Of an answer that came without it nothing is known: the cost's `total` is None.
     """
     info = model if isinstance(model, ModelInfo) else model_info(model)
+    if usage is None:
+        return Cost(model=info.id)
     tokens = usage if isinstance(usage, Tokens) else Tokens.of(usage)
     prices = _prices(info, tokens)
     if prices.input_price is None or prices.output_price is None:
@@ -143,15 +145,15 @@ class Ledger:
         self._lock = threading.Lock()
         self._spent: dict[str, Spent] = {}
 
-    def add(self, model: str, usage: Usage | Tokens | Mapping[str, Any]) -> Cost:
+    def add(self, model: str, usage: Usage | Tokens | Mapping[str, Any] | None) -> Cost:
         """Note a call, and return what it cost.
 
         Args:
             model: The model that answered.
-            usage: The answer's usage.
+            usage: The answer's usage. A call without it counts as one whose cost is not known.
         """
-        tokens = usage if isinstance(usage, Tokens) else Tokens.of(usage)
-        cost = estimate_cost(model, tokens)
+        tokens = usage if isinstance(usage, Tokens) else Tokens.of(usage or {})
+        cost = estimate_cost(model, None if usage is None else tokens)
         call = Spent(calls=1, tokens=tokens, cost=cost.total or 0.0, date=cost.date)
         if cost.total is None:
             call = replace(call, unpriced=1)

@@ -1,4 +1,4 @@
-"""What goes over the wire: TypedDicts for what goes out, pydantic models for what comes in.
+"""What comes in, as pydantic models; what goes out stands in `params.py`.
 
 Responses are read leniently (DigitalOcean sends `id: ""`, `role: ""`, `choices: null`, and fields of its own): every
 field may be missing, `null` becomes the field's default, unknown fields stay readable as attributes. A field of the
@@ -16,13 +16,11 @@ from array import array
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
-from typing_extensions import TypedDict
 
 from .response import RateLimit, ResponseInfo
 
 __all__ = [
     "AGENT_FIELDS",
-    "CHAT_FIELDS",
     "ChatCompletion",
     "ChatCompletionChunk",
     "Choice",
@@ -32,7 +30,6 @@ __all__ = [
     "EmbeddingResponse",
     "FunctionCall",
     "Message",
-    "MessageParam",
     "Model",
     "RateLimit",
     "ResponseInfo",
@@ -44,47 +41,9 @@ __all__ = [
 ]
 
 
-CHAT_FIELDS = (
-    "model",
-    "temperature",
-    "max_tokens",
-    "top_p",
-    "stop",
-    "seed",
-    "n",
-    "logprobs",
-    "top_logprobs",
-    "logit_bias",
-    "frequency_penalty",
-    "presence_penalty",
-    "reasoning_effort",
-    "reasoning",
-    "parallel_tool_calls",
-    "response_format",
-    "user",
-    "service_tier",
-    "prompt_cache_retention",
-    "chat_template_kwargs",
-)
-"""Fields of a chat request that a framework's model has as settings of the same name."""
-
-
 AGENT_FIELDS = ("retrieval", "guardrails", "functions")
 """What an agent's answers have beside their choices, if it was asked for."""
 
-
-class MessageParam(TypedDict, total=False):
-    """One message of a request: `role` is required; the rest depends on the role."""
-
-    role: str
-    content: str | list[Any] | None
-    name: str
-    tool_calls: list[dict[str, Any]]
-    tool_call_id: str
-    reasoning_content: str
-
-
-# --- what comes in ---
 
 T = TypeVar("T")
 Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]

@@ -4,16 +4,19 @@
     user              <- HumanMessage         tool      <- ToolMessage, and Anthropic's tool_result blocks
 
 Reasoning goes back as `reasoning_content`, once, however often a message holds it. Tool calls are read from
-`tool_calls` and `invalid_tool_calls`; blocks that repeat them are skipped. A message's `name` is sent where the API
-takes it. A ToolMessage's `status` and `artifact` have no field in this API: tools say in their text what went wrong.
+`tool_calls` and `invalid_tool_calls`; blocks that repeat them are skipped. Of what other providers put into their
+answers (traces of tools that they ran, generated images) nothing is sent; a debug line says so. A message's `name` is
+sent where the API takes it. A ToolMessage's `status` and `artifact` have no field in this API: tools say in their text
+what went wrong.
 """
 
 from __future__ import annotations
 
-import json
+import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from langchain_core.messages import (
     AIMessage,
@@ -27,10 +30,13 @@ from langchain_core.messages import (
 )
 
 from inference_do import ConfigError
+from inference_do._adapters.histories import call_arguments, send_reasoning
 
-from ._content import wire_part
+from ._content import block_type, is_text, is_untyped_image, result_parts, wire_parts, with_image_type
 
-__all__ = ["to_wire"]
+__all__ = ["readable_by_core", "to_wire"]
+
+logger = logging.getLogger("langchain_do")
 
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 ROLES = {
@@ -38,15 +44,14 @@ ROLES = {
     "user": "user",
     "ai": "assistant",
     "assistant": "assistant",
+    "model": "assistant",
     "system": "system",
     "developer": "developer",
 }
-REASONING = {"reasoning": "reasoning", "thinking": "thinking", "reasoning_content": "reasoning_content"}
+REASONING = frozenset({"reasoning", "thinking", "reasoning_content"})
 CALLS = frozenset(
     {"tool_call", "tool_call_chunk", "invalid_tool_call", "tool_use", "input_json_delta", "function_call"}
 )
-ENCRYPTED = frozenset({"redacted_thinking"})
-"""Blocks that only the API that made them can read."""
 
 
 def to_wire(
@@ -62,42 +67,75 @@ def to_wire(
     Raises:
         ConfigError: A message or block has no form in this API.
     """
-
-    def part(block: Any, where: str) -> dict[str, Any]:
-        return wire_part(block, where=where, cache_control=cache_control)
-
-    wire: list[dict[str, Any]] = []
-    for position, message in enumerate(messages):
-        wire.extend(_wire(message, f"messages[{position}]", part))
-    if reasoning is not True:
-        for sent in wire:
-            if (text := sent.pop("reasoning_content", None)) and reasoning:
-                sent[reasoning] = text
+    readers = Readers(
+        partial(wire_parts, cache_control=cache_control), partial(result_parts, cache_control=cache_control)
+    )
+    wire = [
+        sent for position, message in enumerate(messages) for sent in _wire(message, f"messages[{position}]", readers)
+    ]
+    send_reasoning(wire, reasoning)
     return wire
 
 
-Part = Callable[[Any, str], dict[str, Any]]
+def readable_by_core(messages: list[BaseMessage]) -> list[BaseMessage]:
+    """Return the messages without what core itself fails on before it asks this package.
 
-write_json = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps would make an encoder for each call
+    Those are blocks whose `type` is no text, and images without a type, as langchain-openai keeps generated ones.
+
+    Raises:
+        ConfigError: A message of the user or the system has a block whose `type` is no text.
+    """
+    readable = [
+        message
+        if isinstance(message.content, str) or all(map(_is_readable, message.content))
+        else _readable(message, f"messages[{position}]")
+        for position, message in enumerate(messages)
+    ]
+    return readable if any(new is not old for new, old in zip(readable, messages, strict=True)) else messages
 
 
-def _wire(message: BaseMessage, where: str, part: Part) -> Iterator[dict[str, Any]]:
+def _is_readable(block: Any) -> bool:
+    return isinstance(block, str) or (block_type(block) != "" and not is_untyped_image(block))
+
+
+def _readable(message: BaseMessage, where: str) -> BaseMessage:
+    content: list[Any] = []
+    for place, block in enumerate(message.content):
+        if _is_readable(block):
+            content.append(block)
+        elif isinstance(block, dict) and is_untyped_image(block):
+            content.append(with_image_type(block))
+        elif isinstance(message, ToolMessage):
+            content += result_parts(block, where=f"{where}.content[{place}]", cache_control=False)
+        elif not isinstance(message, AIMessage):
+            wire_parts(block, where=f"{where}.content[{place}]", cache_control=False)  # it says what is wrong
+    return message.model_copy(update={"content": content})
+
+
+Read = Callable[..., list[dict[str, Any]]]
+
+
+class Readers(NamedTuple):
+    """What reads a block: one of a message, and one of a tool's result, which takes any."""
+
+    content: Read
+    result: Read
+
+
+def _wire(message: BaseMessage, where: str, readers: Readers) -> Iterator[dict[str, Any]]:
     match message:
         case SystemMessage():
-            role = message.additional_kwargs.get("__openai_role__") or "system"
-            yield _named({"role": role, "content": _content(message.content, where, part)}, message)
+            developer = message.additional_kwargs.get("__openai_role__") == "developer"
+            role = "developer" if developer else "system"
+            yield _named({"role": role, "content": _content(message.content, where, readers.content)}, message)
         case HumanMessage():
-            yield from _user(message, where, part)
+            yield from _user(message, where, readers)
         case AIMessage():
-            yield _assistant(message, where, part)
+            yield _assistant(message, where, readers)
         case ToolMessage():
-            yield {
-                "role": "tool",
-                "tool_call_id": message.tool_call_id,
-                "content": _content(message.content, where, part),
-            }
+            yield _result(message.tool_call_id, message.content, where, readers)
         case ChatMessage():
-            yield _chat(message, where, part)
+            yield _chat(message, where, readers)
         case FunctionMessage():
             reason = f"{where}: this API has no role for a FunctionMessage; use a ToolMessage with the call's id"
             raise ConfigError(reason)
@@ -115,12 +153,18 @@ def _named(wire: dict[str, Any], message: BaseMessage) -> dict[str, Any]:
     return wire
 
 
-def _content(content: Any, where: str, part: Part) -> str | list[dict[str, Any]]:
+def _content(content: Any, where: str, read: Read) -> str | list[dict[str, Any]]:
     """Return text, or a list of parts; a single plain text part is text, which every model takes."""
     if isinstance(content, str):
         return content
-    parts = [part(block, f"{where}.content[{place}]") for place, block in enumerate(content)]
-    return _plainest(parts)
+    blocks = content if isinstance(content, list) else [content]
+    return _plainest(
+        [part for place, block in enumerate(blocks) for part in read(block, where=f"{where}.content[{place}]")]
+    )
+
+
+def _result(id_: str, content: Any, where: str, readers: Readers) -> dict[str, Any]:
+    return {"role": "tool", "tool_call_id": id_, "content": _content(content, where, readers.result)}
 
 
 def _plainest(parts: list[dict[str, Any]]) -> str | list[dict[str, Any]]:
@@ -133,7 +177,7 @@ def _plainest(parts: list[dict[str, Any]]) -> str | list[dict[str, Any]]:
             return parts
 
 
-def _user(message: HumanMessage, where: str, part: Part) -> Iterator[dict[str, Any]]:
+def _user(message: HumanMessage, where: str, readers: Readers) -> Iterator[dict[str, Any]]:
     """Yield a user message, after the tool results that Anthropic's form puts into it."""
     content = message.content
     if isinstance(content, str):
@@ -146,64 +190,94 @@ def _user(message: HumanMessage, where: str, part: Part) -> Iterator[dict[str, A
         match block:
             case {"type": "tool_result", "tool_use_id": str() as id_, **rest}:
                 results += 1
-                yield {"role": "tool", "tool_call_id": id_, "content": _content(rest.get("content") or "", at, part)}
+                yield _result(id_, rest.get("content") or "", at, readers)
             case _:
-                parts.append(part(block, at))
+                parts += readers.content(block, where=at)
     if parts or not results:
         yield _named({"role": "user", "content": _plainest(parts)}, message)
 
 
-def _chat(message: ChatMessage, where: str, part: Part) -> dict[str, Any]:
+def _chat(message: ChatMessage, where: str, readers: Readers) -> dict[str, Any]:
+    extra = message.additional_kwargs
+    if message.role.lower() == "tool" and isinstance(id_ := extra.get("tool_call_id"), str):
+        return _result(id_, message.content, where, readers)
     role = ROLES.get(message.role.lower())
     if role is None:
         reason = f"{where}: {message.role!r} is no role of this API ({', '.join(sorted(set(ROLES.values())))})"
         raise ConfigError(reason)
-    return _named({"role": role, "content": _content(message.content, where, part)}, message)
+    if role == "assistant":  # it may hold calls and reasoning, as an AIMessage does
+        return _assistant(AIMessage(message.content, additional_kwargs=extra, name=message.name), where, readers)
+    return _named({"role": role, "content": _content(message.content, where, readers.content)}, message)
 
 
 # --- assistant ---
 
 
-def _assistant(message: AIMessage, where: str, part: Part) -> dict[str, Any]:
-    text = message.content if isinstance(message.content, str) else None
-    parts: list[dict[str, Any]] = []
-    reasoning: list[str] = []
-    refusal = message.additional_kwargs.get("refusal")
-    for place, block in enumerate(message.content if text is None else ()):
-        match block:
-            case {"type": "refusal", "refusal": str() as refusal} | {
-                "type": "non_standard",
-                "value": {"type": "refusal", "refusal": str() as refusal},
-            }:
-                pass
-            case {"type": str() as kind, **rest} if kind in REASONING:
-                reasoning.append(_thoughts(rest.get(REASONING[kind]), rest.get("summary")))
-            case {"type": str() as kind} if kind in CALLS or kind in ENCRYPTED:
-                pass
-            case _:
-                parts.append(part(block, f"{where}.content[{place}]"))
-    wire: dict[str, Any] = {"role": "assistant", "content": _plainest(parts) if text is None else text}
+def _assistant(message: AIMessage, where: str, readers: Readers) -> dict[str, Any]:
+    content, thoughts, refusal = _answer(message, where, readers)
+    wire: dict[str, Any] = {"role": "assistant", "content": content}
     if calls := _calls(message, where):
         wire["tool_calls"] = calls
     if refusal:
         wire["refusal"] = refusal
-    if thoughts := "".join(reasoning) or _kept_reasoning(message):
+    if thoughts is not None:
         wire["reasoning_content"] = thoughts
-    if not wire["content"] and (calls or refusal):
+    if not content and (calls or refusal):
         wire["content"] = None
     return _named(wire, message)
 
 
-def _thoughts(text: Any, summary: Any) -> str:
-    if isinstance(text, str):
-        return text
-    items = summary if isinstance(summary, list) else []
-    return "".join(item["text"] for item in items if isinstance(item, Mapping) and isinstance(item.get("text"), str))
+def _answer(message: AIMessage, where: str, readers: Readers) -> tuple[str | list[dict[str, Any]], str | None, str]:
+    """Return an answer's content, its reasoning, and what the model said when it refused."""
+    extra = message.additional_kwargs
+    refusal = text if isinstance(text := extra.get("refusal"), str) else ""
+    if isinstance(message.content, str):
+        return message.content, _kept_reasoning(extra), refusal
+    parts: list[dict[str, Any]] = []
+    reasoning = ""
+    for place, block in enumerate(message.content):
+        match _unwrapped(block):
+            case {"type": "refusal", "refusal": str() as refusal}:
+                pass
+            case {"type": str() as kind} as inner if kind in REASONING:
+                reasoning += _thoughts(inner)
+            case {"type": str() as kind} if kind in CALLS:
+                pass
+            case inner if is_text(inner):
+                parts += readers.content(inner, where=f"{where}.content[{place}]")
+            case inner:
+                shown = block_type(inner)
+                logger.debug("%s.content[%d]: %r of an answer has no form here and is left out", where, place, shown)
+    return _plainest(parts), reasoning or _kept_reasoning(extra), refusal
 
 
-def _kept_reasoning(message: AIMessage) -> str:
-    text = message.additional_kwargs.get("reasoning_content")
-    return text if isinstance(text, str) else ""
+def _unwrapped(block: Any) -> Any:
+    is_wrapped = isinstance(block, Mapping) and block.get("type") == "non_standard"
+    return block["value"] if is_wrapped and isinstance(block.get("value"), Mapping) else block
+
+
+THOUGHTS = ("reasoning", "thinking", "reasoning_content", "text", "summary", "content")
+"""Where blocks of reasoning keep it: as text, as a list of texts, or one level further down."""
+
+
+def _thoughts(value: Any) -> str:
+    match value:
+        case str():
+            return value
+        case list():
+            return "".join(map(_thoughts, value))
+        case Mapping():
+            return next((text for name in THOUGHTS if (text := _thoughts(value.get(name)))), "")
+        case _:
+            return ""
+
+
+def _kept_reasoning(extra: Mapping[str, Any]) -> str | None:
+    """Return reasoning that stands beside the content; an empty one too, which some models want back."""
+    if not extra:
+        return None
+    kept = extra.get("reasoning_content")
+    return kept if isinstance(kept, str) else _thoughts([extra.get(name) for name in REASONING]) or None
 
 
 def _calls(message: AIMessage, where: str) -> list[dict[str, Any]]:
@@ -213,8 +287,10 @@ def _calls(message: AIMessage, where: str) -> list[dict[str, Any]]:
     seen = {id_ for id_, _, _ in calls}
     for block in message.content if isinstance(message.content, list) else ():
         match block:
-            case {"type": "tool_call" | "tool_use", "id": id_, "name": name, **rest} if id_ not in seen:
+            case {"type": "tool_call" | "tool_use", "id": str() as id_, "name": name, **rest} if id_ not in seen:
                 calls.append((id_, name, rest.get("args") or rest.get("input") or {}))
+            case {"type": "function_call", "call_id": str() as id_, "name": name, **rest} if id_ not in seen:
+                calls.append((id_, name, rest.get("arguments")))
     if not calls and "function_call" in message.additional_kwargs:
         reason = f"{where}: this API has no function_call; write it as one of tool_calls"
         raise ConfigError(reason)
@@ -223,17 +299,7 @@ def _calls(message: AIMessage, where: str) -> list[dict[str, Any]]:
 
 def _call(id_: str | None, name: str | None, arguments: Any, where: str) -> dict[str, Any]:
     if not id_:
-        reason = f"{where}: the call of tool {name!r} has no id, and its result could not be told from others"
+        reason = f"{where}: the call of tool {name!r} has no id, and its result could not be matched"
         raise ConfigError(reason)
-    return {"id": id_, "type": "function", "function": {"name": name or "unknown", "arguments": _as_json(arguments)}}
-
-
-def _as_json(arguments: Any) -> str:
-    """Return arguments as JSON text of an object; text that is none is kept inside one, so that the API takes it."""
-    if isinstance(arguments, str):
-        try:
-            parsed = json.loads(arguments or "{}")
-        except ValueError:
-            parsed = None
-        arguments = parsed if isinstance(parsed, dict) else {"invalid_json": arguments}
-    return write_json(arguments or {})
+    function = {"name": name or "unknown", "arguments": call_arguments(arguments)}
+    return {"id": id_, "type": "function", "function": function}

@@ -11,10 +11,11 @@ from typing import Any, Protocol
 
 from inference_do import model_info
 from inference_do._adapters.merging import merge_layers
-from inference_do.types import CHAT_FIELDS
+from inference_do._adapters.tool_forms import wire_choice
+from inference_do.params import CHAT_FIELDS
 
 from ._connection import Connected
-from ._tools import wire_choice, wire_format, wire_tool
+from ._tools import wire_format, wire_tool
 
 __all__ = ["ALIASES", "UNANSWERED", "Settings", "merge", "streaming_options", "takes_cache_control"]
 

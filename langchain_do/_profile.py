@@ -45,7 +45,7 @@ def _facts(info: ModelInfo) -> dict[str, Any]:
         "text_inputs": "text" in info.input_modalities if info.input_modalities else None,
         "image_inputs": images,
         "image_url_inputs": images,
-        "pdf_inputs": ("pdf" in info.input_modalities and images is not False) or None,
+        "pdf_inputs": _pdfs(info, images),
         "audio_inputs": "audio" in info.input_modalities if info.input_modalities else None,
         "video_inputs": "video" in info.input_modalities if info.input_modalities else None,
         "text_outputs": "text" in info.output_modalities if info.output_modalities else None,
@@ -58,3 +58,12 @@ def _facts(info: ModelInfo) -> dict[str, Any]:
         "structured_output": info.structured_output,
         "temperature": info.temperature,
     }
+
+
+def _pdfs(info: ModelInfo, images: bool | None) -> bool | None:
+    """Return whether a model reads PDFs; None where that is known of another endpoint of the API only."""
+    if not info.input_modalities:
+        return None
+    if "pdf" not in info.input_modalities:
+        return False
+    return None if images is False else True

@@ -7,7 +7,6 @@ over. Only `model_provider` is on every chunk, where core keeps it as it is.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -19,8 +18,9 @@ from langchain_core.utils.json import parse_partial_json
 
 from inference_do import ChatCompletion, ChatCompletionChunk, Choice, ResponseInfo, Usage
 from inference_do._adapters.deltas import AGENTS, PLAIN
+from inference_do._adapters.tool_arguments import arguments_or_problem, is_cut_off
 from inference_do._adapters.tool_names import ToolNames
-from inference_do.accumulate import new_call_id, reasoning_text
+from inference_do.accumulate import reasoning_text
 from inference_do.types import AGENT_FIELDS, ToolCallFragment
 
 from . import _blocks
@@ -34,8 +34,8 @@ HANDLED = frozenset({"role", "content", "refusal", "reasoning_content", "reasoni
 
 CHOICE = frozenset({"index", "message", "delta", "finish_reason", "logprobs"})
 
-CUT_OFF = "length"
-"""The finish reason of an answer that the token limit ended."""
+NULL = "null"
+"""What some models write where a tool takes no arguments."""
 
 METADATA = ("id", "system_fingerprint", "service_tier", *AGENT_FIELDS)
 """Fields beside an answer's choices that `response_metadata` has."""
@@ -73,16 +73,17 @@ def from_completion(
 def _generation(choice: Choice, metadata: dict[str, Any], usage: Usage | None, names: ToolNames) -> ChatGeneration:
     answer = choice.message
     kwargs = {name: value for name, value in (answer.model_extra or {}).items() if value}
-    if text := reasoning_text({"reasoning_content": answer.reasoning_content, "reasoning": answer.reasoning}):
+    text = reasoning_text({"reasoning_content": answer.reasoning_content, "reasoning": answer.reasoning})
+    if text or answer.reasoning_content == "":  # some models want an empty one back as well
         kwargs["reasoning_content"] = text
     if answer.refusal:
         kwargs["refusal"] = answer.refusal
     calls: list[ToolCall] = []
     invalid: list[InvalidToolCall] = []
     for call in answer.tool_calls:
-        is_cut = choice.finish_reason == CUT_OFF and call is answer.tool_calls[-1]
+        is_cut = is_cut_off(choice.finish_reason) and call is answer.tool_calls[-1]
         name = names.from_wire(call.function.name)
-        _sort(call.id or new_call_id(), name, call.function.arguments, calls, invalid, is_cut=is_cut)
+        _sort(call.id, name, call.function.arguments, calls, invalid, is_cut=is_cut)
     info = {name: value for name in ("finish_reason", "logprobs") if (value := getattr(choice, name)) is not None}
     if choice.model_extra:
         info.update(_further(choice.model_extra))
@@ -105,28 +106,12 @@ def _further(choice: Mapping[str, Any]) -> dict[str, Any]:
 def _sort(
     id_: str, name: str, arguments: str, calls: list[ToolCall], invalid: list[InvalidToolCall], *, is_cut: bool
 ) -> None:
-    """Put a call among the good ones, or, if its arguments are not JSON of an object, among the others."""
-    match _read(arguments, is_cut=is_cut):
+    """Put a call among the good ones, or, if its arguments were cut off or cannot be read, among the others."""
+    match arguments_or_problem(arguments, is_cut=is_cut):
         case dict() as parsed:
             calls.append({"type": "tool_call", "id": id_, "name": name, "args": parsed})
         case problem:
             invalid.append({"type": "invalid_tool_call", "id": id_, "name": name, "args": arguments, "error": problem})
-
-
-def _read(arguments: str, *, is_cut: bool) -> dict[str, Any] | str:
-    """Return the arguments of a call, or what is wrong with them.
-
-    Args:
-        arguments: JSON text; none at all are no arguments.
-        is_cut: Whether the token limit ended the answer in this call.
-    """
-    if is_cut and not arguments:
-        return "the answer was cut off before the arguments"
-    try:
-        parsed = json.loads(arguments or "{}", strict=False)
-    except (ValueError, RecursionError) as error:
-        return str(error)
-    return parsed if isinstance(parsed, dict) else "the arguments are not a JSON object"
 
 
 ENDS = ("]", "}", '"]', '"}', '""]', '""}')
@@ -203,10 +188,12 @@ class ChunkReader:
 
     __slots__ = (
         "_arguments",
+        "_empty",
         "_finish_reason",
         "_further",
         "_head",
         "_headers",
+        "_held",
         "_make",
         "_model",
         "_named",
@@ -224,7 +211,9 @@ class ChunkReader:
         self._usage: dict[str, Any] | None = None
         self._finish_reason: str | None = None
         self._further: dict[str, Any] = {}
+        self._empty: dict[str, Any] = {}
         self._arguments: dict[int, list[str]] = {}
+        self._held: dict[int, str] = {}
 
     def read(self, chunk: ChatCompletionChunk) -> ChatGenerationChunk | None:
         """Return what a chunk adds to the first answer, or None if it is nothing."""
@@ -259,6 +248,8 @@ class ChunkReader:
         kwargs = {name: value for name, value in delta.items() if value and name not in HANDLED}
         if reasoning := reasoning_text(delta):
             kwargs["reasoning_content"] = reasoning
+        elif delta.get("reasoning_content") == "":  # some models want an empty one back as well
+            self._empty = {"reasoning_content": ""}
         if refusal := delta.get("refusal"):
             kwargs["refusal"] = refusal
         return kwargs
@@ -270,22 +261,39 @@ class ChunkReader:
         return {"model_provider": PROVIDER, "model_name": raw.get("model") or self._model}
 
     def _call(self, fragment: ToolCallFragment) -> ToolCallChunk:
-        self._arguments.setdefault(fragment.position, []).append(fragment.arguments)
+        _, position, id_, name, arguments = fragment
+        parts = self._arguments.get(position)
+        if parts is None:
+            parts = self._arguments[position] = []
+            shown = self._without_null(position, arguments)
+        else:
+            shown = self._without_null(position, arguments) if position in self._held else arguments
+        parts.append(arguments)
         return {
-            "name": fragment.name and self._names.from_wire(fragment.name),
-            "args": fragment.arguments,
-            "id": fragment.id,
-            "index": fragment.position,
+            "name": name and self._names.from_wire(name),
+            "args": shown,
+            "id": id_,
+            "index": position,
             "type": "tool_call_chunk",
         }
+
+    def _without_null(self, position: int, arguments: str) -> str:
+        """Hold back the beginning of arguments while it may be that of `null`, which core does not read as none."""
+        begun = self._held.pop(position, "") + arguments
+        if not NULL.startswith(begun.strip()):
+            return begun
+        self._held[position] = begun
+        return ""
 
     def end(self, info: ResponseInfo | None) -> Iterator[ChatGenerationChunk]:
         """Yield what ends the message: a mark on each call that is broken, and the last chunk."""
         newest = max(self._arguments, default=None)
         for position, parts in self._arguments.items():
             arguments = "".join(parts)
-            is_cut = self._finish_reason == CUT_OFF and position == newest
-            if isinstance(_read(arguments, is_cut=is_cut), str) and (mark := _unrepairable(arguments)):
+            is_cut = is_cut_off(self._finish_reason) and position == newest
+            if not isinstance(arguments_or_problem(arguments, is_cut=is_cut), str):
+                continue
+            if mark := self._held.get(position, "") + _unrepairable(arguments):
                 call = tool_call_chunk(args=mark, index=position)
                 message = AIMessageChunk(content="", tool_call_chunks=[call], response_metadata=self._metadata({}))
                 yield ChatGenerationChunk(message=message)
@@ -297,6 +305,7 @@ class ChunkReader:
         metadata = {**self._metadata({}), **self._head, **_http(info, headers=self._headers), **finish}
         message = AIMessageChunk(
             content="",
+            additional_kwargs=self._empty,
             usage_metadata=usage_metadata(Usage.model_validate(self._usage)) if self._usage else None,
             response_metadata=metadata,
             chunk_position="last",

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from inference_do import ConfigError
-from inference_do._adapters.strict_schemas import NotStrictError, to_strict
+from inference_do._adapters.strict_schemas import must_be_strict
+from inference_do._adapters.tool_forms import form_of, object_schema
 from inference_do._adapters.tool_names import wire_name
 
-__all__ = ["json_schema_format", "wire_choice", "wire_format", "wire_tool"]
+from ._schemas import is_tool_class, output_schema
 
-CHOICES = {"auto": "auto", "none": "none", "any": "required", "required": "required", True: "required"}
+__all__ = ["json_schema_format", "wire_format", "wire_tool"]
 
 
 def wire_tool(tool: Any, *, strict: bool | None = None) -> dict[str, Any]:
@@ -21,23 +22,26 @@ def wire_tool(tool: Any, *, strict: bool | None = None) -> dict[str, Any]:
 
     Args:
         tool: A LangChain tool, a function, a pydantic class, a TypedDict, or a schema in the form of JSON Schema, of
-            OpenAI or of Anthropic. A dict of another type (`web_search`, `mcp`, ...) is DigitalOcean's own tool and
-            stays as it is.
+            OpenAI, Anthropic or MCP. A dict of another type (`web_search`, `mcp`, ...) is DigitalOcean's own tool and
+            stays as it is, its secrets masked until it is sent.
         strict: Whether the arguments must follow the schema; None leaves it to the API.
+
+    Raises:
+        ConfigError: It has no form in the API.
     """
-    if isinstance(tool, Mapping) and _is_formed(tool, strict):
-        return _strictly_formed(tool)
-    mark = _cache_mark(tool)
-    if isinstance(tool, Mapping) and "name" in tool:
-        tool = {key: value for key, value in tool.items() if key != "type"}  # the flat form of OpenAI's responses API
-    function = _function(tool)
+    formed = form_of(tool) if isinstance(tool, Mapping) else None
+    if formed is None:
+        function = _function(tool)
+        formed = {"type": "function", "function": {**function, "parameters": object_schema(function.get("parameters"))}}
+    if formed["type"] != "function":
+        return formed
+    formed |= _cache_mark(tool)
+    function = formed["function"]
     if strict is not None:
         function["strict"] = strict
-    if "parameters" not in function:
-        function["parameters"] = {"type": "object", "properties": {}}
     if function.get("strict"):
-        function["parameters"] = _strict(function["parameters"], function["name"], schema=tool)
-    return {"type": "function", "function": function, **mark}
+        function["parameters"] = _strict(function["parameters"], function.get("name"), schema=tool)
+    return formed
 
 
 def _function(tool: Any) -> dict[str, Any]:
@@ -46,9 +50,13 @@ def _function(tool: Any) -> dict[str, Any]:
     Raises:
         ConfigError: Core has no form for it; a JSON Schema, for one, is named by its `title`.
     """
+    if is_tool_class(tool):  # core's conversion of a class loses what it refers to itself with
+        asked = output_schema(tool)
+        described = {"description": asked.description} if asked.description else {}
+        return {"name": asked.name, **described, "parameters": dict(asked.schema)}
     try:
         return dict(convert_to_openai_tool(tool, strict=None)["function"])
-    except (TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         message = f"{tool!r} is no tool or schema that LangChain can convert; a dict of JSON Schema needs a title"
         raise ConfigError(message) from error
 
@@ -60,56 +68,6 @@ def _cache_mark(tool: Any) -> dict[str, Any]:
         source["cache_control"] for source in sources if isinstance(source, Mapping) and source.get("cache_control")
     ]
     return {"cache_control": marks[0]} if marks else {}
-
-
-def _strictly_formed(tool: Mapping[str, Any]) -> dict[str, Any]:
-    match tool:
-        case {"function": {"strict": True, "parameters": parameters} as function}:
-            return {
-                **tool,
-                "function": {**function, "parameters": _strict(parameters, function.get("name"), schema=tool)},
-            }
-        case _:
-            return dict(tool)
-
-
-def _is_formed(tool: Mapping[str, Any], strict: bool | None) -> bool:
-    if tool.get("type") == "function":
-        return "function" in tool and strict is None
-    return tool.get("type") not in {None, "custom", "object"}
-
-
-def wire_choice(choice: Any, tools: Sequence[Mapping[str, Any]]) -> str | dict[str, Any] | None:
-    """Return a tool choice in the API's form.
-
-    Args:
-        choice: "auto", "none", "any", "required" or True; a tool's name; None or False for no choice; or a dict in
-            OpenAI's or Anthropic's form.
-        tools: The tools in the API's form.
-
-    Raises:
-        ConfigError: It names a tool that is not among them, or cannot be read.
-    """
-    match choice:
-        case None | False:
-            return None
-        case {"function": {"name": str() as name}} | {"name": str() as name}:
-            return _named(name, tools)
-        case {"type": str() as kind}:
-            return CHOICES.get(kind) or dict(choice)
-        case str() | True:
-            return CHOICES.get(choice) or _named(str(choice), tools)
-        case _:
-            message = f"tool_choice must be a tool's name, 'auto', 'none', 'any', a bool or a dict, not {choice!r}"
-            raise ConfigError(message)
-
-
-def _named(name: str, tools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    names = [tool["function"]["name"] if tool.get("type") == "function" else tool.get("type") for tool in tools]
-    if name not in names:
-        message = f"tool_choice names {name!r}, which is not among the tools: {', '.join(map(str, names))}"
-        raise ConfigError(message)
-    return {"type": "function", "function": {"name": name}}
 
 
 def wire_format(value: Any, *, strict: bool | None = None) -> dict[str, Any]:
@@ -133,21 +91,15 @@ def json_schema_format(schema: Any, *, strict: bool | None = None) -> dict[str, 
         schema: A pydantic class, a TypedDict, or a dict: JSON Schema with a title, or a function in OpenAI's form.
         strict: Whether the API must enforce it; every object is closed then, and all its properties required.
     """
-    if isinstance(schema, Mapping) and {"name", "schema"} <= schema.keys():
-        spec = dict(schema)
-        form = {"name": spec["name"], "schema": dict(spec["schema"])}
-        strict = spec.get("strict") if strict is None else strict
-    else:
-        function = _function(schema)
-        form = {"name": function["name"], "schema": function.get("parameters") or {"type": "object", "properties": {}}}
-        spec = function
-    if description := spec.get("description"):
-        form["description"] = description
+    asked = output_schema(schema)
+    strict = asked.strict if strict is None else strict
+    form: dict[str, Any] = {"name": wire_name(asked.name), "schema": dict(asked.schema)}
+    if asked.description:
+        form["description"] = asked.description
     if strict is not None:
         form["strict"] = strict
     if strict:
-        form["schema"] = _strict(form["schema"], form["name"], schema=schema)
-    form["name"] = wire_name(form["name"])
+        form["schema"] = must_be_strict(asked.schema, asked.name, is_validated=asked.is_validated)
     return {"type": "json_schema", "json_schema": form}
 
 
@@ -162,9 +114,4 @@ def _strict(parameters: Any, name: Any, *, schema: Any) -> dict[str, Any]:
     Raises:
         ConfigError: It has no strict form.
     """
-    try:
-        return to_strict(parameters, is_validated=not isinstance(schema, Mapping))
-    except NotStrictError as error:
-        reason = str(error)
-    message = f"the schema of {name!r} cannot be strict: {reason}; leave strict out, or change the schema"
-    raise ConfigError(message)
+    return must_be_strict(parameters, name, is_validated=not isinstance(schema, Mapping))

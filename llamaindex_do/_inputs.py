@@ -3,7 +3,7 @@
 Those put all arguments of a call into spans, events and callbacks, and for a wrong message they raise pydantic's error
 about their own event. So each of the eight methods of the LLM is wrapped here, in this order from outside:
 
-1. Messages or the prompt are checked; headers of the call, which may be secret, are masked (`SecretStr`).
+1. Messages or the prompt are checked; headers of the call and secrets of tools are masked.
 2. LlamaIndex's span and its callbacks: one event a call.
 3. The method itself, which sends the headers as they are (`_params.py`).
 """
@@ -23,8 +23,9 @@ from pydantic import SecretStr
 
 from inference_do._adapters.signatures import with_signature
 from inference_do.errors import ConfigError
+from inference_do.tool_secrets import mask_tools
 
-__all__ = ["validate_and_instrument_chat", "validate_and_instrument_completion"]
+__all__ = ["like", "mask_and_instrument_tools", "validate_and_instrument_chat", "validate_and_instrument_completion"]
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -44,6 +45,25 @@ def validate_and_instrument_completion(method: Method) -> Method:
     return _asking(method, llm_completion_callback(), "prompt", _prompt)
 
 
+def like(inherited: Callable[..., Any]) -> Callable[[Method], Method]:
+    """Return what gives a method the signature of the one that it calls in turn, and no span beside that one's."""
+    return cast("Callable[[Method], Method]", wraps(inherited))
+
+
+def mask_and_instrument_tools(method: Method) -> Method:
+    """Make a method that takes tools one that is reported, with the secrets of the tools masked.
+
+    LlamaIndex would report it anyway, but with the arguments as they are.
+    """
+    reported = dispatcher.span(with_signature(method))
+
+    @wraps(reported)
+    def masked(self: Any, tools: Any, *args: Any, **kwargs: Any) -> Any:
+        return reported.__get__(self, type(self))(mask_tools({"tools": tools})["tools"], *args, **kwargs)
+
+    return cast("Method", masked)
+
+
 def _asking(method: Method, report: Callable[[Any], Any], name: str, check: Callable[[object], Any]) -> Method:
     reported = dispatcher.span(with_signature(report(method)))
 
@@ -53,7 +73,7 @@ def _asking(method: Method, report: Callable[[Any], Any], name: str, check: Call
             args = (kwargs.pop(name),)
         if args:
             args = (check(args[0]), *args[1:])
-        return reported.__get__(llm, type(llm))(*args, **_with_masked_headers(kwargs))
+        return reported.__get__(llm, type(llm))(*args, **_with_masks(kwargs))
 
     if inspect.iscoroutinefunction(method):
 
@@ -102,7 +122,9 @@ def _shown(value: object) -> str:
     return f"{type(value).__name__} {reprlib.repr(value)}"
 
 
-def _with_masked_headers(kwargs: dict[str, Any]) -> dict[str, Any]:
+def _with_masks(kwargs: dict[str, Any]) -> dict[str, Any]:
+    if "tools" in kwargs:
+        kwargs = mask_tools(kwargs)
     headers = kwargs.get("extra_headers")
     if not isinstance(headers, Mapping):
         return kwargs

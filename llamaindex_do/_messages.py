@@ -5,24 +5,25 @@ Each message becomes one of the wire, with these exceptions, all of which provid
 1. Every tool call is answered right after it. A call whose result is missing (an interrupted run, a memory that was
    cut) gets a result that says so; a result whose call is missing is sent as the user's text. Both are logged.
 2. Results are text. Images and files in them follow in a message of the user, after the last result.
-3. Names of tools are altered where the API does not take them (`_tools.py`).
+3. Names of tools are altered where the API does not take them (`_tools.py`), and so are ids that calls of one answer
+   share.
+
+Histories of other providers' integrations are read as they keep them: calls without ids, or in `additional_kwargs`.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from llama_index.core.base.llms.types import ChatMessage, MessageRole, ThinkingBlock, ToolCallBlock
+from llama_index.core.base.llms.types import ChatMessage, ThinkingBlock, ToolCallBlock
 
+from inference_do._adapters.histories import KeptCall, OpenCalls, call_arguments, read_call, send_reasoning
 from inference_do._adapters.tool_names import wire_name
-from inference_do.errors import ConfigError
 from inference_do.models import model_info
 
 from ._parts import Part, content_of, parts_of
-from ._tools import INVALID, parsed_arguments
 
 __all__ = ["to_wire"]
 
@@ -31,6 +32,7 @@ ROLES: Mapping[str, str] = {"chatbot": "assistant", "model": "assistant", "funct
 
 MEDIA_ROLES = frozenset({"user", "tool"})
 BESIDE_CONTENT = (ThinkingBlock, ToolCallBlock)
+RESULT_IDS = ("tool_call_id", "tool_use_id", "toolUseId", "call_id")
 NO_RESULT = "No result was recorded for this call."
 
 logger = logging.getLogger("llamaindex_do")
@@ -38,20 +40,23 @@ logger = logging.getLogger("llamaindex_do")
 Wire = dict[str, Any]
 
 
-def to_wire(messages: Sequence[ChatMessage], model: str) -> list[Wire]:
+def to_wire(messages: Sequence[ChatMessage], model: str, *, reasoning: bool | str = True) -> list[Wire]:
     """Return the messages as the API takes them; those given stay as they are.
 
     Args:
         messages: The conversation.
         model: The model it goes to: only Anthropic's take cache points.
+        reasoning: Whether the reasoning of answers goes along, or the name to send it under.
 
     Raises:
-        ConfigError: A block cannot be expressed, or a tool's result does not say which call it answers.
+        ConfigError: A block of a message of the user or the system cannot be expressed.
     """
     conversation = _Conversation(caching=bool(model_info(model).cache_control))
     for position, message in enumerate(messages):
         conversation.add(message, position)
-    return conversation.finished()
+    wire = conversation.finished()
+    send_reasoning(wire, reasoning)
+    return wire
 
 
 class _Conversation:
@@ -60,7 +65,7 @@ class _Conversation:
     def __init__(self, *, caching: bool) -> None:
         self._caching = caching
         self._wire: list[Wire] = []
-        self._open: list[str] = []
+        self._open = OpenCalls()
         self._media: list[Part] = []
 
     def add(self, message: ChatMessage, position: int) -> None:
@@ -83,78 +88,78 @@ class _Conversation:
         return self._wire
 
     def _add_answer(self, message: ChatMessage, position: int, where: str) -> None:
-        parts = parts_of(message.blocks, where, caching=self._caching, media=False, elsewhere=BESIDE_CONTENT)
-        calls = list(_calls(message, position))
+        parts = parts_of(
+            message.blocks, where, caching=self._caching, media=False, elsewhere=BESIDE_CONTENT, otherwise="omit"
+        )
+        kept = list(_kept_calls(message, where))
+        made = {f"call_{position}_{number}" for number, call in enumerate(kept) if not call.id}
+        calls = [_call(call, call.id or f"call_{position}_{number}") for number, call in enumerate(kept)]
         wire: Wire = {"role": "assistant", "content": content_of(parts) or (None if calls else ""), **_name(message)}
-        if thoughts := [b.content for b in message.blocks if isinstance(b, ThinkingBlock) and b.content]:
-            wire["reasoning_content"] = "\n".join(thoughts)
+        if (thoughts := _reasoning(message)) is not None:
+            wire["reasoning_content"] = thoughts
         if calls:
             wire["tool_calls"] = calls
-            self._open = [call["id"] for call in calls]
+            self._open.ask(calls, made)
         self._wire.append(wire)
 
     def _add_result(self, message: ChatMessage, where: str) -> None:
-        call = self._answered(message, where)
-        parts = parts_of(message.blocks, where, caching=self._caching)
-        if call not in self._open:
-            logger.warning("%s answers no tool call before it (%r): it is sent as a message of the user", where, call)
+        extra = message.additional_kwargs
+        given = next((id_ for name in RESULT_IDS if isinstance(id_ := extra.get(name), str) and id_), None)
+        call = self._open.answer(given, extra.get("name"))
+        parts = parts_of(message.blocks, where, caching=self._caching, otherwise="describe")
+        if call is None:
+            logger.warning("%s answers no tool call before it (%r): it is sent as a message of the user", where, given)
             self._end_results()
-            parts = [{"type": "text", "text": f"Result of an earlier tool call ({call}):"}, *parts]
-            self._wire.append({"role": "user", "content": content_of(parts)})
+            head = f"Result of an earlier tool call ({given}):" if given else "Result of an earlier tool call:"
+            self._wire.append({"role": "user", "content": content_of([{"type": "text", "text": head}, *parts])})
             return
-        self._open.remove(call)
         texts = [part for part in parts if part["type"] == "text"]
         self._wire.append({"role": "tool", "tool_call_id": call, "content": content_of(texts)})
         if media := [part for part in parts if part["type"] != "text"]:
             self._media += [{"type": "text", "text": f"Attached to the result of tool call {call}:"}, *media]
 
-    def _answered(self, message: ChatMessage, where: str) -> str:
-        """Return the id of the call that a result answers; it may be left out where only one call can be meant."""
-        call = message.additional_kwargs.get("tool_call_id")
-        if call:
-            return str(call)
-        came_one_by_one = message.role is MessageRole.FUNCTION  # before tool calls had ids
-        if self._open and (came_one_by_one or len(self._open) == 1):
-            return self._open[0]
-        reason = f"{where}: a tool's result needs the id of its call: pass additional_kwargs={{'tool_call_id': ...}}"
-        raise ConfigError(reason)
-
     def _end_results(self) -> None:
         """Answer the calls that have no result, and let what is no text follow the results."""
-        for call in self._open:
+        for call in self._open.end():
             logger.warning("the tool call %r has no result in the conversation: one that says so is sent", call)
             self._wire.append({"role": "tool", "tool_call_id": call, "content": NO_RESULT})
-        self._open = []
         if self._media:
             self._wire.append({"role": "user", "content": self._media})
             self._media = []
 
 
-def _calls(message: ChatMessage, position: int) -> Iterable[Wire]:
-    """Return a message's tool calls: its blocks, or, where it has none, what earlier versions kept beside them."""
+def _reasoning(message: ChatMessage) -> str | None:
+    """Return what a model thought before this answer; an empty text if that was kept, which some models want back."""
+    blocks = [block.content for block in message.blocks if isinstance(block, ThinkingBlock)]
+    thoughts = [content for content in blocks if content is not None]
+    kept = message.additional_kwargs.get("reasoning_content")
+    if not any(thoughts) and isinstance(kept, str):
+        return kept
+    return "\n".join(filter(None, thoughts)) if thoughts else None
+
+
+def _kept_calls(message: ChatMessage, where: str) -> Iterator[KeptCall]:
+    """Yield a message's tool calls: its blocks, or, where it has none, what earlier versions kept beside them."""
     blocks = [block for block in message.blocks if isinstance(block, ToolCallBlock)]
     if blocks:
-        for number, block in enumerate(blocks):
-            yield _call(block.tool_call_id or f"call_{position}_{number}", block.tool_name, block.tool_kwargs)
+        for block in blocks:
+            yield KeptCall(block.tool_call_id, block.tool_name, block.tool_kwargs)
         return
     extra = message.additional_kwargs
-    calls = [*(extra.get("tool_calls") or ())]
+    kept = extra.get("tool_calls") or ()
+    calls = [kept] if isinstance(kept, Mapping) or not isinstance(kept, Iterable) else [*kept]
     if function := extra.get("function_call"):
         calls.append({"function": function})
-    for number, kept in enumerate(calls):
-        call = kept if isinstance(kept, Mapping) else kept.model_dump()
-        function = call.get("function") or {}
-        yield _call(
-            call.get("id") or f"call_{position}_{number}", function.get("name") or "", function.get("arguments") or {}
-        )
+    for call in calls:
+        if (read := read_call(call)) is not None:
+            yield read
+        else:
+            logger.warning("%s: a tool call that names no tool is left out", where)
 
 
-def _call(call_id: str, name: str, arguments: dict[str, Any] | str) -> Wire:
-    if isinstance(arguments, str) and isinstance(parsed_arguments(arguments), str):
-        arguments = {INVALID: arguments}  # providers parse arguments, also those that the model got wrong
-    if not isinstance(arguments, str):
-        arguments = json.dumps(arguments, ensure_ascii=False)
-    return {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments or "{}"}}
+def _call(call: KeptCall, call_id: str) -> Wire:
+    function = {"name": call.name, "arguments": call_arguments(call.arguments)}
+    return {"id": call_id, "type": "function", "function": function}
 
 
 def _name(message: ChatMessage) -> Wire:

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from inference_do._adapters.merging import merge_layers
-from inference_do.types import CHAT_FIELDS
+from inference_do.params import CHAT_FIELDS
 
 from ._schema import response_format
 from ._tools import chosen_tool, tool_specs
@@ -29,6 +29,7 @@ INTERNAL = frozenset(
         "error_on_no_tool_call",
         "error_on_tool_error",
         "formatted",
+        "send_reasoning",
         "stream",
         "tool_required",
         "use_chat_completions",
@@ -58,7 +59,7 @@ def request_params(layers: Iterable[Mapping[str, Any]], *, streaming: bool) -> d
     if tools := params.pop("tools", None):
         params["tools"] = tool_specs(tools)
         if (choice := params.get("tool_choice")) is not None:
-            params["tool_choice"] = chosen_tool(choice, required=False)
+            params["tool_choice"] = chosen_tool(choice, params["tools"], required=False)
     else:
         _forget_tools(params)
     return params

@@ -1,7 +1,8 @@
 """Content blocks as the API's content parts.
 
-Nothing is fetched here: a block that names a remote file goes out as its URL where the API takes one, and is refused
-where it does not. A block that cannot be expressed raises a `ConfigError` that names it and its message.
+Nothing is fetched here: a block that names a remote file goes out as its URL where the API takes one. What a file is,
+its bytes say. A block that cannot be expressed raises a `ConfigError` that names it and its message; in an answer of
+another model it is left out, in a tool's result it is written as text: nobody can change those any more.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import logging
 from collections.abc import Callable, Iterable
 from functools import singledispatch
 from io import IOBase
-from typing import Any
+from typing import Any, Literal
 
 from llama_index.core.base.llms.types import (
     AudioBlock,
@@ -24,13 +25,17 @@ from llama_index.core.base.llms.types import (
     VideoBlock,
 )
 
+from inference_do._adapters.files import audio_format, decode_base64, is_text_type, mime_type_of, text_of
+from inference_do._adapters.histories import describe, is_sendable
 from inference_do.errors import ConfigError
 
 __all__ = ["Part", "content_of", "parts_of"]
 
 Part = dict[str, Any]
 
-TEXT_TYPES = ("text/", "application/json", "application/xml", "application/yaml")
+PDF = "application/pdf"
+DATA = ("image", "audio", "video", "data", "path")
+"""Fields of blocks that hold a file or say where it is on this machine."""
 UNTITLED = "input_document"
 """The title that LlamaIndex gives to a document without one."""
 
@@ -38,7 +43,13 @@ logger = logging.getLogger("llamaindex_do")
 
 
 def parts_of(
-    blocks: Iterable[Any], where: str, *, caching: bool, media: bool = True, elsewhere: tuple[type, ...] = ()
+    blocks: Iterable[Any],
+    where: str,
+    *,
+    caching: bool,
+    media: bool = True,
+    elsewhere: tuple[type, ...] = (),
+    otherwise: Literal["refuse", "omit", "describe"] = "refuse",
 ) -> list[Part]:
     """Return content parts for a message's blocks.
 
@@ -48,9 +59,10 @@ def parts_of(
         caching: Whether the model takes `cache_control` on text, as Anthropic's do.
         media: Whether the message may carry anything but text.
         elsewhere: Kinds of blocks that have a place of their own in the message.
+        otherwise: What becomes of a block that cannot be expressed: an error, nothing, or a text of its fields.
 
     Raises:
-        ConfigError: A block cannot be expressed.
+        ConfigError: A block cannot be expressed, and that is to be refused.
     """
     parts: list[Part] = []
     for position, block in enumerate(blocks):
@@ -60,11 +72,28 @@ def parts_of(
             _mark(parts, block, caching=caching)
         elif not isinstance(block, elsewhere):
             place = f"{where}: block {position} ({type(block).__name__})"
-            own = _parts(block, place)
-            if not media and any(part["type"] != "text" for part in own):
-                raise _refusal(place, "only a message of the user can carry it")
-            parts += own
+            try:
+                parts += _checked(block, place, media=media, sendable=otherwise == "describe")
+            except ConfigError as error:
+                if otherwise == "refuse":
+                    raise
+                logger.debug("%s; %s", error, "it is left out" if otherwise == "omit" else "it is written as text")
+                parts += [_text(_described(block))] if otherwise == "describe" else []
     return parts
+
+
+def _checked(block: Any, where: str, *, media: bool, sendable: bool) -> list[Part]:
+    own = _parts(block, where)
+    if sendable and not all(map(is_sendable, own)):
+        raise _refusal(where, "the API does not take such a file")
+    if not media and any(part["type"] != "text" for part in own):
+        raise _refusal(where, "only a message of the user can carry it")
+    return own
+
+
+def _described(block: Any) -> str:
+    fields = {name: value for name, value in block if value is not None and name not in DATA}
+    return describe({key: str(value) if key == "url" else value for key, value in fields.items()})
 
 
 def content_of(parts: list[Part]) -> str | list[Part]:
@@ -86,7 +115,7 @@ def _(block: TextBlock, where: str) -> list[Part]:  # noqa: ARG001  every block 
 @_parts.register
 def _(block: ImageBlock, where: str) -> list[Part]:
     url = str(block.url) if block.url else None
-    image = {"url": url or _inline(block.resolve_image, block.image_mimetype, where, "image_mimetype")}
+    image = {"url": url or _inline(block.resolve_image, block.image_mimetype, where, "image")}
     if block.detail:
         image["detail"] = block.detail
     return [{"type": "image_url", "image_url": image}]
@@ -95,11 +124,11 @@ def _(block: ImageBlock, where: str) -> list[Part]:
 @_parts.register
 def _(block: AudioBlock, where: str) -> list[Part]:
     _refuse_remote(block.url, where, "audio")
-    if not block.format:
+    data = _bytes(block.resolve_audio, where)
+    known = block.format or mime_type_of(data) or ""
+    if not block.format and not known.startswith("audio/"):
         raise _refusal(where, 'its format is unknown: pass format="wav" or format="mp3"')
-    return [
-        {"type": "input_audio", "input_audio": {"data": _base64(block.resolve_audio, where), "format": block.format}}
-    ]
+    return [{"type": "input_audio", "input_audio": {"data": _base64(data), "format": audio_format(known)}}]
 
 
 @_parts.register
@@ -107,18 +136,21 @@ def _(block: VideoBlock, where: str) -> list[Part]:
     if block.fps or block.detail:
         logger.debug("%s: fps and detail are not known to the API and are left out", where)
     url = str(block.url) if block.url else None
-    video = {"url": url or _inline(block.resolve_video, block.video_mimetype, where, "video_mimetype")}
+    video = {"url": url or _inline(block.resolve_video, block.video_mimetype, where, "video")}
     return [{"type": "video_url", "video_url": video}]
 
 
 @_parts.register
 def _(block: DocumentBlock, where: str) -> list[Part]:
     _refuse_remote(block.url, where, "data")
-    mimetype = block.document_mimetype
-    if mimetype is None or mimetype.startswith(TEXT_TYPES):
-        return [_text(_document_text(block, where))]
-    data = _inline(block.resolve_document, mimetype, where, "document_mimetype")
-    return [{"type": "file", "file": {"filename": block.title or UNTITLED, "file_data": data}}]
+    data = _bytes(block.resolve_document, where)
+    if (text := text_of(data, block.document_mimetype)) is not None:
+        return [_text(text if block.title in {None, UNTITLED} else f"{block.title}:\n{text}")]
+    mimetype = PDF if mime_type_of(data) == PDF else block.document_mimetype
+    if mimetype is None or is_text_type(mimetype):
+        raise _refusal(where, "its type is unknown: pass document_mimetype=")
+    url = f"data:{mimetype};base64,{_base64(data)}"
+    return [{"type": "file", "file": {"filename": block.title or UNTITLED, "file_data": url}}]
 
 
 @_parts.register
@@ -136,27 +168,26 @@ def _text(text: str) -> Part:
     return {"type": "text", "text": text}
 
 
-def _document_text(block: DocumentBlock, where: str) -> str:
-    """Return a document of plain text, which needs no file."""
-    try:
-        text = base64.b64decode(_base64(block.resolve_document, where)).decode()
-    except UnicodeDecodeError:
-        raise _refusal(where, "its type is unknown: pass document_mimetype=") from None
-    return text if block.title in {None, UNTITLED} else f"{block.title}:\n{text}"
+def _inline(resolve: Callable[[], IOBase], mimetype: str | None, where: str, kind: str) -> str:
+    """Return a block's bytes as a data URL; where nobody said what they are, they say it themselves."""
+    data = _bytes(resolve, where)
+    told = mimetype or mime_type_of(data) or ""
+    if not mimetype and not told.startswith(f"{kind}/"):
+        raise _refusal(where, f"its type is unknown: pass {kind}_mimetype=")
+    return f"data:{told};base64,{_base64(data)}"
 
 
-def _inline(resolve: Callable[[], IOBase], mimetype: str | None, where: str, field: str) -> str:
-    """Return a block's bytes as a data URL."""
-    if mimetype is None:
-        raise _refusal(where, f"its type is unknown: pass {field}=")
-    return f"data:{mimetype};base64,{_base64(resolve, where)}"
-
-
-def _base64(resolve: Callable[[], IOBase], where: str) -> str:
+def _bytes(resolve: Callable[[], IOBase], where: str) -> bytes:
+    """Return a block's bytes; a file that is given open may hold them as base64."""
     try:
         data: bytes = resolve().read()
     except (ValueError, OSError) as error:
         raise _refusal(where, str(error)) from None
+    decoded = None if mime_type_of(data) else decode_base64(data)
+    return decoded if decoded is not None and mime_type_of(decoded) else data
+
+
+def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 

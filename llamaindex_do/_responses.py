@@ -12,6 +12,7 @@ them, in `message.additional_kwargs["tool_calls"]`; counts of tokens, the finish
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,15 +28,17 @@ from llama_index.core.base.llms.types import (
 )
 
 from inference_do._adapters.deltas import AGENTS, PLAIN
+from inference_do._adapters.tool_arguments import arguments_or_problem, is_cut_off
 from inference_do._adapters.tool_names import ToolNames
 from inference_do.accumulate import new_call_id, reasoning_text
 from inference_do.types import AGENT_FIELDS, ChatCompletion, ChatCompletionChunk, ResponseInfo, Usage
 
-from ._tools import OpenCall, PartialObject, parsed_arguments
+from ._tools import OpenCall, PartialObject
 
 __all__ = ["StreamReader", "completion_of", "read_completion"]
 
 ASSISTANT = MessageRole.ASSISTANT
+logger = logging.getLogger("llamaindex_do")
 SUMS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 
@@ -50,17 +53,17 @@ def read_completion(completion: ChatCompletion, names: ToolNames, *, headers: bo
     choice = completion.choices[0]
     message = choice.message
     calls = [
-        _StreamedCall(call.id or new_call_id(), names.from_wire(call.function.name), call.function.arguments)
+        _StreamedCall(call.id, names.from_wire(call.function.name), call.function.arguments)
         for call in message.tool_calls
     ]
     text = message.content if message.content is not None else message.refusal
-    reasoning = reasoning_text(vars(message))
+    reasoning = reasoning_text(vars(message)) or message.reasoning_content
     tokens = _tokens(completion.usage)
     raw = completion.model_dump(exclude_unset=True)
     if tokens:
         raw["usage"].update(_sums(tokens))
     return ChatResponse(
-        message=_message(text, reasoning, calls, whole=True, thought=tokens.get("reasoning_tokens")),
+        message=_whole_message(text, reasoning, calls, choice.finish_reason, tokens),
         raw=raw,
         logprobs=_logprobs(choice.logprobs),
         additional_kwargs=_facts(
@@ -77,7 +80,7 @@ class StreamReader:
         self._headers = headers
         self._text: str | None = None
         self._refusal = ""
-        self._reasoning = ""
+        self._reasoning: str | None = None
         self._calls: list[_StreamedCall] = []
         self._logprobs: list[list[LogProb]] = []
         self._finish: str | None = None
@@ -104,6 +107,8 @@ class StreamReader:
         text, thought = delta.get("content") or "", ""
         if not PLAIN.issuperset(delta):
             thought = reasoning_text(delta)
+            if self._reasoning is None and delta.get("reasoning_content") == "":
+                self._reasoning = ""  # some models want it back even so
             self._refusal += delta.get("refusal") or ""
         logprobs = _logprobs(found) if (found := choice.get("logprobs")) else None
         fragments = chunk.tool_fragments
@@ -112,19 +117,22 @@ class StreamReader:
         if text:
             self._text = text if self._text is None else self._text + text
         if thought:
-            self._reasoning += thought
+            self._reasoning = thought if self._reasoning is None else self._reasoning + thought
         if logprobs:
             self._logprobs += logprobs
         for fragment in fragments:
             if fragment.choice == 0:
                 self._add_fragment(fragment.position, fragment.id, fragment.name, fragment.arguments)
         return ChatResponse(
-            message=_message(self._text, self._reasoning, self._calls),
+            message=_message(self._text, self._reasoning, self._calls, self._open_blocks() if self._calls else []),
             delta=text,
             raw=chunk.raw,
             logprobs=logprobs,
             additional_kwargs={"thinking_delta": thought} if thought else {},
         )
+
+    def _open_blocks(self) -> list[ToolCallBlock]:
+        return [call.open_block() for call in self._calls]
 
     def _add_fragment(self, position: int, call_id: str | None, name: str | None, arguments: str) -> None:
         if position == len(self._calls):
@@ -148,7 +156,7 @@ class StreamReader:
         if usage is not None:
             raw["usage"] = {**usage.model_dump(exclude_unset=True), **_sums(tokens)}
         return ChatResponse(
-            message=_message(text, self._reasoning, self._calls, whole=True, thought=tokens.get("reasoning_tokens")),
+            message=_whole_message(text, self._reasoning, self._calls, self._finish, tokens),
             delta="" if self._text is not None else self._refusal,
             raw=raw,
             logprobs=self._logprobs or None,
@@ -179,27 +187,50 @@ class _StreamedCall:
         self.arguments = arguments
         self.reader = PartialObject()
 
-    def block(self, *, whole: bool) -> ToolCallBlock:
-        if not whole:
-            return OpenCall.so_far(self.id, self.name, self.arguments, self.reader)
-        return ToolCallBlock(tool_call_id=self.id, tool_name=self.name, tool_kwargs=parsed_arguments(self.arguments))
+    def open_block(self) -> ToolCallBlock:
+        return OpenCall.so_far(self.id, self.name, self.arguments, self.reader)
+
+    def block(self, *, is_cut: bool) -> ToolCallBlock:
+        """Return the whole call; arguments that no tool can be called with stay text."""
+        found = arguments_or_problem(self.arguments, is_cut=is_cut)
+        arguments = self.arguments if isinstance(found, str) else found
+        return ToolCallBlock(tool_call_id=self.id, tool_name=self.name, tool_kwargs=arguments)
 
     def as_dict(self) -> dict[str, Any]:
         return {"id": self.id, "type": "function", "function": {"name": self.name, "arguments": self.arguments}}
 
 
+def _whole_message(
+    text: str | None,
+    reasoning: str | None,
+    calls: list[_StreamedCall],
+    finish_reason: str | None,
+    tokens: Mapping[str, int],
+) -> ChatMessage:
+    """Make the message of a complete answer."""
+    is_cut = is_cut_off(finish_reason)
+    blocks = [call.block(is_cut=is_cut and call is calls[-1]) for call in calls]
+    return _message(text, reasoning, calls, blocks, whole=True, thought=tokens.get("reasoning_tokens"))
+
+
 def _message(
-    text: str | None, reasoning: str, calls: list[_StreamedCall], *, whole: bool = False, thought: int | None = None
+    text: str | None,
+    reasoning: str | None,
+    calls: list[_StreamedCall],
+    call_blocks: list[ToolCallBlock],
+    *,
+    whole: bool = False,
+    thought: int | None = None,
 ) -> ChatMessage:
     """Make a message that shares nothing with those before it; `thought` is in tokens."""
     blocks: list[Any] = []
-    if reasoning:
+    if reasoning or (reasoning == "" and whole):
         blocks.append(ThinkingBlock(content=reasoning, num_tokens=thought))
-    if text or not (calls or reasoning):
+    if text or not calls:  # with no block of text the message's content would be None, which some write as "None"
         blocks.append(TextBlock(text=text or ""))
     if not calls:
         return ChatMessage(role=ASSISTANT, blocks=blocks)
-    blocks += [call.block(whole=whole) for call in calls]
+    blocks += call_blocks
     return ChatMessage(
         role=ASSISTANT, blocks=blocks, additional_kwargs={"tool_calls": [call.as_dict() for call in calls]}
     )
@@ -259,12 +290,16 @@ def _sums(tokens: Mapping[str, int]) -> dict[str, int]:
     return {name: tokens[name] for name in SUMS}
 
 
-def _logprobs(logprobs: Mapping[str, Any] | None) -> list[list[LogProb]] | None:
-    """Return, for each token, the one that was chosen and then the others that were likely."""
+def _logprobs(logprobs: Any) -> list[list[LogProb]] | None:
+    """Return, for each token, the one that was chosen and then the others that were likely; None if they are odd."""
     if not logprobs:
         return None
-    tokens = logprobs.get("content") or logprobs.get("refusal")
-    return [_candidates(token) for token in tokens] if tokens else None
+    try:
+        tokens = logprobs.get("content") or logprobs.get("refusal")
+        return [_candidates(token) for token in tokens] if tokens else None
+    except (AttributeError, TypeError, ValueError):
+        logger.debug("logprobs are left out: they have no form that is known", exc_info=True)
+        return None
 
 
 def _candidates(token: Mapping[str, Any]) -> list[LogProb]:

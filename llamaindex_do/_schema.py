@@ -10,24 +10,31 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from inference_do._adapters.output_schemas import OutputSchema, of_type
 from inference_do._adapters.strict_schemas import NotStrictError, to_strict
 from inference_do._adapters.tool_names import wire_name
 
-__all__ = ["response_format", "schema_name", "strict_schema"]
-
-
-def schema_name(cls: type[BaseModel]) -> str:
-    """Return a class's name as the API takes it."""
-    return wire_name(cls.model_config.get("title") or cls.__name__)
+__all__ = ["format_of", "response_format", "strict_schema", "tool_of"]
 
 
 def response_format(cls: type[BaseModel]) -> dict[str, Any]:
     """Return the `response_format` that asks for an object of this class."""
-    schema = cls.model_json_schema()
-    described = {"description": schema["description"]} if "description" in schema else {}
-    strict = strict_schema(schema)
-    spec = {"name": schema_name(cls), **described, "schema": strict or schema, "strict": strict is not None}
+    return format_of(of_type(cls))
+
+
+def format_of(asked: OutputSchema) -> dict[str, Any]:
+    """Return the `response_format` that asks for an object."""
+    described = {"description": asked.description} if asked.description else {}
+    strict = strict_schema(asked.schema)
+    spec = {"name": wire_name(asked.name), **described, "schema": strict or asked.schema, "strict": strict is not None}
     return {"type": "json_schema", "json_schema": spec}
+
+
+def tool_of(asked: OutputSchema) -> dict[str, Any]:
+    """Return the tool that takes an object."""
+    parameters = {name: value for name, value in asked.schema.items() if name not in {"title", "description"}}
+    described = {"description": asked.description} if asked.description else {}
+    return {"type": "function", "function": {"name": asked.name, **described, "parameters": parameters}}
 
 
 def strict_schema(schema: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -12,8 +12,7 @@ LlamaIndex's own way is function calling; it leaves the choice of the tool to th
 
 from __future__ import annotations
 
-import re
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Generator, Iterable, Mapping
 from contextlib import aclosing, closing
 from typing import Any, Generic, TypeVar
 
@@ -33,18 +32,19 @@ from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.program.utils import create_flexible_model
 from llama_index.core.prompts import BasePromptTemplate
 from llama_index.core.types import PydanticProgramMode
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
+from inference_do._adapters.json_text import JSONTextError, ended_badly, json_start, parse_json, read_json
+from inference_do._adapters.output_schemas import of_type
 from inference_do.models import model_info
 
-from ._schema import response_format, schema_name
+from ._schema import format_of, tool_of
 from ._tools import PartialObject
 
 __all__ = ["StructuredPrediction"]
 
 M = TypeVar("M", bound=BaseModel)
 
-FENCED = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL)
 OWN_ARGUMENTS = ("tool_choice", "tool_required", "allow_parallel_tool_calls")
 """Arguments of LlamaIndex's programs, which this module decides itself."""
 
@@ -141,15 +141,15 @@ class StructuredPrediction(FunctionCallingLLM, defer_build=True):
 class _Way(Generic[M]):
     """How a model is asked for an object, and where the object is in its answer."""
 
-    def __init__(self, output_cls: type[M], arguments: dict[str, Any]) -> None:
+    def __init__(self, output_cls: type[M], kwargs: Mapping[str, Any]) -> None:
         self.output_cls = output_cls
-        self.arguments = arguments
+        self.asked = of_type(output_cls)
+        self.arguments = {**kwargs, **self._question()}
         self._partial_cls: type[BaseModel] | None = None
         self._partial = PartialObject()
 
-    def found(self, message: ChatMessage) -> str | dict[str, Any]:
-        """Return the object of an answer as JSON or parsed, empty if it has none."""
-        return message.content or ""
+    def _question(self) -> dict[str, Any]:
+        raise NotImplementedError
 
     def read(self, response: ChatResponse) -> M:
         """Return the object of a complete answer.
@@ -157,58 +157,107 @@ class _Way(Generic[M]):
         Raises:
             ValueError: There is none, or it does not fit the class.
         """
-        found = self.found(response.message)
-        if isinstance(found, dict):
-            return self.output_cls.model_validate(found)
-        if not found.strip():
-            reason = response.additional_kwargs.get("finish_reason")
-            message = f"the model gave no {self.output_cls.__name__} (finish reason {reason!r})"
+        facts = response.additional_kwargs
+        name, finish = self.output_cls.__name__, facts.get("finish_reason")
+        if (reason := ended_badly(finish, facts.get("refusal"))) is not None:
+            message = f"the model gave no {name}: {reason}"
             raise ValueError(message)
         try:
-            return self.output_cls.model_validate_json(found)
-        except ValidationError:
-            fenced = FENCED.search(found)  # some models wrap what they were asked for
-            if fenced is None or found.lstrip().startswith("{"):
-                raise
-        return self.output_cls.model_validate_json(fenced[1])
+            found = self._found(response.message)
+            if isinstance(found, str) and not found.strip():
+                reason = f"the answer is empty (finish reason {finish!r})"
+                raise JSONTextError(reason)  # noqa: TRY301  told as the others are
+            value = self._value(found)
+        except JSONTextError as error:
+            message = f"the model gave no {name}: {error}"
+            raise ValueError(message) from error
+        made: M = self.asked.read(value)
+        return made
+
+    def _found(self, message: ChatMessage) -> Any:
+        """Return the object of an answer as text or parsed, empty if it has none.
+
+        Raises:
+            JSONTextError: The answer is another one.
+        """
+        return message.content or ""
+
+    def _value(self, found: Any) -> Any:
+        """Return the object as JSON has it; in text it may be in the call of a tool.
+
+        Raises:
+            JSONTextError: There is none.
+        """
+        return self.asked.called(read_json(found)) if isinstance(found, str) else found
 
     def read_partly(self, response: ChatResponse) -> BaseModel | None:
         """Return what has come of the object: of the class if it is valid already, else one with the same fields."""
-        found = self.found(response.message)
-        fields = found if isinstance(found, dict) else self._partial.read(found)
+        fields = self._fields(response.message)
         if not fields:
             return None
         try:
-            return self.output_cls.model_validate(fields)
-        except ValidationError:
+            if (made := self.asked.read_partly(fields)) is not None or self.asked.is_wrapped:
+                return made  # type: ignore[no-any-return]  # of the class
             self._partial_cls = self._partial_cls or create_flexible_model(self.output_cls)
             return self._partial_cls.model_validate(fields)
+        except ValueError:
+            return None
+
+    def _fields(self, message: ChatMessage) -> dict[str, Any]:
+        """Return the fields that have come; none as long as they may be those of a call around them."""
+        text = message.content or ""
+        start = json_start(text)
+        value = {} if start is None else self._partial.read(text[start:] if start else text)
+        if not self.asked.may_be_call(value):
+            return value
+        try:
+            called = self.asked.called(value)
+        except JSONTextError:
+            return {}
+        return called if called is not value and isinstance(called, dict) else {}
 
 
 class _NativeSchema(_Way[M]):
     """The API's own: the answer's text is the object."""
 
-    def __init__(self, output_cls: type[M], kwargs: dict[str, Any]) -> None:
-        super().__init__(output_cls, {**kwargs, "response_format": response_format(output_cls)})
+    def _question(self) -> dict[str, Any]:
+        return {"response_format": format_of(self.asked)}
 
 
 class _ForcedCall(_Way[M]):
     """A tool that takes the object, which the model has to call."""
 
-    def __init__(self, output_cls: type[M], kwargs: dict[str, Any]) -> None:
-        schema = output_cls.model_json_schema()
-        parameters = {name: value for name, value in schema.items() if name not in {"title", "description"}}
-        function = {"name": schema_name(output_cls), "parameters": parameters}
-        if "description" in schema:
-            function["description"] = schema["description"]
-        tools = [{"type": "function", "function": function}]
-        super().__init__(
-            output_cls, {**kwargs, "tools": tools, "tool_choice": "required", "parallel_tool_calls": False}
-        )
+    def _question(self) -> dict[str, Any]:
+        return {"tools": [tool_of(self.asked)], "tool_choice": "required", "parallel_tool_calls": False}
 
-    def found(self, message: ChatMessage) -> str | dict[str, Any]:
-        call = next((block for block in message.blocks if isinstance(block, ToolCallBlock)), None)
-        return super().found(message) if call is None else call.tool_kwargs
+    def _found(self, message: ChatMessage) -> Any:
+        calls = [block for block in message.blocks if isinstance(block, ToolCallBlock)]
+        if not calls:
+            return super()._found(message)
+        if (call := self._own(calls)) is not None:
+            return parse_json(call.tool_kwargs) if isinstance(call.tool_kwargs, str) else call.tool_kwargs
+        names = ", ".join(repr(call.tool_name) for call in calls)
+        reason = f"the model called {names} instead of {self.asked.name!r}"
+        raise JSONTextError(reason)
+
+    def _value(self, found: Any) -> Any:
+        value = super()._value(found)
+        fields = self.asked.fields
+        if isinstance(found, str) and isinstance(value, dict) and value and fields and fields.isdisjoint(value):
+            reason = f"the answer is a text, and has none of its fields: {found[:200]!r}"
+            raise JSONTextError(reason)
+        return value
+
+    def _fields(self, message: ChatMessage) -> dict[str, Any]:
+        calls = [block for block in message.blocks if isinstance(block, ToolCallBlock)]
+        if not calls:
+            return super()._fields(message)
+        call = self._own(calls)
+        arguments = {} if call is None else call.tool_kwargs
+        return self._partial.read(arguments) if isinstance(arguments, str) else arguments
+
+    def _own(self, calls: Iterable[ToolCallBlock]) -> ToolCallBlock | None:
+        return next((call for call in calls if call.tool_name == self.asked.name), None)
 
 
 def _objects(responses: ChatResponseGen, way: _Way[M]) -> Generator[Any, None, None]:

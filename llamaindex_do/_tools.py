@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from llama_index.core.base.llms.types import ChatResponse, ToolCallBlock
 from llama_index.core.llms.llm import ToolSelection
+from llama_index.core.tools.types import AsyncBaseTool, BaseTool, ToolMetadata, ToolOutput
 from pydantic_core import from_json
 
+from inference_do._adapters.tool_arguments import CUT, UNREADABLE, arguments_or_problem, is_cut_off
+from inference_do._adapters.tool_forms import form_of, object_schema, wire_choice
 from inference_do.errors import ConfigError
+from inference_do.tool_calls import read_arguments
 
 __all__ = [
-    "INVALID",
     "OpenCall",
     "PartialObject",
     "chosen_tool",
@@ -22,13 +24,11 @@ __all__ = [
     "parsed_arguments",
     "selections",
     "tool_specs",
+    "with_refusals",
 ]
 
 SHORT = 2000  # characters of arguments that are read anew at every chunk
 logger = logging.getLogger("llamaindex_do")
-
-INVALID = "invalid_json"
-"""The name under which arguments stand that are not the JSON of an object."""
 
 
 def tool_specs(tools: object) -> list[dict[str, Any]]:
@@ -40,65 +40,49 @@ def tool_specs(tools: object) -> list[dict[str, Any]]:
     if not isinstance(tools, Iterable) or isinstance(tools, str | Mapping):
         message = f"tools must be a list of tools, not {tools!r}"
         raise ConfigError(message)
-    return [_spec(tool, position) for position, tool in enumerate(tools)]
+    return [_spec(tool, position) for position, tool in enumerate(tools) if not isinstance(tool, RefusedCall)]
 
 
 def _spec(tool: Any, position: int) -> dict[str, Any]:
-    if isinstance(tool, dict):
-        return tool
+    if isinstance(tool, Mapping):
+        formed = form_of(tool)
+        if formed is None:
+            message = f"tools[{position}] must be a tool, not the schema {tool!r}: give it a name"
+            raise ConfigError(message)
+        return formed
     if not hasattr(tool, "metadata"):
         message = f"tools[{position}] must be a tool, not {tool!r}: use FunctionTool.from_defaults for a function"
         raise ConfigError(message)
     function: dict[str, Any] = {
         "name": tool.metadata.get_name(),
-        "parameters": tool.metadata.get_parameters_dict(),
+        "parameters": object_schema(tool.metadata.get_parameters_dict()),
     }
     if tool.metadata.description:
         function["description"] = tool.metadata.description
     return {"type": "function", "function": function}
 
 
-def chosen_tool(choice: object, *, required: bool) -> str | dict[str, Any]:
+def chosen_tool(choice: object, tools: Sequence[Mapping[str, Any]], *, required: bool) -> str | dict[str, Any]:
     """Return the API's `tool_choice` for LlamaIndex's: a mode, a tool's name, the API's own form, or None.
 
     Raises:
-        ConfigError: It is something else.
+        ConfigError: It is something else, or names a tool that is not among the tools.
     """
-    match choice:
-        case None:
-            return "required" if required else "auto"
-        case "any":
-            return "required"
-        case "auto" | "none" | "required":
-            return str(choice)
-        case {"function": {"name": str() as name}}:
-            return {"type": "function", "function": {"name": name}}
-        case dict():
-            return choice
-        case str():
-            return {"type": "function", "function": {"name": choice}}
-        case _:
-            message = f"tool_choice must be 'auto', 'none', 'required', a tool's name or the API's form, not {choice!r}"
-            raise ConfigError(message)
+    return wire_choice(choice, tools) or ("required" if required else "auto")
 
 
 def parsed_arguments(arguments: str) -> dict[str, Any] | str:
     """Parse a call's arguments; what is not the JSON of an object stays text."""
-    if not arguments.strip():
-        return {}
-    try:
-        value = json.loads(arguments)
-    except (ValueError, RecursionError):
-        return arguments
-    return value if isinstance(value, dict) else arguments
+    parsed = read_arguments(arguments)
+    return arguments if parsed is None else parsed
 
 
 def selections(response: ChatResponse, *, error_on_no_tool_call: bool) -> list[ToolSelection]:
     """Return the tool calls of an answer, or of what has been streamed of it.
 
-    Arguments that are still being streamed are read as far as they go. In a finished answer broken arguments are given
-    whole under a name of their own, so that the tool refuses them and the model reads why: half of them, or none, could
-    call the tool with something that the model did not mean.
+    Arguments that are still being streamed are read as far as they go. In a finished answer a call whose arguments were
+    cut off or cannot be read must reach no tool, whatever arguments that tool takes: it is given under a name that no
+    tool has and that says why. Agents answer it with an error that repeats the name, so the model can call again.
 
     Raises:
         ValueError: There is no call, and that was to be an error.
@@ -107,24 +91,55 @@ def selections(response: ChatResponse, *, error_on_no_tool_call: bool) -> list[T
     if not calls and error_on_no_tool_call:
         message = f"expected at least one tool call, but the model answered: {response.message.content!r}"
         raise ValueError(message)
-    finished = "finish_reason" in response.additional_kwargs
-    return [
-        ToolSelection(
-            tool_id=call.tool_call_id or "",
-            tool_name=call.tool_name,
-            tool_kwargs=_arguments(call, finished=finished),
+    is_cut = is_cut_off(response.additional_kwargs.get("finish_reason"))
+    return [_selection(call, is_cut=is_cut and call is calls[-1]) for call in calls]
+
+
+def _selection(call: ToolCallBlock, *, is_cut: bool) -> ToolSelection:
+    name, arguments = call.tool_name, call.tool_kwargs
+    if isinstance(call, OpenCall):
+        arguments = call.read
+    elif isinstance(arguments, str):
+        arguments = arguments_or_problem(arguments, is_cut=is_cut)
+    if isinstance(arguments, str):
+        logger.warning("the tool %r was not run: %s", name, arguments)
+        name, arguments = refused_name(name, CUT if arguments == CUT else UNREADABLE), {}
+    return ToolSelection(tool_id=call.tool_call_id or "", tool_name=name, tool_kwargs=dict(arguments))
+
+
+def refused_name(name: str, reason: str) -> str:
+    """Return the name under which a call is refused; agents write "Tool {name} not found" for the model to read."""
+    return f"{name} (not run, because {reason}: call {name} again with complete arguments)"
+
+
+class RefusedCall(AsyncBaseTool):
+    """What answers a refused call where LlamaIndex looks its name up among the tools and would raise a KeyError."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self._metadata = ToolMetadata(name=refused_name(name, reason), description="")
+        self._answer = f"Tool {name} was not run, because {reason}. Call it again with complete arguments."
+
+    @property
+    def metadata(self) -> ToolMetadata:
+        """Its name; it is never described to a model."""
+        return self._metadata
+
+    def call(self, *_: Any, **__: Any) -> ToolOutput:
+        """Return what the model is to read."""
+        answer = self._answer
+        return ToolOutput(
+            content=answer, tool_name=self._metadata.get_name(), raw_input={}, raw_output=answer, is_error=True
         )
-        for call in calls
-    ]
+
+    async def acall(self, *_: Any, **__: Any) -> ToolOutput:
+        """Return what the model is to read."""
+        return self.call()
 
 
-def _arguments(call: ToolCallBlock, *, finished: bool) -> dict[str, Any]:
-    if isinstance(call.tool_kwargs, dict):
-        return dict(call.tool_kwargs)
-    if finished:
-        logger.warning("the model's arguments for the tool %r are not a JSON object", call.tool_name)
-        return {INVALID: call.tool_kwargs}
-    return dict(call.read) if isinstance(call, OpenCall) else partial_object(call.tool_kwargs)
+def with_refusals(tools: Sequence[BaseTool]) -> list[BaseTool]:
+    """Return tools with what answers the refused calls of each."""
+    refused = [RefusedCall(tool.metadata.get_name(), reason) for tool in tools for reason in (CUT, UNREADABLE)]
+    return [*tools, *refused]
 
 
 class PartialObject:

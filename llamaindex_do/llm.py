@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import aclosing, closing
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from llama_index.core.base.llms.types import (
     ChatMessage,
@@ -22,6 +22,7 @@ from llama_index.core.base.llms.types import (
     LLMMetadata,
     MessageRole,
 )
+from llama_index.core.llms.function_calling import FunctionCallingLLM
 from pydantic import BaseModel, Field, field_validator
 from typing_extensions import override
 
@@ -29,19 +30,21 @@ from inference_do._adapters.merging import renamed
 from inference_do._adapters.settings import Number, Whole
 from inference_do._adapters.tool_names import ToolNames, send_names
 from inference_do.models import ModelInfo, model_info
+from inference_do.tool_secrets import mask_tools
 from inference_do.types import ChatCompletion
 
 from ._connection import Connected, check_model
-from ._inputs import validate_and_instrument_chat, validate_and_instrument_completion
+from ._inputs import like, mask_and_instrument_tools, validate_and_instrument_chat, validate_and_instrument_completion
 from ._loading import register_class
 from ._messages import to_wire
 from ._params import ALIASES, WIRE_FIELDS, request_params
 from ._responses import StreamReader, completion_of, read_completion
 from ._schema import response_format
 from ._structured import StructuredPrediction
-from ._tools import chosen_tool, keep_one_call, selections, tool_specs
+from ._tools import chosen_tool, keep_one_call, selections, tool_specs, with_refusals
 
 if TYPE_CHECKING:
+    from llama_index.core.chat_engine.types import AgentChatResponse
     from llama_index.core.llms.llm import ToolSelection
     from llama_index.core.tools.types import BaseTool
 
@@ -126,6 +129,11 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
         "serves both frameworks.",
     )
     stream_usage: bool = Field(default=True, description="Whether streams ask for usage.")
+    send_reasoning: bool | Literal["reasoning_content", "reasoning"] = Field(
+        default=True,
+        description="Whether earlier answers go back with their reasoning, which models that think between tool calls "
+        "need; or the name to send it under, for servers that only know the other one.",
+    )
     include_response_headers: bool = Field(
         default=False, description="Whether `additional_kwargs` of responses have the response's `headers`."
     )
@@ -148,6 +156,11 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
     @classmethod
     def _read_response_format(cls, value: Any) -> Any:
         return response_format(value) if isinstance(value, type) and issubclass(value, BaseModel) else value
+
+    @field_validator("additional_kwargs", "extra_body")
+    @classmethod
+    def _mask_tools(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        return mask_tools(value) if value else value
 
     def _check(self) -> None:
         super()._check()
@@ -271,7 +284,9 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
         params = request_params((settings, self.additional_kwargs, kwargs), streaming=streaming)
         if streaming and not self.stream_usage:
             params.setdefault("stream_options", {"include_usage": False})
-        params["messages"] = to_wire(messages, params["model"])
+        reasoning = kwargs.get("send_reasoning")
+        wanted = self.send_reasoning if reasoning is None else reasoning
+        params["messages"] = to_wire(messages, params["model"], reasoning=wanted)
         return ChatRequest(params, send_names(params))
 
     def _asking(self, prompt: str, formatted: bool) -> list[ChatMessage]:
@@ -282,6 +297,7 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
     # --- tools ------------------------------------------------------------
 
     @override
+    @mask_and_instrument_tools
     def _prepare_chat_with_tools(
         self,
         tools: Sequence[BaseTool],
@@ -299,10 +315,11 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
             messages.append(ChatMessage(content=user_msg) if isinstance(user_msg, str) else user_msg)
         if not tools:
             return {"messages": messages, **kwargs}
+        specs = tool_specs(tools)
         return {
             "messages": messages,
-            "tools": tool_specs(tools),
-            "tool_choice": chosen_tool(tool_choice, required=tool_required),
+            "tools": specs,
+            "tool_choice": chosen_tool(tool_choice, specs, required=tool_required),
             "parallel_tool_calls": allow_parallel_tool_calls and self.parallel_tool_calls is not False,
             **kwargs,
         }
@@ -326,10 +343,25 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
     ) -> list[ToolSelection]:
         """Return the tool calls of an answer, or of what has been streamed of it.
 
+        A call whose arguments were cut off or cannot be read has a name that no tool has, and that says why.
+
         Raises:
             ValueError: There is none, unless `error_on_no_tool_call` is False.
         """
         return selections(response, error_on_no_tool_call=error_on_no_tool_call)
+
+    @like(FunctionCallingLLM.predict_and_call)
+    def predict_and_call(self, tools: Sequence[BaseTool], *args: Any, **kwargs: Any) -> AgentChatResponse:
+        """Let the model call tools, and return their outputs; a call that cannot be read is answered with an error."""
+        return super().predict_and_call(self._callable(tools), *args, **kwargs)
+
+    @like(FunctionCallingLLM.apredict_and_call)
+    async def apredict_and_call(self, tools: Sequence[BaseTool], *args: Any, **kwargs: Any) -> AgentChatResponse:
+        """Let the model call tools, and return their outputs; see `predict_and_call`."""
+        return await super().apredict_and_call(self._callable(tools), *args, **kwargs)
+
+    def _callable(self, tools: Sequence[BaseTool]) -> Sequence[BaseTool]:
+        return with_refusals(tools) if self.metadata.is_function_calling_model else tools
 
 
 register_class(DigitalOcean, module="llama_index.core.llms.loading", table="RECOGNIZED_LLMS")

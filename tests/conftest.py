@@ -1,17 +1,51 @@
-"""What every folder of tests shares: an emulator for each test that asks for one."""
+"""What every folder of tests shares: a clean environment, short pauses, emulators, interfaces on them."""
 
 from __future__ import annotations
 
 import ssl
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from client_kit import FIRST_PAUSE
+from hypothesis import settings
+from interfaces import INTERFACES, PAIRS
 
+from inference_do._protocol.retry import Policy
+from inference_do.config import BASE_URL_VARIABLE, KEY_VARIABLES
 from inference_do.emulator import Emulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+HERE = Path(__file__).parent
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+TRACING = ("LANGSMITH_TRACING", "LANGCHAIN_TRACING_V2", "LC_OUTPUT_VERSION")
+
+OWN_PAUSES = {"peers", "real_model", "third_party", "unit"}
+"""Folders that keep the pauses between attempts as long as they are for a user."""
+
+settings.register_profile("tests", deadline=None)  # how long an example takes is no test
+settings.load_profile("tests")
+
+
+def folder_of(request: pytest.FixtureRequest) -> str:
+    return request.path.relative_to(HERE).parts[0]
+
+
+@pytest.fixture(autouse=True)
+def _environment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the keys, the proxies and the settings of whoever runs the tests out of them."""
+    if folder_of(request) != "real_model":  # which gets its server from there
+        for name in (*KEY_VARIABLES, BASE_URL_VARIABLE, *TRACING, *PROXIES, *map(str.lower, PROXIES)):
+            monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if folder_of(request) not in OWN_PAUSES:
+        monkeypatch.setitem(Policy.__init__.__kwdefaults__, "base", FIRST_PAUSE)
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +72,34 @@ def private(certificate: tuple[str, str]) -> Iterator[Emulator]:
 def emu() -> Iterator[Emulator]:
     with Emulator() as emulator:
         yield emulator
+
+
+# --- an interface, and a pair of an interface and a kind of call ---
+
+
+@pytest.fixture(params=INTERFACES)
+def interface_kind(request: pytest.FixtureRequest) -> Any:
+    return INTERFACES[request.param]
+
+
+@pytest.fixture
+def interface(interface_kind: Any, emu: Emulator) -> Iterator[Any]:
+    made = interface_kind(emu.base_url)
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=PAIRS)
+def pair(request: pytest.FixtureRequest) -> Any:
+    return PAIRS[request.param]
+
+
+@pytest.fixture
+def pair_kind(pair: Any) -> Any:
+    """A kind of interface; `ask` calls it."""
+    return pair[0]
+
+
+@pytest.fixture
+def ask(pair: Any) -> Any:
+    return pair[1]

@@ -59,7 +59,8 @@ def test_importing_a_part_costs_that_part(statement, allowed):
 # --- directions ---
 
 ROOMS: dict[str, set[str]] = {
-    # what stands in a folder of the core, or beside the others in its root, and what of the core it may import
+    # what stands in a folder of the core, or beside the others in its root, and what of the core it may import;
+    # a folder's own rooms are named with it
     "base": {"base"},
     "_protocol": {"base", "_protocol", "_wires.codec"},
     "_wires": {"base", "_protocol.json", "_wires"},
@@ -67,7 +68,10 @@ ROOMS: dict[str, set[str]] = {
     "client": {"base", "_protocol", "_wires", "_transport", "client"},
     "platform": {"base", "client", "platform"},
     "_adapters": {"base", "client", "platform", "_adapters"},
-    "emulator": {"base", "_protocol.json", "emulator"},
+    "emulator": {"base", "emulator", "emulator._server"},
+    "emulator._model": {"base", "emulator._json", "emulator._model"},
+    "emulator._faults": {"emulator", "emulator._faults"},
+    "emulator._server": {"base", "emulator", "emulator._model", "emulator._faults", "emulator._server"},
     "cli": {"base", "client", "platform", "emulator", "cli"},
 }
 ROOM_OF = {
@@ -76,7 +80,7 @@ ROOM_OF = {
 }
 """The rooms of modules in the root; all others there are `base`."""
 HTTP = {"httpx", "httpx2", "httpcore", "httptools", "h11", "aiohttp", "aiohappyeyeballs", "urllib3", "requests"}
-MAY_KNOW_HTTP = {"_transport": HTTP, "emulator": {"h11"}, "cli": set()}
+MAY_KNOW_HTTP = {"_transport": HTTP, "emulator._server": {"h11"}}
 STRUCTURE = spec_from_file_location("structure", ROOT / "tools" / "structure.py")
 
 
@@ -89,7 +93,20 @@ def structure():
 
 def room_of(module: str) -> str:
     first, _, rest = module.removeprefix("inference_do.").partition(".")
+    inner = f"{first}.{rest.partition('.')[0]}"
+    if inner in ROOMS:
+        return inner
     return first if rest or first in ROOMS else ROOM_OF.get(first, "base")
+
+
+def test_no_class_name_of_the_core_means_two_things():
+    names = [
+        node.name.lstrip("_")
+        for path in CORE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    ]
+    assert sorted(name for name in set(names) if names.count(name) > 1) == []
 
 
 @pytest.mark.parametrize("package", ["inference_do", *ADAPTERS])
@@ -100,6 +117,12 @@ def test_imports_run_in_no_circle(structure, package):
 def test_a_circle_would_be_seen(structure):
     with pytest.raises(ValueError, match="a -> b -> a"):
         structure.floors_of({"a": {"b"}, "b": {"a"}})
+
+
+def test_rooms_inside_the_emulator_are_rooms():
+    modules = ("_model.text", "_faults.steps", "_server.chat.body", "faults")
+    rooms = [room_of(f"inference_do.emulator.{module}") for module in modules]
+    assert rooms == ["emulator._model", "emulator._faults", "emulator._server", "emulator"]
 
 
 def test_each_room_imports_only_what_stands_below_it(structure):
@@ -117,9 +140,9 @@ def test_each_room_imports_only_what_stands_below_it(structure):
 @pytest.mark.parametrize("path", sorted(CORE.rglob("*.py")), ids=lambda path: path.relative_to(CORE).as_posix())
 def test_only_the_transport_knows_an_http_library(path):
     named = imports_of(path)
-    room = path.relative_to(CORE).parts[0]
-    assert {name.split(".")[0] for name in named} & HTTP <= MAY_KNOW_HTTP.get(room, set())
-    assert room in {"emulator", "cli"} or not any("emulator" in name for name in named)
+    parts = path.relative_to(CORE).with_suffix("").parts
+    assert {name.split(".")[0] for name in named} & HTTP <= MAY_KNOW_HTTP.get(room_of(".".join(parts)), set())
+    assert parts[0] in {"emulator", "cli"} or not any("emulator" in name for name in named)
     assert not {name.split(".")[0] for name in named} & {*ADAPTERS, "langchain", "langchain_core", "llama_index"}
 
 

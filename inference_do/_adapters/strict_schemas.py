@@ -12,7 +12,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["NotStrictError", "to_strict"]
+from inference_do.errors import ConfigError
+
+__all__ = ["NotStrictError", "must_be_strict", "to_strict"]
 
 KEPT = frozenset(
     {
@@ -91,6 +93,20 @@ def to_strict(schema: Mapping[str, Any], *, is_validated: bool) -> dict[str, Any
     return strict
 
 
+def must_be_strict(schema: Mapping[str, Any], name: Any, *, is_validated: bool) -> dict[str, Any]:
+    """Return a schema in strict form, where a user asked for it; see `to_strict`.
+
+    Raises:
+        ConfigError: It has no strict form.
+    """
+    try:
+        return to_strict(schema, is_validated=is_validated)
+    except NotStrictError as error:
+        reason = str(error)
+    message = f"the schema of {name!r} cannot be strict: {reason}; leave strict out, or change the schema"
+    raise ConfigError(message)
+
+
 class _Writer:
     def __init__(self, definitions: Mapping[str, Any], *, is_validated: bool) -> None:
         self._definitions = definitions
@@ -117,7 +133,10 @@ class _Writer:
         """Put a definition in the place of a reference that has something beside it."""
         name = ref.rpartition("/")[2]
         if name in self._expanding or name not in self._definitions:
-            return {"$ref": ref}  # within itself: what stands beside it is only a description
+            if said := siblings.keys() - ANNOTATIONS - {"description"}:
+                message = f"it has {', '.join(sorted(said))} beside a reference to itself"
+                raise NotStrictError(message)
+            return {"$ref": ref}
         self._expanding.append(name)
         try:
             return self.of({**self._definitions[name], **siblings})
@@ -126,13 +145,19 @@ class _Writer:
 
     def _object(self, node: dict[str, Any]) -> dict[str, Any]:
         strict = {key: self._value(key, value) for key, value in node.items() if self._is_kept(key, value)}
-        if strict.get("type") == "object" or "properties" in strict:
+        types = strict.get("type")
+        types = types if isinstance(types, list) else [types]
+        if "object" in types or "properties" in strict:
             if node.get("additionalProperties") not in (None, False) or "properties" not in strict:
                 message = "it has an object whose keys are free"
                 raise NotStrictError(message)
-            strict.update(type="object", additionalProperties=False, required=list(strict["properties"]))
+            strict.setdefault("type", "object")
+            strict.update(additionalProperties=False, required=list(strict["properties"]))
         if not strict.keys() & {"$ref", "anyOf", "const", "enum", "type"}:
             message = "it has a value of any type"
+            raise NotStrictError(message)
+        if "array" in types and "items" not in strict:
+            message = "it has a list whose items are free"
             raise NotStrictError(message)
         return strict
 
@@ -156,5 +181,18 @@ class _Writer:
 
     def _value(self, key: str, value: Any) -> Any:
         if key in NAMED and isinstance(value, dict):
-            return {name: self.of(item) for name, item in value.items()}
-        return value if key in {"const", "enum", "required"} else self.of(value)
+            return {name: self._part(item) for name, item in value.items()}
+        if key == "items":
+            return self._part(value)
+        return value if key in {"additionalProperties", "const", "enum", "required"} else self.of(value)
+
+    def _part(self, value: Any) -> Any:
+        """Return the strict form of what must be a schema; one that is true or false allows everything or nothing.
+
+        Raises:
+            NotStrictError: It is no dict.
+        """
+        if not isinstance(value, dict):
+            message = f"it has {value!r} where a schema belongs"
+            raise NotStrictError(message)
+        return self.of(value)

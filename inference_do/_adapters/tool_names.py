@@ -9,6 +9,8 @@ from typing import Any
 
 from inference_do.errors import ConfigError
 
+from .call_results import match_results
+
 __all__ = ["ToolNames", "send_names", "wire_name"]
 
 MAX_NAME = 64
@@ -62,6 +64,8 @@ class ToolNames:
 def send_names(params: dict[str, Any]) -> ToolNames:
     """Put the names of a request's tools, tool choice and history into the wire's form; return what reads them back.
 
+    Calls of the history get ids of their own, and results where they have none (`call_results`).
+
     Args:
         params: A chat request, in whose `tools`, `tool_choice` and `messages` names are exchanged. Dicts that a caller
             gave are not changed but copied.
@@ -75,12 +79,13 @@ def send_names(params: dict[str, Any]) -> ToolNames:
         params["tools"] = [_renamed(tool, names) for tool in tools]
     if (choice := params.get("tool_choice")) is not None:
         params["tool_choice"] = _renamed(choice, names)
-    params["messages"] = [
-        {**message, "tool_calls": [_renamed(call, names) for call in calls]}
-        if (calls := message.get("tool_calls"))
-        else message
-        for message in params["messages"]
-    ]
+    if any("tool_calls" in message for message in params["messages"]):
+        params["messages"] = [
+            {**message, "tool_calls": [_renamed(call, names) for call in calls]}
+            if (calls := message.get("tool_calls"))
+            else message
+            for message in match_results(params["messages"])
+        ]
     return names
 
 

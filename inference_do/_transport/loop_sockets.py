@@ -26,7 +26,7 @@ class LoopNetwork:
     async def slot(self, ends: float, _: Attempt) -> Callable[[], None]:
         async with asyncio.timeout(seconds_until(ends) if self._slots.locked() else None):
             await self._slots.acquire()
-        return _Slot(self._slots)
+        return _LoopSlot(self._slots)
 
     async def connect(self, host: str, port: int, ends: float, _: Attempt) -> LoopSocket:
         loop = asyncio.get_running_loop()
@@ -44,7 +44,7 @@ class LoopNetwork:
             used.interrupt()
 
 
-class _Slot:
+class _LoopSlot:
     """The right to one connection; called, or dropped by the garbage collector, it is free again."""
 
     __slots__ = ("_loop", "_slots")

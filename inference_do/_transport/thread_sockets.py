@@ -30,10 +30,10 @@ class ThreadNetwork:
     """Makes the sockets of a pool for threads, and keeps its slots."""
 
     def __init__(self) -> None:
-        self._slots: SimpleQueue[_Slot] = SimpleQueue()
+        self._slots: SimpleQueue[_ThreadSlot] = SimpleQueue()
         home = ref(self._slots)
         for _ in range(sockets.MAX_CONNECTIONS):
-            self._slots.put(_Slot(home))
+            self._slots.put(_ThreadSlot(home))
         self._open: set[ThreadSocket] = set()  # changed in single steps: a fork could leave a lock locked
         self._is_closed = False
 
@@ -98,7 +98,7 @@ class ThreadNetwork:
             used.close_when_unused()
 
 
-class _Slot:
+class _ThreadSlot:
     """The right to one connection; called, or dropped by whatever ends a request, it is free again.
 
     It is taken from its queue in a single step and is never counted, so no moment exists in which Ctrl-C loses it.
@@ -106,13 +106,13 @@ class _Slot:
 
     __slots__ = ("_home",)
 
-    def __init__(self, home: ReferenceType[SimpleQueue[_Slot]]) -> None:
-        self._home: ReferenceType[SimpleQueue[_Slot]] | None = home
+    def __init__(self, home: ReferenceType[SimpleQueue[_ThreadSlot]]) -> None:
+        self._home: ReferenceType[SimpleQueue[_ThreadSlot]] | None = home
 
     def __call__(self) -> None:
         if (home := self._home) is not None:
             if (slots := home()) is not None:
-                slots.put(_Slot(home))
+                slots.put(_ThreadSlot(home))
             self._home = None
 
     __del__ = __call__

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from inference_do._protocol.json import dump_json, load_json
 from inference_do.errors import ConfigError
+from inference_do.tool_secrets import reveal_secrets
 from inference_do.types import ModelList, Reply
 
 from .codec import refuse_reported
@@ -35,13 +36,19 @@ def checked_model(model: object) -> str:
 
 
 def encode(body: Mapping[str, Any]) -> bytes:
-    """Write a body; what has no JSON form is refused."""
+    """Write a body, the secrets of tools that the server runs included; what has no JSON form is refused."""
+    if isinstance(tools := body.get("tools"), list):
+        body = {**body, "tools": [tool if _is_function(tool) else reveal_secrets(tool) for tool in tools]}
     try:
         return dump_json(body)
     except (TypeError, ValueError, RecursionError) as error:
         reason = str(error)
     message = f"the request has no JSON form: {reason[:300]}"
     raise ConfigError(message)
+
+
+def _is_function(tool: Any) -> bool:
+    return isinstance(tool, Mapping) and tool.get("type") == "function"
 
 
 def read_object(data: bytes, kind: type[R]) -> R:

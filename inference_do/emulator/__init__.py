@@ -5,26 +5,31 @@
     with Emulator() as emu:
         model = ChatDigitalOcean(model="gemma-4-31B-it", base_url=emu.base_url, api_key=emu.api_key)
         emu.script(Status(503), Reset(after_events=2))  # the next request fails, the one after it breaks off
-        emu.reply(tool_calls=[("get_weather", {"city": "Paris"})])  # what the model says next
+        emu.reply(tool_calls=[("get_weather", {"city": "Paris"})])  # what the model answers next
         ...
         assert emu.posts == 3
 
 It listens on a loopback port only, takes `/v1/chat/completions`, `/v1/embeddings` and `/v1/models`, an agent's requests
 at `agent_url`, those to knowledge bases at `/v1/{id}/retrieve`, and the control plane's catalogue. It checks requests
 as strictly as the strictest provider behind the real API, and has no model: answers are made from the request alone, by
-plain rules (`_answers.py`). They are the same for the same request, and depend on every message of it.
+plain rules. They are the same for the same request, and depend on every message of it. The rules know no framework;
+`Emulator(prompt_forms=[…])` takes rules for prompts that ask for an answer in a form of their own.
 
 * `Emulator`: options, counters (`posts`, `connections`, `requests`, `disconnects`), scripts (`script()`, `reply()`).
 * `faults.py`: what can be made to go wrong, one element a request, combinable in lists.
-* Models refuse, fail, think, cache and route as the model data says of each (`_profile.py`, `_cache.py`, `_router.py`).
 * `quirks.py`: habits of this API and of others, as switches for all requests.
+* `replies.py`: scripted answers.
 * `python -m inference_do.emulator --port 8000`: the same by hand.
+
+It has three rooms: `_server/` (HTTP, routes, checks, and the bodies and events of the wires), `_model/` (what an answer
+says) and `_faults/` (how a response is changed and delivered). The server imports the other two, which import neither
+the server nor each other. Models refuse, fail, think, cache and route as the model data describes each.
 """
 
 from __future__ import annotations
 
-from ._records import Disconnect, Request
-from ._server import Emulator
+from ._server.emulator import Emulator
+from ._server.records import Disconnect, Request
 from .faults import (
     CloseAfter,
     Corrupt,

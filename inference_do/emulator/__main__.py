@@ -9,7 +9,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ._server import Emulator
+from ._server.emulator import Emulator
 
 if TYPE_CHECKING:
     from collections.abc import Callable

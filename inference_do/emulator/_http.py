@@ -1,12 +1,13 @@
-"""Bytes of an HTTP/1.1 response, and the values that a reply and its delivery are made of."""
+"""Bytes of an HTTP/1.1 response, and the values that a response is made of."""
 
 from __future__ import annotations
 
-import json
 import uuid
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, TypeAlias
+
+from ._json import to_json
 
 HeaderList: TypeAlias = tuple[tuple[str, str], ...]
 
@@ -39,25 +40,17 @@ class Refusal(Exception):  # noqa: N818 - it is the API's answer, not a defect
         self.headers = headers
 
 
-def to_json(value: object) -> bytes:
-    """Encode compactly, in UTF-8; text with lone surrogates falls back to escapes."""
-    try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError:
-        return json.dumps(value, separators=(",", ":")).encode()
-
-
-def json_reply(
+def json_response(
     value: object, *, status: int = 200, headers: HeaderList = (), kind: str = "application/json"
 ) -> ServerResponse:
-    """Build a whole reply from a JSON value."""
+    """Build a whole response from a JSON value."""
     return ServerResponse(
         status=status, headers=(("content-type", kind), *headers, request_id()), pieces=(to_json(value),)
     )
 
 
 def request_id() -> tuple[str, str]:
-    """Make a header that no other reply has."""
+    """Make a header that no other response has."""
     return ("x-request-id", str(uuid.uuid4()))
 
 
@@ -74,14 +67,14 @@ def error_body(status: int, message: str | None = None, kind: str | None = None)
     return {"error": {"message": message or default_message, "type": kind or default_kind}}
 
 
-def head(reply: ServerResponse, *, length: int | None, close: bool) -> bytes:
+def head(response: ServerResponse, *, length: int | None, close: bool) -> bytes:
     """Write the status line and headers; `length` of `None` means chunked."""
     try:
-        reason = HTTPStatus(reply.status).phrase
+        reason = HTTPStatus(response.status).phrase
     except ValueError:
         reason = "Unknown"
-    lines = [f"HTTP/1.1 {reply.status} {reason}"]
-    lines += [f"{name}: {value}" for name, value in reply.headers]
+    lines = [f"HTTP/1.1 {response.status} {reason}"]
+    lines += [f"{name}: {value}" for name, value in response.headers]
     lines.append("transfer-encoding: chunked" if length is None else f"content-length: {length}")
     if close:
         lines.append("connection: close")

@@ -5,8 +5,8 @@ emu.script(Status(503), None, [DelayEvents(0.05), Reset(after_events=3)])
 ```
 
 makes the first request fail with 503, answers the second normally, and resets the third one's connection after three
-slow events. Faults of one list are applied in order; content faults change what is said, delivery faults change how
-the bytes travel.
+slow events. Faults of one list are applied in order; content faults change the response, delivery faults change how its
+bytes travel.
 
 Positions: `after_events=n` is after n pieces of the body. A piece is one SSE event of a stream; a whole (JSON) body
 has four pieces, its quarters. `at_byte=n` counts bytes of the body, framing not included. `before_head=True` is before
@@ -162,7 +162,7 @@ class ErrorEvent:
     """Report an error inside a 200 response, as servers do once a stream has begun.
 
     Attributes:
-        after_events: Pieces sent before it. A whole reply's body is replaced.
+        after_events: Pieces sent before it. A whole response's body is replaced.
         body: JSON value or text of the event; `None` means the API's error shape.
         event_name: `"error"` adds an `event:` line.
         done: Whether `[DONE]` follows.
@@ -219,7 +219,7 @@ class SplitBytes:
 
 @dataclass(frozen=True, slots=True)
 class CloseAfter:
-    """Close the idle connection `seconds` after a complete reply that promised keep-alive."""
+    """Close the idle connection `seconds` after a complete response that promised keep-alive."""
 
     seconds: float = 0.0
 

@@ -22,7 +22,7 @@ class Quirks:
     empty_tool_type: bool = True
     """Live: continuation fragments of a tool call have `type: ""`, and their delta repeats role and `content: null`."""
     empty_role: bool = False
-    """Replies say `role: ""`."""
+    """Messages have `role: ""`."""
     role_on_every_delta: bool = False
     no_chunk_id: bool = False
     """Chunks have no `id`."""
@@ -32,7 +32,7 @@ class Quirks:
     usage_on_finish_chunk: bool = False
     """Usage rides on the finish chunk; there is no chunk of its own."""
     usage_null: bool = False
-    """The other chunks say `usage: null`."""
+    """The other chunks have `usage: null`."""
     usage_on_every_chunk: bool = False
     """Every chunk carries the running total."""
     usage_three_fields: bool = False
@@ -78,7 +78,7 @@ class Quirks:
     stream_content_type: str = "text/event-stream"
     json_content_type: str = "application/json"
     shuffle_embeddings: bool = False
-    """`data` of embeddings comes in another order than `input`; `index` tells."""
+    """`data` of embeddings comes in another order than `input`; `index` says which is which."""
     head_delay: float = 0.0
     """Seconds before the response's first byte."""
     event_delay: float = 0.0

@@ -1,4 +1,4 @@
-"""Scripted answers: what a test wants the model to say, instead of the honest answer."""
+"""Scripted answers: what a test wants the model to answer, instead of the answer by rules."""
 
 from __future__ import annotations
 

@@ -147,8 +147,8 @@ class AgentTests(LLMKit):
             return "".join([part async for part in streamed.async_response_gen()])
 
         assert run(work()) == "It is Marigold."
-        said = [message.content for message in engine.chat_history if message.role.value == "assistant"]
-        assert said == ["Aye.", "It is Marigold.", "It is Marigold."]
+        answers = [message.content for message in engine.chat_history if message.role.value == "assistant"]
+        assert answers == ["Aye.", "It is Marigold.", "It is Marigold."]
 
     def test_blocks_of_a_chat_engines_answer_are_private(self, server: Any) -> None:
         """A streaming chat engine writes into the last response; the history must not change with it."""
@@ -156,8 +156,8 @@ class AgentTests(LLMKit):
         for text in ("One.", "Two."):
             server.reply(text)
             assert "".join(engine.stream_chat("Count").response_gen) == text
-        said = [message.content for message in engine.chat_history if message.role.value == "assistant"]
-        assert said == ["One.", "Two."]
+        answers = [message.content for message in engine.chat_history if message.role.value == "assistant"]
+        assert answers == ["One.", "Two."]
 
 
 def _chat_engine(llm: Any) -> SimpleChatEngine:

@@ -47,7 +47,7 @@ def add(a: int, b: int) -> int:
 
 ADD = FunctionTool.from_defaults(add)
 CALL: tuple[str, dict[str, Any]] = ("add", {"a": 41, "b": 58})
-"""A call of `ADD`, as the server is told to answer with."""
+"""A call of `ADD`, as the server is set to answer with."""
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -1,4 +1,4 @@
-"""The eight methods: what they return, and what they are told."""
+"""The eight methods: what they return, and what they send."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ class CallTests(LLMKit):
     def test_messages_arrive_in_order_and_with_their_roles(self, server: Any) -> None:
         """System messages stay messages; a prompt of complete() is one message of the user."""
         llm = self.make_llm(server)
-        said = [("system", "Be brief."), ("user", "Hello"), ("assistant", "Hi"), ("user", "Where is Skagen?")]
-        messages = [ChatMessage(role=role, content=text) for role, text in said]
+        sent = [("system", "Be brief."), ("user", "Hello"), ("assistant", "Hi"), ("user", "Where is Skagen?")]
+        messages = [ChatMessage(role=role, content=text) for role, text in sent]
         for method in ("chat", "stream_chat", "achat", "astream_chat"):
             ask(llm, method, messages)
             arrived = [(item["role"], item["content"]) for item in server.requests[-1].json["messages"]]
-            assert arrived == said, method
+            assert arrived == sent, method
         ask(llm, "complete")
         assert [item["role"] for item in server.requests[-1].json["messages"]] == ["user"]
 

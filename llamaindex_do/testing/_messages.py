@@ -47,8 +47,8 @@ class MessageTests(LLMKit):
     def test_every_role_is_one_of_the_apis(self, server: Any) -> None:
         """LlamaIndex has roles of other providers: chatbot and model are assistants, a developer is no user."""
         llm = self.make_llm(server)
-        said = ["developer", "user", "chatbot", "user", "model", "user"]
-        ask(llm, "chat", [ChatMessage(role=role, content=role) for role in said])
+        roles = ["developer", "user", "chatbot", "user", "model", "user"]
+        ask(llm, "chat", [ChatMessage(role=role, content=role) for role in roles])
         roles = [message["role"] for message in sent(server)]
         assert roles[0] in {"developer", "system"}
         assert roles[1:] == ["user", "assistant", "user", "assistant", "user"]

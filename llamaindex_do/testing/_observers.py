@@ -92,7 +92,7 @@ class ObserverTests(LLMKit):
             server.reply("Yes.", usage={"prompt_tokens": 1100, "completion_tokens": 700, "total_tokens": 1800})
             ask(llm, method)
             counted = (counter.prompt_llm_token_count, counter.completion_llm_token_count)
-            assert counted == (1100, 700), f"{method}: LlamaIndex counts {counted}, the server said (1100, 700)"
+            assert counted == (1100, 700), f"{method}: LlamaIndex counts {counted}, the server reported (1100, 700)"
 
     @needs("over_http")
     def test_a_failed_call_ends_its_event(self, server: Any) -> None:

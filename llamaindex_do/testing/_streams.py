@@ -74,8 +74,8 @@ class StreamTests(LLMKit):
         for method in ("stream_chat", "astream_chat"):
             server.reply("Paris.", reasoning=thought)
             responses = ask(llm, method)
-            told = "".join(response.additional_kwargs.get("thinking_delta") or "" for response in responses)
-            assert told == thought, f"{method}: thinking_delta of the responses"
+            thinking = "".join(response.additional_kwargs.get("thinking_delta") or "" for response in responses)
+            assert thinking == thought, f"{method}: thinking_delta of the responses"
 
     @needs("over_http")
     def test_closing_a_stream_stops_the_server(self, server: Any) -> None:

@@ -60,7 +60,7 @@ def test_paced_deltas_have_their_numbers_and_times(client):
     assert times == sorted(times)
 
 
-async def test_held_replies_come_when_enough_wait(ports):
+async def test_held_responses_come_when_enough_wait(ports):
     async with AsyncClient("a-key", base_url=f"http://127.0.0.1:{ports[0]}/v1", max_retries=0) as client:
         answers = await asyncio.gather(*(client.chat(**asking("hold-5")) for _ in range(5)))
     assert [answer.text for answer in answers] == [scenarios.text("text")] * 5
@@ -70,8 +70,8 @@ def test_the_server_counts(ports, client):
     told_by_server(ports[1], "reset")
     for _ in range(3):
         client.chat(**asking("text"))
-    told = told_by_server(ports[1], "stats")
-    assert (told["connections"], told["requests"]) == (1, 3)
+    reported = told_by_server(ports[1], "stats")
+    assert (reported["connections"], reported["requests"]) == (1, 3)
 
 
 @pytest.mark.parametrize("count", [3, 500])
@@ -131,10 +131,11 @@ def test_a_bar_is_met_by_the_median():
 
 
 @pytest.mark.parametrize(
-    ("value", "told"), [(3, "3"), (0.0123, "0.0123"), (2.994, "2.99"), (99.96, "100"), (12345.6, "12,346"), (1.0, "1")]
+    ("value", "reported"),
+    [(3, "3"), (0.0123, "0.0123"), (2.994, "2.99"), (99.96, "100"), (12345.6, "12,346"), (1.0, "1")],
 )
-def test_numbers_have_three_digits_that_count(value, told):
-    assert shortened(value) == told
+def test_numbers_have_three_digits_that_count(value, reported):
+    assert shortened(value) == reported
 
 
 COUNTED = [
@@ -181,5 +182,5 @@ def test_the_plot_has_a_bar_for_each_number():
     root = ET.fromstring(plot.drawn(Results(COUNTED)))
     rects = root.findall("{http://www.w3.org/2000/svg}rect")
     assert len(rects) == 1 + 3 + 4
-    said = [text.text for text in root.findall("{http://www.w3.org/2000/svg}text")]
-    assert {"2 M", "96 k", "8 M", "800 k"} <= set(said)
+    content = [text.text for text in root.findall("{http://www.w3.org/2000/svg}text")]
+    assert {"2 M", "96 k", "8 M", "800 k"} <= set(content)

@@ -41,21 +41,21 @@ class Done:
         self.err = err
 
 
-def run(emu: Emulator, *arguments: str, said: str | None = None, **extra: str) -> Done:
+def run(emu: Emulator, *arguments: str, content: str | None = None, **extra: str) -> Done:
     """Run in this process."""
     cleared = dict.fromkeys(name for name in os.environ if name not in KEPT)
-    result = CliRunner().invoke(app, arguments, input=said, env={**cleared, **environment(emu, **extra)})
+    result = CliRunner().invoke(app, arguments, input=content, env={**cleared, **environment(emu, **extra)})
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return Done(result.exit_code, result.stdout, result.stderr)
 
 
-def run_program(emu: Emulator, *arguments: str, said: str | None = None, **extra: str) -> Done:
+def run_program(emu: Emulator, *arguments: str, content: str | None = None, **extra: str) -> Done:
     """Run as a program, with pipes."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", "inference_do.cli", *arguments],
         env=environment(emu, **extra),
-        input=said,
+        input=content,
         capture_output=True,
         text=True,
         timeout=50,
@@ -102,11 +102,11 @@ class Terminal:
     def stop(self) -> None:
         self._process.send_signal(signal.SIGTERM)
 
-    def wait_for(self, words: str, *, count: int = 1, seconds: float = 40) -> None:
+    def wait_for(self, shown: str, *, count: int = 1, seconds: float = 40) -> None:
         """Read until the words have been seen so many times."""
         ends = time.monotonic() + seconds
-        while self.text.count(words) < count:
-            assert time.monotonic() < ends, f"{words!r} was not seen: {self.text[-2000:]}"
+        while self.text.count(shown) < count:
+            assert time.monotonic() < ends, f"{shown!r} was not seen: {self.text[-2000:]}"
             self._read(0.05)
 
     def code(self, seconds: float = 40) -> int:

@@ -114,13 +114,13 @@ def test_thoughts_come_first_and_can_be_hidden(emu):
 
 
 def test_settings_and_piped_prompts(emu):
-    done = run(emu, "chat", "-s", "Be brief.", "--max-tokens", "50", said="Hello there", INFERENCE_DO_MODEL="glm-5")
+    done = run(emu, "chat", "-s", "Be brief.", "--max-tokens", "50", content="Hello there", INFERENCE_DO_MODEL="glm-5")
     assert "You said: Hello there" in done.out
     sent = emu.requests[0].json
     assert sent["model"] == "glm-5"
     assert sent["messages"] == [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello there"}]
     assert sent["max_completion_tokens"] == 50
-    done = run(emu, "chat", said=" \n")
+    done = run(emu, "chat", content=" \n")
     assert (done.code, done.err) == (1, "ConfigError: there is nothing to say: give a prompt, or pipe one in\n")
 
 
@@ -144,7 +144,7 @@ def test_text_cannot_steer_the_terminal(emu):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "detail"),
     [
         (["-m", "openai-gpt-5.4"], "ConfigError: model 'openai-gpt-5.4' is not on /v1/chat/completions"),
         (["-m", "gemma-4-31b-it"], "closest: gemma-4-31B-it"),
@@ -152,10 +152,10 @@ def test_text_cannot_steer_the_terminal(emu):
     ],
     ids=lambda value: value[1] if isinstance(value, list) else None,
 )
-def test_failures_are_one_sentence(emu, arguments, words):
+def test_failures_are_one_sentence(emu, arguments, detail):
     done = run(emu, "chat", "hi", *arguments)
     assert (done.code, done.out) == (1, "")
-    assert words in done.err
+    assert detail in done.err
     assert "Traceback" not in done.err
     assert done.err.count("\n") == 1
 
@@ -261,7 +261,7 @@ def test_facts_are_written_to_a_file_that_the_library_reads(emu, tmp_path):
     assert json.loads(path.read_text())["models"]["glm-5.2"]["context_window"] == 262_144
 
 
-def test_what_cannot_be_refreshed_is_told(emu, tmp_path):
+def test_what_cannot_be_refreshed_is_reported(emu, tmp_path):
     done = run(emu, "refresh", str(tmp_path / "x.json"), "--catalogue")
     assert done.err == "ConfigError: the control plane needs a personal access token: set DIGITALOCEAN_TOKEN\n"
     done = run(emu, "refresh", str(tmp_path / "nowhere" / "x.json"))

@@ -1,32 +1,21 @@
-"""A server that plays a function to each connection, answers for it to send, and the client's two modes as one.
+"""A server that plays a function to each connection, and responses for it to send.
 
 Unlike the emulator it knows nothing of HTTP but where a request ends, so it can send whatever no server should.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import socket
 import ssl
 import threading
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from typing import Any, Self
 
-import pytest
 import trustme
-from client_kit import ASK, caught
-
-from inference_do import AsyncClient, Client, InferenceError
-
-KEY = "sk-do-v1-SECRETSECRET"
-FAR_OFF = 30.0
-"""Seconds; longer than any test waits."""
-
+from client_modes import FAR_OFF
 
 # --- what is answered ---
 
@@ -36,7 +25,7 @@ def head(*lines: str, status: str = "200 OK") -> bytes:
 
 
 def sized(body: bytes, *lines: str, status: str = "200 OK") -> bytes:
-    """Write a response that tells its length."""
+    """Write a response with its length."""
     return head(f"Content-Length: {len(body)}", *lines, status=status) + body
 
 
@@ -54,8 +43,8 @@ def event(raw: Any) -> bytes:
     return b"data: " + (raw if isinstance(raw, bytes) else json.dumps(raw).encode()) + b"\n\n"
 
 
-def delta(reason: str | None = None, index: int = 0, **said: Any) -> dict[str, Any]:
-    return {"choices": [{"index": index, "delta": said, "finish_reason": reason}]}
+def delta(reason: str | None = None, index: int = 0, **answered: Any) -> dict[str, Any]:
+    return {"choices": [{"index": index, "delta": answered, "finish_reason": reason}]}
 
 
 def events(text: str) -> bytes:
@@ -274,171 +263,12 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
             either.shutdown(socket.SHUT_RDWR)
 
 
-@contextmanager
-def black_holes(count: int = 1) -> Iterator[list[tuple[str, int]]]:
-    """Yield addresses whose queues of connections are full: whoever connects waits."""
-    with ExitStack() as stack:
-        addresses = []
-        for number in range(1, count + 1):
-            listener = stack.enter_context(socket.socket())
-            listener.bind((f"127.0.0.{number}", 0))
-            listener.listen(0)
-            for _ in range(3):
-                waiting = stack.enter_context(socket.socket())
-                waiting.setblocking(False)
-                waiting.connect_ex(listener.getsockname())
-            addresses.append(listener.getsockname())
-        time.sleep(0.05)
-        yield addresses
-
-
 def authority() -> tuple[str, ssl.SSLContext]:
     """Return an authority, as `ca` takes it, and a server's context with a certificate that it signed."""
     made = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.issue_cert("localhost", "api.test").configure_cert(context)
     return made.cert_pem.bytes().decode(), context
-
-
-# --- the client's two modes, for tests that say the same of both ---
-
-
-class Door(ABC):
-    """A client. `begin` starts something, the other methods wait for it."""
-
-    client: Any
-    name: str
-
-    @abstractmethod
-    def begin(self, work: Callable[[], Any]) -> Future[Any]:
-        """Start a call of the client's."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Close the client, while calls may be under way."""
-
-    @property
-    @abstractmethod
-    def pool(self) -> Any:
-        """The client's connections."""
-
-    @abstractmethod
-    def socket_of(self, connection: Any) -> socket.socket:
-        """Return the socket of one of them."""
-
-    def wait(self, work: Callable[[], Any]) -> Any:
-        return self.begin(work).result(FAR_OFF)
-
-    def chat(self, **options: Any) -> Any:
-        return self.wait(lambda: self.client.chat(**{**ASK, **options}))
-
-    def stream(self, **options: Any) -> Any:
-        """Return a streamed answer, whole."""
-        return self.wait(lambda: self.client.stream(**{**ASK, **options}).completion())
-
-    def models(self, **options: Any) -> Any:
-        return self.wait(lambda: self.client.models(**options))
-
-    def ask(self, way: str, **options: Any) -> Any:
-        return getattr(self, way)(**options)
-
-    def fails(self, way: str, **options: Any) -> InferenceError:
-        """Return the error of a call that must have one."""
-        error = caught(lambda: self.ask(way, **options))
-        assert isinstance(error, InferenceError), error
-        return error
-
-    def __enter__(self) -> Self:
-        return self
-
-    @abstractmethod
-    def __exit__(self, *_: object) -> None: ...
-
-
-class Threads(Door):
-    """A `Client`, called in threads."""
-
-    name = "threads"
-
-    def __init__(self, url: str | None, **options: Any) -> None:
-        self.client = Client(KEY, base_url=url, **options)
-        self._threads = ThreadPoolExecutor()
-
-    def begin(self, work: Callable[[], Any]) -> Future[Any]:
-        return self._threads.submit(work)
-
-    def close(self) -> None:
-        self.client.close()
-
-    def end(self, stream: Any) -> None:
-        stream.close()
-
-    @property
-    def pool(self) -> Any:
-        return self.client._http.client()._transport._pool
-
-    def socket_of(self, connection: Any) -> socket.socket:
-        return connection.socket._socket
-
-    def __exit__(self, *_: object) -> None:
-        self.client.close()
-        self._threads.shutdown()
-
-
-class Loops(Door):
-    """An `AsyncClient`, called in tasks of an event loop that runs in a thread of its own."""
-
-    name = "loops"
-
-    def __init__(self, url: str | None, **options: Any) -> None:
-        self.client = AsyncClient(KEY, base_url=url, **options)
-        self._is_up = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._live()))
-        self._thread.start()
-        assert self._is_up.wait(10)
-
-    async def _live(self) -> None:
-        self._loop, self._is_over = asyncio.get_running_loop(), asyncio.Event()
-        self._is_up.set()
-        await self._is_over.wait()
-        await self.client.aclose()
-
-    def begin(self, work: Callable[[], Any]) -> Future[Any]:
-        async def run() -> Any:
-            return await work()
-
-        return asyncio.run_coroutine_threadsafe(run(), self._loop)
-
-    def close(self) -> None:
-        self.wait(self.client.aclose)
-
-    def end(self, stream: Any) -> None:
-        self.wait(stream.aclose)
-
-    @property
-    def pool(self) -> Any:
-        return self.wait(self.client._http.client)._transport._pool
-
-    def socket_of(self, connection: Any) -> socket.socket:
-        return connection.socket._transport.get_extra_info("socket")
-
-    def stand_still(self, seconds: float) -> None:
-        """Keep the loop busy, as a step of the program's own would."""
-
-        async def work() -> None:
-            time.sleep(seconds)  # noqa: ASYNC251  that is what is meant
-
-        self.wait(work)
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._is_over.set)
-        self._thread.join(FAR_OFF)
-        assert not self._thread.is_alive()
-
-
-BOTH = pytest.mark.parametrize("door_kind", [Threads, Loops], ids=["threads", "loops"])
-"""Run a test with each mode."""
-WAYS = pytest.mark.parametrize("way", ["chat", "stream"])
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Mistakes of the caller are told in words, before anything is sent."""
+"""Mistakes of the caller are explained, before anything is sent."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
-from client_kit import ASK, CHAT, HELLO, make, make_async
+from client_kit import ASK, HELLO, make, make_async
+from interfaces import CHAT
 
 from inference_do import AsyncClient, Client, ConfigError, Timeout
 from inference_do.config import KEY_VARIABLES
@@ -53,9 +54,9 @@ SETTINGS: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
-@pytest.mark.parametrize(("settings", "said"), SETTINGS, ids=[str(row[0])[:40] for row in SETTINGS])
-def test_settings(kind, settings, said):
-    with pytest.raises(ConfigError, match=said) as caught:
+@pytest.mark.parametrize(("settings", "detail"), SETTINGS, ids=[str(row[0])[:40] for row in SETTINGS])
+def test_settings(kind, settings, detail):
+    with pytest.raises(ConfigError, match=detail) as caught:
         kind(**{"api_key": "sk-1", **settings})
     assert "sk-1" not in str(caught.value)
 
@@ -103,8 +104,8 @@ CALLS: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("call", "said"), CALLS, ids=[str(row[1])[:40] for row in CALLS])
-def test_calls(emu, call, said):
+@pytest.mark.parametrize(("call", "detail"), CALLS, ids=[str(row[1])[:40] for row in CALLS])
+def test_calls(emu, call, detail):
     options = {**ASK, **call}
 
     async def aask() -> Any:
@@ -120,7 +121,7 @@ def test_calls(emu, call, said):
         lambda: asyncio.run(astream()),
     ]
     for ask in asks[1:] if isinstance(call.get("messages"), type(iter([]))) else asks:
-        with pytest.raises(ConfigError, match=said):
+        with pytest.raises(ConfigError, match=detail):
             ask()
     assert (emu.posts, emu.connections) == (0, 0)
 

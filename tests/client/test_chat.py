@@ -8,7 +8,8 @@ import time
 from typing import Any
 
 import pytest
-from client_kit import ANSWER, ASK, CHAT, HELLO, achat, chat, make, make_async
+from client_kit import ASK, HELLO, achat, chat, make, make_async
+from interfaces import ANSWER, CHAT
 
 from inference_do import ChatCompletion, Client, Timeout
 from inference_do.emulator import DelayHead, Quirks, RawBody, Status
@@ -20,12 +21,12 @@ def sent(emu: Any) -> Any:
 
 @pytest.mark.parametrize("ask", [chat, achat])
 def test_an_answer_comes_back_whole(emu, ask):
-    reply = ask(emu)
-    assert isinstance(reply, ChatCompletion)
-    assert (reply.text, reply.model, reply.choices[0].finish_reason) == (ANSWER, CHAT, "stop")
-    assert reply.usage.total_tokens == reply.usage.input_tokens + reply.usage.output_tokens > 0
-    assert (reply.response_info.status, reply.response_info.attempts) == (200, 1)
-    assert reply.request_id == reply.response_info.headers["x-request-id"]
+    response = ask(emu)
+    assert isinstance(response, ChatCompletion)
+    assert (response.text, response.model, response.choices[0].finish_reason) == (ANSWER, CHAT, "stop")
+    assert response.usage.total_tokens == response.usage.input_tokens + response.usage.output_tokens > 0
+    assert (response.response_info.status, response.response_info.attempts) == (200, 1)
+    assert response.request_id == response.response_info.headers["x-request-id"]
     assert emu.posts == 1
 
 
@@ -96,17 +97,17 @@ async def test_headers_are_replaced_and_not_doubled_by_the_async_client_too(emu)
 
 def test_text_survives_both_ways(emu):
     text = "é🎈\u2028\0 NaN \ud83d"
-    reply = make(emu).chat(model=CHAT, messages=[{"role": "user", "content": f"echo {text}"}])
+    response = make(emu).chat(model=CHAT, messages=[{"role": "user", "content": f"echo {text}"}])
     assert sent(emu)["messages"][0]["content"] == f"echo {text}"
-    assert isinstance(reply.text, str)
+    assert isinstance(response.text, str)
 
 
 def test_tool_calls_come_back(emu):
     emu.reply(tool_calls=[("get_weather", '{"city": "Paris"}')])
     function = {"name": "get_weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}
-    reply = make(emu).chat(**ASK, tools=[{"type": "function", "function": function}])
-    (call,) = reply.choices[0].message.tool_calls
-    assert (call.function.name, call.function.arguments, reply.choices[0].finish_reason) == (
+    response = make(emu).chat(**ASK, tools=[{"type": "function", "function": function}])
+    (call,) = response.choices[0].message.tool_calls
+    assert (call.function.name, call.function.arguments, response.choices[0].finish_reason) == (
         "get_weather", '{"city": "Paris"}', "tool_calls",
     )  # fmt: skip
     assert call.id
@@ -146,12 +147,12 @@ def test_every_attempt_sends_the_same_bytes(emu):
     assert len({request.body for request in emu.requests}) == 1
 
 
-def test_a_wrong_model_is_told_of_the_right_one(emu):
+def test_a_wrong_model_gets_the_name_of_the_right_one(emu):
     with pytest.raises(Exception, match=r"closest: .*llama3\.3-70b-instruct"):
         make(emu).chat(model="llama3-70b-instruct", messages=HELLO)
 
 
-def test_a_reply_under_any_media_type_is_read(emu):
+def test_a_response_under_any_media_type_is_read(emu):
     emu.script(RawBody(b'{"choices": [{"message": {"content": "x"}}]}', content_type=None))
     assert make(emu).chat(**ASK).text == "x"
 
@@ -166,8 +167,8 @@ async def test_calls_in_one_loop_run_at_once(emu):
     emu.quirks = Quirks(head_delay=0.2)
     async with make_async(emu) as client:
         started = time.monotonic()
-        replies = await asyncio.gather(*(client.chat(**ASK) for _ in range(10)))
-    assert [reply.text for reply in replies] == [ANSWER] * 10
+        responses = await asyncio.gather(*(client.chat(**ASK) for _ in range(10)))
+    assert [response.text for response in responses] == [ANSWER] * 10
     assert time.monotonic() - started < 1.5
 
 

@@ -12,7 +12,10 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from client_kit import ANSWER, ASK, caught, outcome_of
+from client_kit import ASK, black_holes, caught, outcome_of, soon
+from client_modes import BOTH_MODES
+from interfaces import ANSWER
+from raw_server import RawServer, answering, authority
 
 from inference_do import APIConnectionError, APITimeoutError, AsyncClient, Client, ConfigError, InferenceError, Timeout
 from inference_do.emulator import Stall
@@ -58,20 +61,21 @@ def _certificate() -> OSError:
     return ssl.SSLCertVerificationError(1, "mine")
 
 
+@BOTH_MODES
+def test_a_connection_whose_tls_fails_is_closed(mode):
+    """Its server has a certificate of an authority that the client does not know."""
+    _, context = authority()
+    with RawServer(answering, context=context) as server, mode(server.url, max_retries=0) as client:
+        assert isinstance(client.fails("chat"), APIConnectionError)
+        network = client.pool.network
+        assert soon(lambda: not network._open)
+        assert server.connections == 1
+
+
 @pytest.fixture
 def black_hole():
-    """An address whose queue of connections is full."""
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        server.listen(0)
-        waiting = [socket.socket() for _ in range(3)]
-        for client in waiting:
-            client.setblocking(False)
-            client.connect_ex(server.getsockname())
-        time.sleep(0.05)
-        yield f"http://127.0.0.1:{server.getsockname()[1]}/v1"
-        for client in waiting:
-            client.close()
+    with black_holes() as [(host, port)]:
+        yield f"http://{host}:{port}/v1"
 
 
 @pytest.mark.parametrize(
@@ -130,7 +134,7 @@ def test_a_certificate_that_does_not_verify_is_not_tried_again(tmp_path):
         assert (error.attempts, error.retryable) == (1, False)
 
 
-def test_a_server_without_tls_is_told_as_such():
+def test_a_server_without_tls_is_reported_as_such():
     def answer(server: socket.socket) -> None:
         for _ in range(2):
             connection, _address = server.accept()
@@ -178,7 +182,7 @@ class UnsignedServer:
         self._server.close()
 
 
-def test_a_proxy_that_cannot_be_one_is_told_in_words(monkeypatch):
+def test_a_proxy_that_cannot_be_one_is_reported_in_text(monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "socks9://joe:hunter2@127.0.0.1:9")
     for error in ask_at("https://inference.do-ai.run/v1"):
         assert isinstance(error, ConfigError)

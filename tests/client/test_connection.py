@@ -9,7 +9,8 @@ from typing import Any
 
 import httpx
 import pytest
-from client_kit import ANSWER, ASK, asoon
+from client_kit import ASK, asoon
+from interfaces import ANSWER
 
 from inference_do import AsyncClient, Client
 from inference_do.connection import ClientPair

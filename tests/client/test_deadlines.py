@@ -12,21 +12,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from client_kit import ASK, CHAT, caught
+from client_kit import ASK, black_holes, caught
+from client_modes import BOTH_MODES, EACH_CALL, FAR_OFF, KEY
+from interfaces import CHAT
 from raw_server import (
-    BOTH,
-    FAR_OFF,
-    KEY,
     STREAM_END,
     STREAM_HEAD,
-    WAYS,
     Peer,
     RawServer,
     SocksServer,
     answer,
     answering,
     authority,
-    black_holes,
     chunked,
     completion,
     events,
@@ -45,13 +42,6 @@ from inference_do.emulator import Emulator, Status
 
 NAME = "api.test"
 """A host that no resolver knows."""
-
-
-@pytest.fixture(autouse=True)
-def _no_proxies(monkeypatch):
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
 
 
 @pytest.fixture
@@ -89,48 +79,48 @@ def resolving(monkeypatch):
     return give
 
 
-def named_door(door_kind: Any, **options: Any) -> Any:
-    return door_kind(f"http://{NAME}/v1", allow_http=True, max_retries=0, **options)
+def named_client(mode: Any, **options: Any) -> Any:
+    return mode(f"http://{NAME}/v1", allow_http=True, max_retries=0, **options)
 
 
-@BOTH
-@WAYS
+@BOTH_MODES
+@EACH_CALL
 @pytest.mark.parametrize("limit", [("connect", 0.5), ("total", 0.6)])
-def test_all_addresses_of_a_name_share_one_limit(door_kind, way, limit, resolving):
+def test_all_addresses_of_a_name_share_one_limit(mode, call, limit, resolving):
     phase, seconds = limit
     timeout, most = Timeout(**{phase: seconds}), seconds + 0.5
-    with black_holes(3) as dead, named_door(door_kind) as door, resolving(dead), timed(most):
-        error = door.fails(way, timeout=timeout)
+    with black_holes(3) as dead, named_client(mode) as client, resolving(dead), timed(most):
+        error = client.fails(call, timeout=timeout)
     assert isinstance(error, APITimeoutError)
     assert error.phase == phase
 
 
-@BOTH
+@BOTH_MODES
 @pytest.mark.parametrize(("timeout", "phase"), [(Timeout(connect=0.3), "connect"), (Timeout(total=0.3), "total")])
-def test_the_search_for_a_name_counts(door_kind, resolving, timeout, phase):
-    with black_holes() as dead, named_door(door_kind) as door, resolving(dead, after=3):
+def test_the_search_for_a_name_counts(mode, resolving, timeout, phase):
+    with black_holes() as dead, named_client(mode) as client, resolving(dead, after=3):
         with timed(0.8):
-            error = door.fails("chat", timeout=timeout)
+            error = client.fails("chat", timeout=timeout)
         assert isinstance(error, APITimeoutError)
         assert error.phase == phase
 
 
-@BOTH
-def test_the_search_for_a_name_and_its_addresses_share_one_limit(door_kind, resolving):
-    with black_holes(2) as dead, named_door(door_kind) as door, resolving(dead, after=0.4), timed(1.0):
-        error = door.fails("chat", timeout=Timeout(connect=0.6))
+@BOTH_MODES
+def test_the_search_for_a_name_and_its_addresses_share_one_limit(mode, resolving):
+    with black_holes(2) as dead, named_client(mode) as client, resolving(dead, after=0.4), timed(1.0):
+        error = client.fails("chat", timeout=Timeout(connect=0.6))
     assert isinstance(error, APITimeoutError)
     assert error.phase == "connect"
 
 
-@BOTH
+@BOTH_MODES
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_an_address_that_answers_is_found_beside_dead_ones(door_kind, resolving, place):
+def test_an_address_that_answers_is_found_beside_dead_ones(mode, resolving, place):
     """RFC 8305: the next one is tried after a quarter of a second."""
-    with black_holes(2) as addresses, RawServer(answering) as server, named_door(door_kind) as door:
+    with black_holes(2) as addresses, RawServer(answering) as server, named_client(mode) as client:
         addresses.insert(place, server.address)
         with resolving(addresses), timed(1.0):
-            assert door.chat(timeout=Timeout(connect=5)).text == "right"
+            assert client.chat(timeout=Timeout(connect=5)).text == "right"
     assert server.connections == 1
 
 
@@ -143,20 +133,20 @@ def slow_reader(peer: Peer) -> None:
         peer.pause(0.05)
 
 
-@BOTH
-@WAYS
-def test_a_large_request_that_is_read_slowly_counts(door_kind, way):
+@BOTH_MODES
+@EACH_CALL
+def test_a_large_request_that_is_read_slowly_counts(mode, call):
     large = [{"role": "user", "content": "x" * 8_000_000}]
-    with RawServer(slow_reader, window=4096) as server, door_kind(server.url, max_retries=0) as door:
+    with RawServer(slow_reader, window=4096) as server, mode(server.url, max_retries=0) as client:
         with timed(2.0):
-            error = door.fails(way, model=CHAT, messages=large, timeout=Timeout(total=1))
+            error = client.fails(call, model=CHAT, messages=large, timeout=Timeout(total=1))
         assert isinstance(error, APITimeoutError)
         assert (error.phase, error.attempts) == ("total", 1)
 
 
-@BOTH
-@WAYS
-def test_a_slow_handshake_and_a_slow_head_count_together(door_kind, way):
+@BOTH_MODES
+@EACH_CALL
+def test_a_slow_handshake_and_a_slow_head_count_together(mode, call):
     def late(peer: Peer) -> None:
         peer.take()
         peer.pause(0.7)
@@ -164,40 +154,40 @@ def test_a_slow_handshake_and_a_slow_head_count_together(door_kind, way):
 
     ca, context = authority()
     with RawServer(late, context=context, before_tls=0.7) as server:
-        with door_kind(server.url, ca=ca, max_retries=0) as door, timed(1.5):
-            error = door.fails(way, timeout=Timeout(total=1))
+        with mode(server.url, ca=ca, max_retries=0) as client, timed(1.5):
+            error = client.fails(call, timeout=Timeout(total=1))
         assert isinstance(error, APITimeoutError)
         assert error.phase == "total"
         assert len(server.requests) == 1
 
 
-@BOTH
+@BOTH_MODES
 @pytest.mark.parametrize("scheme", ["http", "https", "socks5"])
 @pytest.mark.parametrize(
     ("timeout", "phase"), [(Timeout(connect=0.3, first_token=3), "connect"), (Timeout(total=0.3), "total")]
 )
-def test_a_silent_proxy_is_a_connection_that_is_not_made(door_kind, monkeypatch, scheme, timeout, phase):
+def test_a_silent_proxy_is_a_connection_that_is_not_made(mode, monkeypatch, scheme, timeout, phase):
     """It takes the connection and says nothing: about the tunnel, or in the handshake with itself."""
     with RawServer(lambda peer: peer.pause(3)) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"{scheme}://127.0.0.1:{proxy.port}")
-        with door_kind(f"https://{NAME}", max_retries=0) as door, timed(1.0):
-            error = door.fails("chat", timeout=timeout)
+        with mode(f"https://{NAME}", max_retries=0) as client, timed(1.0):
+            error = client.fails("chat", timeout=timeout)
     assert isinstance(error, APITimeoutError)
     assert error.phase == phase
 
 
-@BOTH
+@BOTH_MODES
 @pytest.mark.parametrize(
     ("timeout", "phase"), [(Timeout(connect=3, first_token=0.3), "first_token"), (Timeout(total=0.3), "total")]
 )
-def test_a_silent_proxy_of_tls_is_waited_for_as_for_a_response(door_kind, monkeypatch, timeout, phase, tmp_path):
+def test_a_silent_proxy_of_tls_is_waited_for_as_for_a_response(mode, monkeypatch, timeout, phase, tmp_path):
     ca, context = authority()
     (tmp_path / "ca.pem").write_text(ca)
     with RawServer(lambda peer: peer.pause(3), context=context) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"https://localhost:{proxy.port}")
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-        with door_kind(f"https://{NAME}", max_retries=0) as door, timed(1.0):
-            error = door.fails("chat", timeout=timeout)
+        with mode(f"https://{NAME}", max_retries=0) as client, timed(1.0):
+            error = client.fails("chat", timeout=timeout)
     assert isinstance(error, APITimeoutError)
     assert error.phase == phase
 
@@ -205,9 +195,9 @@ def test_a_silent_proxy_of_tls_is_waited_for_as_for_a_response(door_kind, monkey
 # --- C12: where an answer begins ---
 
 
-@BOTH
-@WAYS
-def test_an_answer_may_begin_later_than_its_head(door_kind, way):
+@BOTH_MODES
+@EACH_CALL
+def test_an_answer_may_begin_later_than_its_head(mode, call):
     """Until it begins, `first_token` holds and not `idle`."""
 
     def play(peer: Peer) -> None:
@@ -216,15 +206,15 @@ def test_an_answer_may_begin_later_than_its_head(door_kind, way):
         peer.send(whole[:cut], whole[cut:], every=0.8)
         peer.wait_for_end()
 
-    with RawServer(play) as server, door_kind(server.url, timeout=Timeout(first_token=5, idle=0.3)) as door:
-        assert door.ask(way).text == "right"
+    with RawServer(play) as server, mode(server.url, timeout=Timeout(first_token=5, idle=0.3)) as client:
+        assert client.ask(call).text == "right"
     assert len(server.requests) == 1
 
 
-@BOTH
-@WAYS
+@BOTH_MODES
+@EACH_CALL
 @pytest.mark.parametrize("blank", [b"\n", b"\r\n"])
-def test_blank_lines_before_an_answer_are_waiting(door_kind, way, blank):
+def test_blank_lines_before_an_answer_are_waiting(mode, call, blank):
     def play(peer: Peer) -> None:
         streamed = is_streamed(peer.take())
         kind, body = ("text/event-stream", events("right")) if streamed else ("application/json", completion("right"))
@@ -233,30 +223,30 @@ def test_blank_lines_before_an_answer_are_waiting(door_kind, way, blank):
         peer.send(chunked(body) + STREAM_END)
         peer.wait_for_end()
 
-    with RawServer(play) as server, door_kind(server.url, timeout=Timeout(first_token=5, idle=0.3)) as door:
-        assert door.ask(way).text == "right"
+    with RawServer(play) as server, mode(server.url, timeout=Timeout(first_token=5, idle=0.3)) as client:
+        assert client.ask(call).text == "right"
     assert len(server.requests) == 1
 
 
-@BOTH
-@WAYS
-def test_blank_lines_are_no_sign_of_life(door_kind, way):
+@BOTH_MODES
+@EACH_CALL
+def test_blank_lines_are_no_sign_of_life(mode, call):
     def play(peer: Peer) -> None:
         peer.take()
         peer.send(head("Transfer-Encoding: chunked", "Content-Type: text/event-stream"))
         peer.send(*[chunked(b"\n")] * 100, every=0.05)
 
     timeout = Timeout(first_token=0.4, idle=5)
-    with RawServer(play) as server, door_kind(server.url, timeout=timeout, max_retries=0) as door, timed(1.0):
-        error = door.fails(way)
+    with RawServer(play) as server, mode(server.url, timeout=timeout, max_retries=0) as client, timed(1.0):
+        error = client.fails(call)
     assert isinstance(error, APITimeoutError)
     assert error.phase == "first_token"
 
 
-@BOTH
-@WAYS
+@BOTH_MODES
+@EACH_CALL
 @pytest.mark.parametrize("end", ["close", "reset"])
-def test_an_answer_that_breaks_before_it_has_begun_is_asked_for_again(door_kind, way, end):
+def test_an_answer_that_breaks_before_it_has_begun_is_asked_for_again(mode, call, end):
     """Blank lines are not the beginning of one."""
 
     def play(peer: Peer) -> None:
@@ -271,24 +261,24 @@ def test_an_answer_that_breaks_before_it_has_begun_is_asked_for_again(door_kind,
         peer.send(answer("right", streamed=is_streamed(request)))
         peer.wait_for_end()
 
-    with RawServer(play) as server, door_kind(server.url, timeout=Timeout(first_token=5, idle=0.3)) as door:
-        reply = door.ask(way)
-    assert reply.text == "right"
-    assert reply.response_info.attempts == 2
+    with RawServer(play) as server, mode(server.url, timeout=Timeout(first_token=5, idle=0.3)) as client:
+        response = client.ask(call)
+    assert response.text == "right"
+    assert response.response_info.attempts == 2
     assert len(server.requests) == 2
 
 
 # --- C13: silence is asked about ---
 
 
-@BOTH
-def test_a_silent_connection_is_kept_alive(door_kind):
+@BOTH_MODES
+def test_a_silent_connection_is_kept_alive(mode):
     ca, context = authority()
     for tls in (None, context):
-        with RawServer(answering, context=tls) as server, door_kind(server.url, ca=ca) as door:
-            door.chat()
-            (idle,) = door.pool._idle
-            used = door.socket_of(idle)
+        with RawServer(answering, context=tls) as server, mode(server.url, ca=ca) as client:
+            client.chat()
+            (idle,) = client.pool._idle
+            used = client.socket_of(idle)
             assert used.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
             if hasattr(socket, "TCP_KEEPIDLE"):
                 assert used.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) <= 120
@@ -298,25 +288,25 @@ def test_a_silent_connection_is_kept_alive(door_kind):
 # --- C14: statuses of what stands before the API ---
 
 
-@BOTH
-@WAYS
+@BOTH_MODES
+@EACH_CALL
 @pytest.mark.parametrize("status", [520, 521, 522, 523, 524, 525, 530])
-def test_cloudflare_that_does_not_reach_the_api_is_asked_again(emu, door_kind, way, status):
+def test_cloudflare_that_does_not_reach_the_api_is_asked_again(emu, mode, call, status):
     page = "<html><title>Origin is down</title></html>"
     emu.script(Status(status, page), None)
-    with door_kind(emu.base_url) as door:
-        assert door.ask(way).response_info.attempts == 2
+    with mode(emu.base_url) as client:
+        assert client.ask(call).response_info.attempts == 2
         emu.script(Status(status, page))
-        error = door.fails(way, max_retries=0)
+        error = client.fails(call, max_retries=0)
         assert (error.status, error.retryable) == (status, True)
     assert emu.posts == 3
 
 
-@BOTH
-def test_a_certificate_that_cloudflare_refuses_is_not_asked_for_again(emu, door_kind):
+@BOTH_MODES
+def test_a_certificate_that_cloudflare_refuses_is_not_asked_for_again(emu, mode):
     emu.script(Status(526))
-    with door_kind(emu.base_url) as door:
-        error = door.fails("chat")
+    with mode(emu.base_url) as client:
+        error = client.fails("chat")
     assert (error.status, error.retryable, error.attempts, emu.posts) == (526, False, 1, 1)
 
 
@@ -328,7 +318,7 @@ AT_ONCE = 0.5
 BUSY = sized(b'{"error": {"message": "busy"}}', "Retry-After: 30", status="503 Service Unavailable")
 LARGE = [{"role": "user", "content": "x" * 12_000_000}]
 Waiting = tuple[str, Callable[[], Any]]
-"""A base URL at which a call waits, and what tells that it does."""
+"""A base URL at which a call waits, and what is true when it does."""
 
 
 @contextmanager
@@ -394,11 +384,11 @@ def until(condition: Any) -> None:
     time.sleep(0.05)
 
 
-def begin(door: Any, way: str, **said: Any) -> Future[Any]:
-    options = {**ASK, **said}
-    if way == "chat":
-        return door.begin(lambda: door.client.chat(**options))
-    return door.begin(lambda: door.client.stream(**options).completion())
+def begin(client: Any, call: str, **content: Any) -> Future[Any]:
+    options = {**ASK, **content}
+    if call == "chat":
+        return client.begin(lambda: client.client.chat(**options))
+    return client.begin(lambda: client.client.stream(**options).completion())
 
 
 def ended(call: Future[Any]) -> Any:
@@ -406,57 +396,57 @@ def ended(call: Future[Any]) -> Any:
         return caught(lambda: call.result(5))
 
 
-@BOTH
-@WAYS
+@BOTH_MODES
+@EACH_CALL
 @PHASES
-def test_closing_the_client_ends_every_wait(door_kind, way, phase, monkeypatch):
-    said = {"messages": LARGE} if phase == "write" else {}
-    with WAITS[phase](monkeypatch) as (url, is_waiting), door_kind(url, allow_http=True, timeout=FAR_OFF) as door:
-        call = begin(door, way, **said)
+def test_closing_the_client_ends_every_wait(mode, call, phase, monkeypatch):
+    content = {"messages": LARGE} if phase == "write" else {}
+    with WAITS[phase](monkeypatch) as (url, is_waiting), mode(url, allow_http=True, timeout=FAR_OFF) as client:
+        call = begin(client, call, **content)
         until(is_waiting)
-        door.close()
+        client.close()
         error = ended(call)
     assert type(error) is APIConnectionError
     assert error.message == "the client was closed"
     assert (error.retryable, error.attempts) == (False, 1)
 
 
-@BOTH
-def test_closing_the_client_ends_the_wait_for_a_place(door_kind, monkeypatch):
+@BOTH_MODES
+def test_closing_the_client_ends_the_wait_for_a_slot(mode, monkeypatch):
     monkeypatch.setattr("inference_do._transport.sockets.MAX_CONNECTIONS", 1)
-    with RawServer(lambda peer: peer.take() and silent(peer)) as server, door_kind(server.url) as door:
-        calls = [begin(door, "chat") for _ in range(2)]
+    with RawServer(lambda peer: peer.take() and silent(peer)) as server, mode(server.url) as client:
+        calls = [begin(client, "chat") for _ in range(2)]
         until(lambda: server.requests)
-        door.close()
+        client.close()
         errors = [ended(call) for call in calls]
         assert [error.message for error in errors] == ["the client was closed"] * 2
         assert server.connections == 1
 
 
-@BOTH
+@BOTH_MODES
 @PHASES
-def test_closing_a_stream_ends_every_wait(door_kind, phase, monkeypatch):
-    said = LARGE if phase == "write" else [{"role": "user", "content": "Say hello"}]
-    with WAITS[phase](monkeypatch) as (url, is_waiting), door_kind(url, allow_http=True, timeout=FAR_OFF) as door:
-        stream = door.client.stream(model=CHAT, messages=said)
-        call = door.begin(stream.completion)
+def test_closing_a_stream_ends_every_wait(mode, phase, monkeypatch):
+    content = LARGE if phase == "write" else [{"role": "user", "content": "Say hello"}]
+    with WAITS[phase](monkeypatch) as (url, is_waiting), mode(url, allow_http=True, timeout=FAR_OFF) as client:
+        stream = client.client.stream(model=CHAT, messages=content)
+        call = client.begin(stream.completion)
         until(is_waiting)
-        door.end(stream)
+        client.end(stream)
         error = ended(call)
     assert isinstance(error, APIConnectionError | StreamInterrupted)
     assert error.message == "it was closed while it was read"
     assert (error.retryable, error.attempts) == (False, 1)
 
 
-@BOTH
-def test_a_client_that_was_closed_in_a_pause_works_again(door_kind, emu):
+@BOTH_MODES
+def test_a_client_that_was_closed_in_a_pause_works_again(mode, emu):
     emu.script(Status(503, headers={"retry-after": "30"}))
-    with door_kind(emu.base_url) as door:
-        call = begin(door, "chat")
+    with mode(emu.base_url) as client:
+        call = begin(client, "chat")
         until(lambda: emu.posts)
-        door.close()
+        client.close()
         assert ended(call).message == "the client was closed"
-        assert door.chat().response_info.attempts == 1
+        assert client.chat().response_info.attempts == 1
 
 
 # --- C16: proxies that the environment names ---
@@ -545,9 +535,9 @@ def test_a_proxy_for_everything_holds_where_there_is_no_other(monkeypatch):
     assert proxy_for("https://inference.do-ai.run/v1") is None
 
 
-@BOTH
-@WAYS
-def test_a_call_goes_through_its_proxy_beside_one_that_cannot_be_used(door_kind, way, monkeypatch):
+@BOTH_MODES
+@EACH_CALL
+def test_a_call_goes_through_its_proxy_beside_one_that_cannot_be_used(mode, call, monkeypatch):
     def lead(peer: Peer) -> None:
         request = peer.take()
         peer.send(answer("right", streamed=is_streamed(request)))
@@ -556,29 +546,29 @@ def test_a_call_goes_through_its_proxy_beside_one_that_cannot_be_used(door_kind,
     with RawServer(lead) as proxy:
         monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
         monkeypatch.setenv("ALL_PROXY", UNUSABLE)
-        with door_kind(f"http://{NAME}/v1", allow_http=True, max_retries=0) as door:
-            assert door.ask(way).text == "right"
+        with mode(f"http://{NAME}/v1", allow_http=True, max_retries=0) as client:
+            assert client.ask(call).text == "right"
     assert proxy.requests[0].startswith(b"POST http://api.test/v1/chat/completions HTTP/1.1\r\n")
 
 
-@BOTH
-@WAYS
+@BOTH_MODES
+@EACH_CALL
 @pytest.mark.parametrize("login", ["socks5://", "socks5h://", "socks5://joe:hunter2@"])
-def test_socks_works(emu, door_kind, way, login, monkeypatch):
+def test_socks_works(emu, mode, call, login, monkeypatch):
     with SocksServer(("127.0.0.1", int(urlsplit(emu.base_url).port or 0))) as socks:
         monkeypatch.setenv("ALL_PROXY", f"{login}127.0.0.1:{socks.port}")
-        with door_kind(f"http://{NAME}/v1", allow_http=True, max_retries=0) as door:
-            assert door.ask(way).text == door.ask(way).text == "You said: Say hello"
+        with mode(f"http://{NAME}/v1", allow_http=True, max_retries=0) as client:
+            assert client.ask(call).text == client.ask(call).text == "You said: Say hello"
     assert socks.asked == [(NAME.encode(), 80)]
     assert socks.logins == ([(b"joe", b"hunter2")] if "@" in login else [])
 
 
-@BOTH
-def test_tls_goes_through_socks(door_kind, monkeypatch):
+@BOTH_MODES
+def test_tls_goes_through_socks(mode, monkeypatch):
     ca, context = authority()
     with RawServer(answering, context=context) as server, SocksServer(server.address) as socks:
         monkeypatch.setenv("HTTPS_PROXY", f"socks5h://127.0.0.1:{socks.port}")
-        with door_kind(f"https://{NAME}/v1", ca=ca, max_retries=0) as door:
-            assert door.chat().text == "right"
+        with mode(f"https://{NAME}/v1", ca=ca, max_retries=0) as client:
+            assert client.chat().text == "right"
     assert socks.asked == [(NAME.encode(), 443)]
     assert b"authorization" in server.requests[0].lower()

@@ -7,7 +7,8 @@ import socket
 import time
 
 import pytest
-from client_kit import ANSWER, ASK, achat, astream, caught, chat, stream
+from client_kit import ASK, achat, astream, caught, chat, stream
+from interfaces import ANSWER
 
 from inference_do import (
     Client,
@@ -54,8 +55,8 @@ def test_what_came_is_in_partial(emu, ask, fault):
 @pytest.mark.parametrize("ask", [chat, astream])
 def test_this_apis_own_throttling_waits_for_the_reset(emu, ask):
     emu.script(RateLimited(reset_after=0.2), None)
-    reply = ask(emu)
-    assert (reply.text, reply.response_info.attempts) == (ANSWER, 2)
+    response = ask(emu)
+    assert (response.text, response.response_info.attempts) == (ANSWER, 2)
     gap = emu.requests[1].time - emu.requests[0].time
     assert 0.1 < gap < 1.6
 
@@ -99,7 +100,7 @@ def test_an_outage_is_not_multiplied(emu):
     assert emu.posts == 40
 
 
-def test_failed_and_retried_replies_leave_no_connection_behind(emu):
+def test_failed_and_retried_responses_leave_no_connection_behind(emu):
     client = Client(emu.api_key, base_url=emu.base_url)
     for _ in range(2):
         emu.script(BUSY, Reset(before_head=True), None)
@@ -114,7 +115,7 @@ def test_blank_lines_without_end_cost_linear_time(emu):
     seconds = []
     for _ in range(2):
         started = time.monotonic()
-        assert isinstance(stream(emu, max_retries=0), InferenceError)
+        assert isinstance(stream(emu, {"max_retries": 0}), InferenceError)
         seconds.append(time.monotonic() - started)
     assert seconds[1] < 8 * seconds[0] * 3 + 0.3
 

@@ -25,25 +25,21 @@ from typing import Any, Self
 
 import httpx
 import pytest
-from client_kit import ASK, CHAT, caught, outcome_of, run_alone
+from client_kit import ASK, black_holes, caught, outcome_of, run_alone
+from client_modes import BOTH_MODES, EACH_CALL, KEY, Loops, Threads
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from interfaces import CHAT
 from raw_server import (
-    BOTH,
-    KEY,
     MODELS,
     STREAM_END,
     STREAM_HEAD,
-    WAYS,
-    Loops,
     Peer,
     RawServer,
-    Threads,
     answer,
     answering,
     authority,
-    black_holes,
     chunked,
     completion,
     delta,
@@ -103,31 +99,31 @@ def with_a_stray(stray: bytes, delay: float, has_sent: threading.Event) -> Calla
     return play
 
 
-@BOTH
-@WAYS
+@BOTH_MODES
+@EACH_CALL
 @pytest.mark.parametrize("delay", [0.0, 0.01, 0.05])
 @pytest.mark.parametrize("stray", STRAYS.values(), ids=STRAYS)
-def test_what_comes_over_an_idle_connection_is_not_the_next_answer(door_kind, way, stray, delay):
+def test_what_comes_over_an_idle_connection_is_not_the_next_answer(mode, call, stray, delay):
     has_sent = threading.Event()
-    with RawServer(with_a_stray(stray, delay, has_sent)) as server, door_kind(server.url, max_retries=0) as door:
-        assert door.ask(way).text == "first"
+    with RawServer(with_a_stray(stray, delay, has_sent)) as server, mode(server.url, max_retries=0) as client:
+        assert client.ask(call).text == "first"
         assert has_sent.wait(5)
         time.sleep(0.02)
-        assert door.ask(way).text == door.ask(way).text == "right"
+        assert client.ask(call).text == client.ask(call).text == "right"
         assert server.connections == 2
 
 
-@BOTH
-@WAYS
-def test_nor_is_what_comes_over_tls(door_kind, way):
+@BOTH_MODES
+@EACH_CALL
+def test_nor_is_what_comes_over_tls(mode, call):
     has_sent = threading.Event()
     ca, context = authority()
     play = with_a_stray(STRAYS["a whole response"], 0.02, has_sent)
-    with RawServer(play, context=context) as server, door_kind(server.url, ca=ca, max_retries=0) as door:
-        assert door.ask(way).text == "first"
+    with RawServer(play, context=context) as server, mode(server.url, ca=ca, max_retries=0) as client:
+        assert client.ask(call).text == "first"
         assert has_sent.wait(5)
         time.sleep(0.02)
-        assert door.ask(way).text == "right"
+        assert client.ask(call).text == "right"
         assert server.connections == 2
 
 
@@ -146,31 +142,31 @@ def test_nor_is_what_comes_while_the_loop_is_busy(stray, is_secure):
 
     play = with_a_stray(stray, 0.02, has_sent)
     with RawServer(play, context=context if is_secure else None) as server:
-        with Loops(server.url, ca=ca, max_retries=0) as door:
-            assert door.wait(lambda: twice(door.client)) == ["first", "right"]
+        with Loops(server.url, ca=ca, max_retries=0) as client:
+            assert client.wait(lambda: twice(client.client)) == ["first", "right"]
         assert server.connections == 2
 
 
 # --- J52: what is larger than it looks ---
 
 
-@BOTH
-@WAYS
+@BOTH_MODES
+@EACH_CALL
 @pytest.mark.parametrize("codings", ["gzip, gzip", "gzip,deflate", "br", "zstd", "compress", "gzip, br, identity"])
-def test_only_one_coding_that_was_asked_for_is_read(door_kind, way, codings):
+def test_only_one_coding_that_was_asked_for_is_read(mode, call, codings):
     body = gzip.compress(gzip.compress(completion("right")))
     response = sized(body, JSON, f"Content-Encoding: {codings}")
-    with RawServer(answering_with(response)) as server, door_kind(server.url) as door:
-        error = door.fails(way)
+    with RawServer(answering_with(response)) as server, mode(server.url) as client:
+        error = client.fails(call)
     assert type(error) is ProtocolError
     assert error.message.startswith("the response cannot be decompressed")
     assert (error.attempts, len(server.requests)) == (1, 1)
 
 
-@BOTH
-@WAYS
+@BOTH_MODES
+@EACH_CALL
 @pytest.mark.parametrize("coding", ["gzip", "x-gzip", "deflate", "GZIP", "identity", "identity, gzip"])
-def test_a_coding_that_was_asked_for_is_read(door_kind, way, coding):
+def test_a_coding_that_was_asked_for_is_read(mode, call, coding):
     def play(peer: Peer) -> None:
         streamed = is_streamed(peer.take())
         body = events("right") if streamed else completion("right")
@@ -183,16 +179,16 @@ def test_a_coding_that_was_asked_for_is_read(door_kind, way, coding):
         peer.send(head(kind, "Transfer-Encoding: chunked", f"Content-Encoding: {coding}"), *parts, STREAM_END)
         peer.wait_for_end()
 
-    with RawServer(play) as server, door_kind(server.url) as door:
-        assert door.ask(way).text == "right"
+    with RawServer(play) as server, mode(server.url) as client:
+        assert client.ask(call).text == "right"
 
 
-@BOTH
-@WAYS
-def test_what_is_not_compressed_as_it_says_is_not_asked_for_again(door_kind, way):
+@BOTH_MODES
+@EACH_CALL
+def test_what_is_not_compressed_as_it_says_is_not_asked_for_again(mode, call):
     response = sized(b"not at all", JSON, "Content-Encoding: gzip")
-    with RawServer(answering_with(response)) as server, door_kind(server.url) as door:
-        error = door.fails(way)
+    with RawServer(answering_with(response)) as server, mode(server.url) as client:
+        error = client.fails(call)
     assert type(error) is ProtocolError
     assert (error.attempts, len(server.requests)) == (1, 1)
 
@@ -221,7 +217,7 @@ MEASURE = """
     def stream():
         client.stream(**ASK).completion()
 
-    def asynchronous(way):
+    def asynchronous(call):
         worst = 0.0
 
         async def tick():
@@ -236,7 +232,7 @@ MEASURE = """
             await asyncio.sleep(0.05)
             async with AsyncClient("k", base_url=url, max_retries=0, timeout=20) as client:
                 try:
-                    await (client.chat(**ASK) if way == "chat" else client.stream(**ASK).completion())
+                    await (client.chat(**ASK) if call == "chat" else client.stream(**ASK).completion())
                 finally:
                     ticking.cancel()
 
@@ -245,7 +241,7 @@ MEASURE = """
         finally:
             print(round(worst, 2))
 
-    url, mode, way, small = %r
+    url, mode, call, small = %r
     with Client("k", base_url=small, max_retries=0) as client:
         client.chat(**ASK)  # what a first call imports is not counted
     Path("/proc/self/clear_refs").write_text("5")
@@ -253,9 +249,9 @@ MEASURE = """
     with Client("k", base_url=url, max_retries=0, timeout=20) as client:
         if mode == "threads":
             print(0)
-            outcome(chat if way == "chat" else stream)
+            outcome(chat if call == "chat" else stream)
         else:
-            outcome(lambda: asynchronous(way))
+            outcome(lambda: asynchronous(call))
     print(memory("VmHWM") - before)
 """
 
@@ -275,16 +271,16 @@ def bombs() -> dict[str, bytes]:
     return {"zeros": bomb(b"\0"), "lines": bomb(b"\n")}
 
 
-@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="it tells no peak of memory")
-@WAYS
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the system reports no peak of memory")
+@EACH_CALL
 @pytest.mark.parametrize("mode", ["threads", "loops"])
 @pytest.mark.parametrize("status", ["200 OK", "400 Bad Request"])
 @pytest.mark.parametrize("material", ["zeros", "lines"])
-def test_a_kilobyte_that_becomes_a_gigabyte_fails_fast_and_small(bombs, mode, way, status, material):
-    kind = "text/event-stream" if way == "stream" else "application/json"
+def test_a_kilobyte_that_becomes_a_gigabyte_fails_fast_and_small(bombs, mode, call, status, material):
+    kind = "text/event-stream" if call == "stream" else "application/json"
     response = sized(bombs[material], "Content-Encoding: gzip", f"Content-Type: {kind}", status=status)
     with RawServer(answering_with(response)) as server, RawServer(answering) as small:
-        printed = run_alone(MEASURE % ((server.url, mode, way, small.url),)).split()
+        printed = run_alone(MEASURE % ((server.url, mode, call, small.url),)).split()
         assert len(server.requests) == 1
     worst, kind, attempts, taken, growth = printed
     assert kind == ("ProtocolError" if status.startswith("200") else "BadRequestError")
@@ -336,16 +332,16 @@ FINE = {
 }
 
 
-@WAYS
+@EACH_CALL
 @pytest.mark.parametrize("closes", [False, True], ids=["stays", "closes"])
 @pytest.mark.parametrize("response", MALFORMED.values(), ids=MALFORMED)
-def test_what_can_never_be_read_is_asked_for_once(response, way, closes):
-    if way == "stream":
+def test_what_can_never_be_read_is_asked_for_once(response, call, closes):
+    if call == "stream":
         response = response.replace(JSON.encode(), b"Content-Type: text/event-stream")
     outcomes = []
-    for door_kind in (Threads, Loops):
-        with RawServer(answering_with(response, closes=closes)) as server, door_kind(server.url) as door:
-            outcomes.append(outcome_of(door.fails(way)))
+    for mode in (Threads, Loops):
+        with RawServer(answering_with(response, closes=closes)) as server, mode(server.url) as client:
+            outcomes.append(outcome_of(client.fails(call)))
         assert len(server.requests) == 1
     threads, loops = outcomes
     assert threads == loops
@@ -379,27 +375,27 @@ def test_the_verdict_does_not_hang_on_how_much_is_read_at_once(response):
 
 def test_the_verdict_is_the_same_in_threads_and_loops():
     outcomes = []
-    for door_kind in (Threads, Loops):
-        with RawServer(answering_with(LATE)) as server, door_kind(server.url) as door:
-            outcomes.append(outcome_of(caught(door.chat)))
+    for mode in (Threads, Loops):
+        with RawServer(answering_with(LATE)) as server, mode(server.url) as client:
+            outcomes.append(outcome_of(caught(client.chat)))
     assert outcomes[0] == outcomes[1]
 
 
-@BOTH
+@BOTH_MODES
 @pytest.mark.parametrize("response", FINE.values(), ids=FINE)
-def test_what_is_odd_and_can_be_read_is_read(door_kind, response):
-    with RawServer(answering_with(response)) as server, door_kind(server.url) as door:
-        assert door.chat().text == "right"
+def test_what_is_odd_and_can_be_read_is_read(mode, response):
+    with RawServer(answering_with(response)) as server, mode(server.url) as client:
+        assert client.chat().text == "right"
     assert len(server.requests) == 1
 
 
-@BOTH
+@BOTH_MODES
 @pytest.mark.parametrize("lines", [[f"X-{number}: x" for number in range(300)], [f"X: {'x' * 20_000}"]])
-def test_so_is_a_stream(door_kind, lines):
+def test_so_is_a_stream(mode, lines):
     response = STREAM_HEAD[:-2] + "".join(f"{line}\r\n" for line in lines).encode() + b"\r\n"
     response += chunked(events("right")) + STREAM_END
-    with RawServer(answering_with(response)) as server, door_kind(server.url) as door:
-        assert door.stream().text == "right"
+    with RawServer(answering_with(response)) as server, mode(server.url) as client:
+        assert client.stream().text == "right"
     assert len(server.requests) == 1
 
 
@@ -489,7 +485,7 @@ HELD = Timeout(connect=20, first_token=20, idle=20)
 
 
 def frames_of(error: BaseException, *, of: tuple[str, ...] = ()) -> str:
-    """Return what a debugger would show of an exception: its words and the variables of its frames.
+    """Return what a debugger would show of an exception: its text and the variables of its frames.
 
     Args:
         error: The exception.
@@ -535,17 +531,17 @@ def held_at(place: str) -> Iterator[str]:
 PLACES = pytest.mark.parametrize("place", ["connect", "tls", "head", "body"])
 
 
-async def held_call(client: AsyncClient, way: str) -> Any:
+async def held_call(client: AsyncClient, call: str) -> Any:
     """Call, in a frame that holds no more than is its own."""
-    return await (client.chat(**ASK) if way == "chat" else client.stream(**ASK).completion())
+    return await (client.chat(**ASK) if call == "chat" else client.stream(**ASK).completion())
 
 
-@WAYS
+@EACH_CALL
 @PLACES
-async def test_a_cancelled_call_does_not_show_it(place, way):
+async def test_a_cancelled_call_does_not_show_it(place, call):
     with held_at(place) as url:
         async with AsyncClient(KEY, base_url=url, timeout=HELD) as client:
-            call = asyncio.create_task(held_call(client, way))
+            call = asyncio.create_task(held_call(client, call))
             await asyncio.sleep(0.15)
             call.cancel()
             with pytest.raises(asyncio.CancelledError) as cancelled:
@@ -553,22 +549,22 @@ async def test_a_cancelled_call_does_not_show_it(place, way):
     assert_unseen(frames_of(cancelled.value))
 
 
-@WAYS
+@EACH_CALL
 @PLACES
-async def test_nor_does_a_call_that_a_deadline_of_the_callers_ends(place, way):
+async def test_nor_does_a_call_that_a_deadline_of_the_callers_ends(place, call):
     with held_at(place) as url:
         async with AsyncClient(KEY, base_url=url, timeout=HELD) as client:
             with pytest.raises(TimeoutError) as late:
-                await asyncio.wait_for(held_call(client, way), 0.15)
+                await asyncio.wait_for(held_call(client, call), 0.15)
     assert_unseen(frames_of(late.value))
 
 
-@WAYS
+@EACH_CALL
 @PLACES
-@BOTH
-def test_nor_does_one_that_a_limit_of_ours_ends(place, way, door_kind):
-    with held_at(place) as url, door_kind(url, timeout=0.15, max_retries=0) as door:
-        error = door.fails(way)
+@BOTH_MODES
+def test_nor_does_one_that_a_limit_of_ours_ends(place, call, mode):
+    with held_at(place) as url, mode(url, timeout=0.15, max_retries=0) as client:
+        error = client.fails(call)
     assert_unseen(frames_of(error))
 
 
@@ -576,9 +572,9 @@ STEPS = {"connect": ["get"], "tls": ["get", "do_handshake"], "head": ["get", "se
 """The functions in which a thread waits, or sends."""
 
 
-@WAYS
+@EACH_CALL
 @pytest.mark.parametrize(("place", "step"), [(place, step) for place, steps in STEPS.items() for step in steps])
-def test_a_call_that_ctrl_c_ends_does_not_show_it(place, step, way):
+def test_a_call_that_ctrl_c_ends_does_not_show_it(place, step, call):
     def press(_: object, event_: str, called: Any) -> None:
         if event_ == "c_call" and called.__name__ == step:
             sys.setprofile(None)
@@ -587,7 +583,7 @@ def test_a_call_that_ctrl_c_ends_does_not_show_it(place, step, way):
     with held_at(place) as url, Client(KEY, base_url=url, timeout=HELD) as client:
         with pytest.raises(KeyboardInterrupt) as interrupted:
             sys.setprofile(press)
-            client.chat(**ASK) if way == "chat" else client.stream(**ASK).completion()
+            client.chat(**ASK) if call == "chat" else client.stream(**ASK).completion()
         assert_unseen(frames_of(interrupted.value))
 
 
@@ -618,26 +614,26 @@ ECHOES: dict[str, tuple[bytes, bytes]] = {
 }
 
 
-@BOTH
-@WAYS
+@BOTH_MODES
+@EACH_CALL
 @pytest.mark.parametrize("begun", [False, True], ids=["first", "later"])
 @pytest.mark.parametrize("name", ECHOES)
-def test_an_answer_that_repeats_it_and_is_none_does_not_show_it(door_kind, way, name, begun):
-    if way == "stream":
+def test_an_answer_that_repeats_it_and_is_none_does_not_show_it(mode, call, name, begun):
+    if call == "stream":
         body = (event(SAID) if begun else b"") + ECHOES[name][1]
         response = STREAM_HEAD + chunked(body) + STREAM_END
     else:
         response = sized((b" " * 10 if begun else b"") + ECHOES[name][0], JSON)
-    with RawServer(answering_with(response)) as server, door_kind(server.url, max_retries=0) as door:
-        error = door.fails(way)
+    with RawServer(answering_with(response)) as server, mode(server.url, max_retries=0) as client:
+        error = client.fails(call)
     assert_unseen(frames_of(error))
 
 
-@BOTH
-@WAYS
+@BOTH_MODES
+@EACH_CALL
 @pytest.mark.parametrize("status", ["200 OK", "401 Unauthorized", "302 Found", "503 Service Unavailable"])
 @pytest.mark.parametrize("name", [KEY, f"X-{KEY}", KEY.upper(), f"{KEY}-Key"])
-def test_a_header_whose_name_repeats_it_does_not_show_it(door_kind, way, status, name):
+def test_a_header_whose_name_repeats_it_does_not_show_it(mode, call, status, name):
     lines = [f"{name}: 1", f"X-Request-Id: {KEY}", f"Location: https://{KEY}.test/{KEY}", f"X: {KEY}"]
 
     def play(peer: Peer) -> None:
@@ -648,8 +644,8 @@ def test_a_header_whose_name_repeats_it_does_not_show_it(door_kind, way, status,
             else:
                 peer.send(sized(ECHO.encode(), *lines, status=status))
 
-    with RawServer(play) as server, door_kind(server.url, max_retries=0) as door:
-        result = caught(lambda: door.ask(way))
+    with RawServer(play) as server, mode(server.url, max_retries=0) as client:
+        result = caught(lambda: client.ask(call))
         if status.startswith("200"):
             assert result.text == "right"
             assert len(result.response_info.headers) >= 4
@@ -658,10 +654,10 @@ def test_a_header_whose_name_repeats_it_does_not_show_it(door_kind, way, status,
             assert_unseen(frames_of(result))
 
 
-@BOTH
-@WAYS
+@BOTH_MODES
+@EACH_CALL
 @pytest.mark.parametrize("response", ["reset", "cut", "no HTTP", "bad chunk"])
-def test_a_response_that_breaks_behind_a_head_that_repeats_it_does_not_show_it(door_kind, way, response):
+def test_a_response_that_breaks_behind_a_head_that_repeats_it_does_not_show_it(mode, call, response):
     def play(peer: Peer) -> None:
         peer.take()
         peer.send(head(f"X-{KEY}: {KEY}", "Transfer-Encoding: chunked", "Content-Type: text/event-stream"))
@@ -673,8 +669,8 @@ def test_a_response_that_breaks_behind_a_head_that_repeats_it_does_not_show_it(d
             peer.pause(0.02)
             peer.reset()
 
-    with RawServer(play) as server, door_kind(server.url, max_retries=0) as door:
-        assert_unseen(frames_of(door.fails(way)))
+    with RawServer(play) as server, mode(server.url, max_retries=0) as client:
+        assert_unseen(frames_of(client.fails(call)))
 
 
 WRONG_KEYS: dict[str, dict[str, Any]] = {
@@ -704,7 +700,7 @@ WRONG_SETTINGS: dict[str, dict[str, Any]] = {
 KINDS = ["Client", "AsyncClient", "ChatDigitalOcean", "DigitalOcean"]
 
 
-def maker(name: str) -> Callable[..., Any]:
+def factory_of(name: str) -> Callable[..., Any]:
     match name:
         case "Client" | "AsyncClient":
             return getattr(inference_do, name)
@@ -718,7 +714,7 @@ def maker(name: str) -> Callable[..., Any]:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("mistake", WRONG_KEYS)
 def test_a_key_of_a_wrong_kind_or_in_a_wrong_place_is_not_shown(kind, mistake):
-    make = maker(kind)
+    make = factory_of(kind)
     with pytest.raises(ValueError, match=r".") as raised:
         make(**{"api_key": "another", **WRONG_KEYS[mistake]})
     assert_unseen(frames_of(raised.value, of=PACKAGES))
@@ -727,25 +723,25 @@ def test_a_key_of_a_wrong_kind_or_in_a_wrong_place_is_not_shown(kind, mistake):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("mistake", WRONG_SETTINGS)
 def test_no_message_about_a_setting_shows_a_key_that_was_given_for_it(kind, mistake):
-    make = maker(kind)
+    make = factory_of(kind)
     with pytest.raises(ValueError, match=r".") as raised:
         make(**{"api_key": "another", **WRONG_SETTINGS[mistake]})
     assert_unseen(words_of(raised.value))
 
 
-@BOTH
-@WAYS
+@BOTH_MODES
+@EACH_CALL
 @pytest.mark.parametrize("name", ["timeout", "max_retries", "extra_headers", "extra_query", "extra_body"])
-def test_no_message_about_a_call_shows_a_key_that_was_given_in_a_wrong_place(door_kind, way, name):
-    with door_kind("http://127.0.0.1:9") as door:
-        error = door.fails(way, **{name: KEY})
+def test_no_message_about_a_call_shows_a_key_that_was_given_in_a_wrong_place(mode, call, name):
+    with mode("http://127.0.0.1:9") as client:
+        error = client.fails(call, **{name: KEY})
     assert isinstance(error, ValueError)
     assert_unseen(words_of(error))
 
 
 @pytest.mark.parametrize("kind", ["ChatDigitalOcean", "DigitalOcean"])
 def test_a_key_that_a_copy_is_given_is_not_shown(kind):
-    model = maker(kind)(api_key="another-key")
+    model = factory_of(kind)(api_key="another-key")
     copy = model.model_copy(update={"api_key": KEY})
     shown = f"{copy!r} {copy!s} {copy.model_dump()!r} {copy.model_dump_json()} {copy.api_key!r}"
     assert_unseen(shown)
@@ -792,14 +788,14 @@ ENDLESS: dict[str, Callable[[int], bytes]] = {
 }
 
 
-@BOTH
+@BOTH_MODES
 @pytest.mark.parametrize("parts", ENDLESS.values(), ids=ENDLESS)
-def test_a_stream_of_ever_more_answers_or_calls_ends(door_kind, parts):
+def test_a_stream_of_ever_more_answers_or_calls_ends(mode, parts):
     sent = [0]
-    with RawServer(endless(parts, sent)) as server, door_kind(server.url, timeout=30) as door:
+    with RawServer(endless(parts, sent)) as server, mode(server.url, timeout=30) as client:
         tracemalloc.start()
         try:
-            error = door.fails("stream")
+            error = client.fails("stream")
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
@@ -811,19 +807,19 @@ def test_a_stream_of_ever_more_answers_or_calls_ends(door_kind, parts):
     assert peak < 30_000_000
 
 
-@BOTH
-def test_as_many_answers_as_were_asked_for_are_taken(door_kind):
+@BOTH_MODES
+def test_as_many_answers_as_were_asked_for_are_taken(mode):
     body = b"".join(event(delta("stop", index=number, content="x")) for number in range(200)) + event(b"[DONE]")
-    with RawServer(answering_with(STREAM_HEAD + chunked(body) + STREAM_END)) as server, door_kind(server.url) as door:
-        assert len(door.stream(n=200).choices) == 200
+    with RawServer(answering_with(STREAM_HEAD + chunked(body) + STREAM_END)) as server, mode(server.url) as client:
+        assert len(client.stream(n=200).choices) == 200
 
 
-@BOTH
-def test_as_many_calls_as_anyone_makes_are_taken(door_kind):
+@BOTH_MODES
+def test_as_many_calls_as_anyone_makes_are_taken(mode):
     calls = b"".join(event(call_in(number, index=number)) for number in range(MAX_CALLS))
     body = calls + event(delta("tool_calls")) + event(b"[DONE]")
-    with RawServer(answering_with(STREAM_HEAD + chunked(body) + STREAM_END)) as server, door_kind(server.url) as door:
-        assert len(door.stream().choices[0].message.tool_calls) == MAX_CALLS
+    with RawServer(answering_with(STREAM_HEAD + chunked(body) + STREAM_END)) as server, mode(server.url) as client:
+        assert len(client.stream().choices[0].message.tool_calls) == MAX_CALLS
 
 
 @pytest.fixture
@@ -872,16 +868,16 @@ def test_fragments_that_repeat_the_name_take_linear_time(first, other):
     assert whole < 5
 
 
-@BOTH
-def test_a_stream_of_fragments_that_repeat_the_name_is_fast(door_kind):
+@BOTH_MODES
+def test_a_stream_of_fragments_that_repeat_the_name_is_fast(mode):
     def fragment(arguments: str) -> bytes:
         return event(delta(tool_calls=[{"index": 0, "function": {"name": "f", "arguments": arguments}}]))
 
     parts = [fragment('{"a": ['), *[fragment('{"b": {}},')] * 20_000, fragment("{}]}")]
     body = b"".join(parts) + event(delta("tool_calls")) + event(b"[DONE]")
     response = STREAM_HEAD + chunked(body) + STREAM_END
-    with RawServer(answering_with(response)) as server, door_kind(server.url) as door, timed(5):
-        whole = door.stream()
+    with RawServer(answering_with(response)) as server, mode(server.url) as client, timed(5):
+        whole = client.stream()
     (call,) = whole.choices[0].message.tool_calls
     assert len(json.loads(call.function.arguments)["a"]) == 20_001
 
@@ -900,19 +896,19 @@ def test_a_call_is_complete_wherever_its_fragments_were_cut():
 # --- J59: nothing is sent but by the policy ---
 
 
-@BOTH
+@BOTH_MODES
 @pytest.mark.parametrize("end", ["close", "reset"])
-@pytest.mark.parametrize("way", ["models", "chat", "stream"])
-def test_a_request_over_a_used_connection_that_breaks_is_not_sent_again_by_itself(door_kind, way, end):
+@pytest.mark.parametrize("call", ["models", "chat", "stream"])
+def test_a_request_over_a_used_connection_that_breaks_is_not_sent_again_by_itself(mode, call, end):
     def play(peer: Peer) -> None:
         request = peer.take()
         peer.send(answer("right", streamed=is_streamed(request)) if request.startswith(b"POST") else MODELS)
         if peer.take() and end == "reset":
             peer.reset()
 
-    with RawServer(play) as server, door_kind(server.url, max_retries=0) as door:
-        door.ask(way)
-        error = door.fails(way)
+    with RawServer(play) as server, mode(server.url, max_retries=0) as client:
+        client.ask(call)
+        error = client.fails(call)
         assert len(server.requests) == 2
         time.sleep(0.1)
     assert isinstance(error, APIConnectionError)
@@ -920,17 +916,17 @@ def test_a_request_over_a_used_connection_that_breaks_is_not_sent_again_by_itsel
     assert (len(server.requests), server.connections) == (2, 1)
 
 
-@BOTH
-def test_each_request_that_is_sent_again_is_counted(door_kind):
+@BOTH_MODES
+def test_each_request_that_is_sent_again_is_counted(mode):
     def play(peer: Peer) -> None:
         while peer.take() and len(server.requests) in {1, 4}:
             peer.send(MODELS)
 
-    with RawServer(play) as server, door_kind(server.url, max_retries=1) as door:
-        door.models()
-        assert door.fails("models").attempts == 2
+    with RawServer(play) as server, mode(server.url, max_retries=1) as client:
+        client.models()
+        assert client.fails("models").attempts == 2
         assert len(server.requests) == 3
-        assert door.models()
+        assert client.models()
 
 
 # --- J63: Ctrl-C at every line ---
@@ -946,7 +942,7 @@ CODE = {
 class CtrlC:
     """Presses Ctrl-C at one line of some code, in this thread; `where` is that line.
 
-    Lines with `with` and `try` are left out: Python tells of them where it handles no signal, and a block is not yet,
+    Lines with `with` and `try` are left out: Python reports them where it handles no signal, and a block is not yet,
     or no longer, guarded.
     """
 
@@ -980,16 +976,16 @@ class CtrlC:
 @pytest.mark.usefixtures("_no_collector")
 @pytest.mark.parametrize("is_used", [False, True], ids=["new connection", "used connection"])
 @pytest.mark.parametrize("code", CODE.values(), ids=CODE)
-@WAYS
-def test_ctrl_c_at_any_line_loses_no_place(way, code, is_used, monkeypatch):
+@EACH_CALL
+def test_ctrl_c_at_any_line_loses_no_slot(call, code, is_used, monkeypatch):
     monkeypatch.setattr("inference_do._transport.sockets.MAX_CONNECTIONS", 1)
     monkeypatch.setattr(sys, "unraisablehook", lambda _: None)  # Python drops what is raised in `__del__`
     lost: list[str] = []
     points = 0
     with RawServer(answering) as server:
-        assert stepped(server.url, way, code, is_used=is_used, number=0) is None  # what a first call builds is built
+        assert stepped(server.url, call, code, is_used=is_used, number=0) is None  # what a first call builds is built
         for number in range(1, 3000):
-            where = stepped(server.url, way, code, is_used=is_used, number=number)
+            where = stepped(server.url, call, code, is_used=is_used, number=number)
             if where is None:
                 break
             points += 1
@@ -1000,13 +996,13 @@ def test_ctrl_c_at_any_line_loses_no_place(way, code, is_used, monkeypatch):
     assert points > 50
 
 
-def stepped(url: str, way: str, code: tuple[str, ...], *, is_used: bool, number: int) -> str | None:
-    """Press Ctrl-C at one line of a call, and tell where that was and whether another call succeeds."""
+def stepped(url: str, call: str, code: tuple[str, ...], *, is_used: bool, number: int) -> str | None:
+    """Press Ctrl-C at one line of a call, and return where that was and whether another call succeeds."""
     with Client(KEY, base_url=url, max_retries=0) as client:
         if is_used:
             client.chat(**ASK)
         with CtrlC(code, number) as key:
-            interrupted_call(client, way)
+            interrupted_call(client, call)
         if key.where is None:
             return None
         after = caught(lambda: client.chat(**ASK, timeout=Timeout(pool=1, connect=5, first_token=5)))
@@ -1014,9 +1010,9 @@ def stepped(url: str, way: str, code: tuple[str, ...], *, is_used: bool, number:
         return key.where if is_well else f"{key.where}, lost: {after!r:.80}"
 
 
-def interrupted_call(client: Client, way: str) -> None:
+def interrupted_call(client: Client, call: str) -> None:
     with suppress(KeyboardInterrupt):
-        client.chat(**ASK) if way == "chat" else client.stream(**ASK).completion()
+        client.chat(**ASK) if call == "chat" else client.stream(**ASK).completion()
 
 
 # --- J65: certificates without names ---
@@ -1061,20 +1057,20 @@ def certificate(folder: Path, *names: str) -> tuple[str, ssl.SSLContext]:
     return root.public_bytes(serialization.Encoding.PEM).decode(), context
 
 
-@BOTH
-@WAYS
+@BOTH_MODES
+@EACH_CALL
 @pytest.mark.parametrize("names", [(), ("other.test",)], ids=["without names", "with another name"])
-def test_a_certificate_whose_common_name_alone_fits_is_refused(door_kind, way, names, tmp_path):
+def test_a_certificate_whose_common_name_alone_fits_is_refused(mode, call, names, tmp_path):
     ca, context = certificate(tmp_path, *names)
-    with RawServer(answering, context=context) as server, door_kind(server.url, ca=ca) as door:
-        error = door.fails(way)
+    with RawServer(answering, context=context) as server, mode(server.url, ca=ca) as client:
+        error = client.fails(call)
     assert type(error) is APIConnectionError
     assert "certificate" in error.message.lower()
     assert (error.attempts, error.retryable, server.connections, server.requests) == (1, False, 1, [])
 
 
-@BOTH
-def test_the_same_certificate_with_a_name_is_accepted(door_kind, tmp_path):
+@BOTH_MODES
+def test_the_same_certificate_with_a_name_is_accepted(mode, tmp_path):
     ca, context = certificate(tmp_path, "localhost")
-    with RawServer(answering, context=context) as server, door_kind(server.url, ca=ca) as door:
-        assert door.chat().text == "right"
+    with RawServer(answering, context=context) as server, mode(server.url, ca=ca) as client:
+        assert client.chat().text == "right"

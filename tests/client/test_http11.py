@@ -131,13 +131,13 @@ def answer(text: str) -> bytes:
     return sized(content.encode(), b"Content-Type: application/json")
 
 
-WAYS = ["threads", "an event loop"]
+MODES = ["threads", "an event loop"]
 
 
-def texts_of(way: str, count: int, pause: float = 0, **settings: Any) -> list[str]:
+def texts_of(mode: str, count: int, pause: float = 0, **settings: Any) -> list[str]:
     """Ask so many times, with a pause behind each; return the texts of the answers."""
     texts = []
-    if way == "threads":
+    if mode == "threads":
         with Client("k", max_retries=0, **settings) as client:
             for _ in range(count):
                 texts.append(client.chat(**ASK).text)
@@ -154,30 +154,30 @@ def texts_of(way: str, count: int, pause: float = 0, **settings: Any) -> list[st
     return texts
 
 
-def asked_thrice(server: ScriptedServer, way: str, **settings: Any) -> list[str]:
+def asked_thrice(server: ScriptedServer, mode: str, **settings: Any) -> list[str]:
     """Ask three times; the first response has another one behind it."""
     before = server.connections
     server.will([answer("one") + answer("forged")], [answer("forged as well")])
     server.will([answer("two")], [answer("three")])
-    texts = texts_of(way, 3, **settings)
+    texts = texts_of(mode, 3, **settings)
     assert server.connections == before + 2
     return texts
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_what_comes_behind_a_response_is_not_the_next_answer(server, way):
-    assert asked_thrice(server, way, base_url=f"http://127.0.0.1:{server.port}") == ["one", "two", "three"]
+@pytest.mark.parametrize("mode", MODES)
+def test_what_comes_behind_a_response_is_not_the_next_answer(server, mode):
+    assert asked_thrice(server, mode, base_url=f"http://127.0.0.1:{server.port}") == ["one", "two", "three"]
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_what_a_proxy_sends_behind_a_response_is_not_the_next_answer(server, monkeypatch, way):
+@pytest.mark.parametrize("mode", MODES)
+def test_what_a_proxy_sends_behind_a_response_is_not_the_next_answer(server, monkeypatch, mode):
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{server.port}")
-    assert asked_thrice(server, way, base_url="http://api.test", allow_http=True) == ["one", "two", "three"]
+    assert asked_thrice(server, mode, base_url="http://api.test", allow_http=True) == ["one", "two", "three"]
     assert {head.split(b"\r\n")[0] for head in server.heads[-3:]} == {b"POST http://api.test/chat/completions HTTP/1.1"}
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_what_comes_behind_a_response_through_a_tunnel_is_not_the_next_answer(monkeypatch, way):
+@pytest.mark.parametrize("mode", MODES)
+def test_what_comes_behind_a_response_through_a_tunnel_is_not_the_next_answer(monkeypatch, mode):
     authority = trustme.CA()
     context = authority_context(authority)
 
@@ -189,7 +189,7 @@ def test_what_comes_behind_a_response_through_a_tunnel_is_not_the_next_answer(mo
     with ScriptedServer(tunnel) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
         ca = authority.cert_pem.bytes().decode()
-        assert asked_thrice(proxy, way, base_url="https://api.test", ca=ca) == ["one", "two", "three"]
+        assert asked_thrice(proxy, mode, base_url="https://api.test", ca=ca) == ["one", "two", "three"]
 
 
 def authority_context(authority: trustme.CA) -> ssl.SSLContext:
@@ -198,8 +198,8 @@ def authority_context(authority: trustme.CA) -> ssl.SSLContext:
     return context
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_what_comes_while_a_connection_is_idle_is_not_the_next_answer(server, way):
+@pytest.mark.parametrize("mode", MODES)
+def test_what_comes_while_a_connection_is_idle_is_not_the_next_answer(server, mode):
     def late() -> Iterator[bytes]:
         yield answer("one")
         time.sleep(0.05)
@@ -207,13 +207,13 @@ def test_what_comes_while_a_connection_is_idle_is_not_the_next_answer(server, wa
 
     server.will(late())
     server.will(answer("two"))
-    assert texts_of(way, 2, pause=0.15, base_url=f"http://127.0.0.1:{server.port}") == ["one", "two"]
+    assert texts_of(mode, 2, pause=0.15, base_url=f"http://127.0.0.1:{server.port}") == ["one", "two"]
 
 
 # --- whether a connection serves another request ---
 
 
-@pytest.fixture(params=[thread_pool, loop_pool], ids=WAYS)
+@pytest.fixture(params=[thread_pool, loop_pool], ids=MODES)
 async def pool(request):
     """A pool of either kind. What is written once for both can be awaited in both: threads wait for no loop in it."""
     made = request.param()
@@ -269,7 +269,7 @@ async def test_a_connection_whose_response_was_not_read_to_its_end_is_not_kept(s
     assert slots_of(pool) == MAX_CONNECTIONS
 
 
-class Mute(ThreadNetwork):
+class Silent(ThreadNetwork):
     """Its sockets cannot be written to."""
 
     async def connect(self, *args: Any) -> ThreadSocket:
@@ -278,7 +278,7 @@ class Mute(ThreadNetwork):
         return made
 
 
-@pytest.mark.parametrize("network", [Mute, LoopNetwork], ids=WAYS)
+@pytest.mark.parametrize("network", [Silent, LoopNetwork], ids=MODES)
 async def test_a_connection_whose_request_was_not_written_is_not_kept(network):
     """The server has answered before it was asked; what it will make of the part that it got is anybody's guess."""
 
@@ -301,8 +301,8 @@ async def test_a_connection_whose_request_was_not_written_is_not_kept(network):
         accepted.result(5).close()
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_a_refusal_that_comes_before_a_large_request_is_written_is_told(way):
+@pytest.mark.parametrize("mode", MODES)
+def test_a_refusal_that_comes_before_a_large_request_is_written_is_reported(mode):
     body = b'{"error": {"message": "too large"}}'
     is_told = threading.Event()
 
@@ -311,13 +311,13 @@ def test_a_refusal_that_comes_before_a_large_request_is_written_is_told(way):
         with peer:
             peer.recv(1000)
             peer.sendall(sized(body, b"Connection: close", start=b"HTTP/1.1 413 X\r\n"))
-            if way != "threads":  # asyncio reads nothing more of a connection when a write has failed
+            if mode != "threads":  # asyncio reads nothing more of a connection when a write has failed
                 is_told.wait(5)
 
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
         refusing = threads.submit(refuse)
         large = {**ASK, "messages": [{"role": "user", "content": "x" * 20_000_000}]}
-        error, idle = caught_once(way, large, f"http://127.0.0.1:{listener.getsockname()[1]}")
+        error, idle = caught_once(mode, large, f"http://127.0.0.1:{listener.getsockname()[1]}")
         is_told.set()
         refusing.result(5)
         assert isinstance(error, BadRequestError)
@@ -325,9 +325,9 @@ def test_a_refusal_that_comes_before_a_large_request_is_written_is_told(way):
         assert idle == 0
 
 
-def caught_once(way: str, ask: dict[str, Any], base_url: str) -> tuple[Any, int]:
+def caught_once(mode: str, ask: dict[str, Any], base_url: str) -> tuple[Any, int]:
     """Ask once; return what came of it, and how many connections may serve another request."""
-    if way == "threads":
+    if mode == "threads":
         with Client("k", base_url=base_url, max_retries=0) as client:
             return caught(lambda: client.chat(**ask)), len(pool_of(client)._idle)
 
@@ -373,7 +373,7 @@ async def test_nor_by_closing_a_client_of_an_event_loop(server):
         await call
 
 
-@pytest.mark.parametrize("kind", [thread_pool, loop_pool], ids=WAYS)
+@pytest.mark.parametrize("kind", [thread_pool, loop_pool], ids=MODES)
 async def test_nor_by_whoever_interrupts_it(server, kind):
     """Below the client: the pool itself says that it was cut."""
     server.will(written())
@@ -424,7 +424,7 @@ METHODS = ["on_message_begin", "on_header", "on_headers_complete", "on_body", "o
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("inside", [False, True], ids=["", "inside a handler"])
-@pytest.mark.parametrize("kind", [Client, AsyncClient], ids=WAYS)
+@pytest.mark.parametrize("kind", [Client, AsyncClient], ids=MODES)
 async def test_ctrl_c_while_a_response_is_parsed_is_no_broken_connection(server, kind, method, inside):
     server.will(answer("never"))
     client = kind("k", base_url=f"http://127.0.0.1:{server.port}", max_retries=0)
@@ -456,9 +456,9 @@ FATES = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("fate", FATES)
-def test_a_response_needs_no_collector(server, fate, way):
+def test_a_response_needs_no_collector(server, fate, mode):
     """What is left of it is what httpx's response and its stream know of each other: no parser, and no connection."""
     raw, closes = FATES[fate]
     gc.collect()
@@ -466,7 +466,7 @@ def test_a_response_needs_no_collector(server, fate, way):
     try:
         for _ in range(3):
             server.will(raw, closes=closes)
-            caught_once(way, ASK, f"http://127.0.0.1:{server.port}")
+            caught_once(mode, ASK, f"http://127.0.0.1:{server.port}")
         kinds = (Connection, ThreadSocket, LoopSocket, HttpResponseParser, httpx.HTTPError)
         left = [thing for thing in gc.get_objects() if isinstance(thing, kinds) and thing is not CLOSED_PARSER]
         assert left == []
@@ -520,9 +520,9 @@ ADDRESSES = {
 @pytest.mark.parametrize("name", ADDRESSES)
 def test_threads_and_event_loops_write_the_same_address(server, name):
     path, query = ADDRESSES[name]
-    for way in WAYS:
-        server.will(answer(way))
-        assert texts_of(way, 1, base_url=f"http://127.0.0.1:{server.port}{path}", default_query=query) == [way]
+    for mode in MODES:
+        server.will(answer(mode))
+        assert texts_of(mode, 1, base_url=f"http://127.0.0.1:{server.port}{path}", default_query=query) == [mode]
     threads, loops = server.heads[-2:]
     assert threads == loops
 
@@ -538,7 +538,7 @@ HOSTS = {
 }
 
 
-@pytest.mark.parametrize("kind", [Client, AsyncClient], ids=WAYS)
+@pytest.mark.parametrize("kind", [Client, AsyncClient], ids=MODES)
 @pytest.mark.parametrize("url", HOSTS)
 def test_the_host_is_named_with_its_port_where_that_is_not_the_usual_one(url, kind):
     host, origin = HOSTS[url]

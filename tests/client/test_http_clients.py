@@ -14,7 +14,8 @@ from typing import Any
 import httpx
 import httpx2
 import pytest
-from client_kit import ANSWER, ASK, CHAT, caught, wrong_in_tasks, wrong_in_threads
+from client_kit import ASK, caught, wrong_in_tasks, wrong_in_threads
+from interfaces import ANSWER, CHAT
 
 from inference_do import (
     APIConnectionError,
@@ -200,7 +201,7 @@ def test_a_hook_that_raises_for_the_status_does_not_end_the_attempts(emu, is_asy
 
 
 @MODES
-def test_what_a_hook_read_before_it_raised_is_told(emu, is_async):
+def test_what_a_hook_read_before_it_raised_is_reported(emu, is_async):
     def look(response: Any) -> None:
         response.read()
         response.raise_for_status()
@@ -229,7 +230,7 @@ async def aspend(response: Any) -> None:
 @LIBRARIES
 @STREAMED
 @MODES
-def test_a_hook_that_reads_the_body_and_keeps_nothing_is_told_what_to_do(emu, library, is_async, streamed):
+def test_a_hook_that_reads_the_body_and_keeps_nothing_gets_an_explanation(emu, library, is_async, streamed):
     options = {"event_hooks": {"response": [aspend if is_async else spend]}}
     error = ask(emu, library, is_async=is_async, streamed=streamed, options=options)
     assert type(error) is ProtocolError
@@ -250,7 +251,7 @@ async def apeek(response: Any) -> None:
 @LIBRARIES
 @STREAMED
 @MODES
-def test_a_hook_that_reads_only_the_start_of_the_body_is_told_what_to_do(emu, library, is_async, streamed):
+def test_a_hook_that_reads_only_the_start_of_the_body_gets_an_explanation(emu, library, is_async, streamed):
     options = {"event_hooks": {"response": [apeek if is_async else peek]}}
     error = ask(emu, library, is_async=is_async, streamed=streamed, options=options)
     assert type(error) is ProtocolError
@@ -583,7 +584,7 @@ def test_a_client_of_a_class_of_the_callers_own_is_accepted(emu):
         assert Client(emu.api_key, base_url=emu.base_url, http_client=mine).chat(**ASK).text == ANSWER
 
 
-# --- its life and its settings ---
+# --- its lifecycle and its settings ---
 
 
 @LIBRARIES

@@ -69,7 +69,7 @@ def test_filters(emu, filters, pages):
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "detail"),
     [
         ({"num_results": 0}, "num_results must be a whole number above 0, not 0"),
         ({"num_results": True}, "num_results must be"),
@@ -82,10 +82,10 @@ def test_filters(emu, filters, pages):
     ],
     ids=str,
 )
-def test_what_cannot_be_meant_is_refused_before_sending(emu, options, words):
+def test_what_cannot_be_meant_is_refused_before_sending(emu, options, detail):
     error = caught(lambda: base(emu).retrieve("x", **options))
     assert type(error) is ConfigError
-    assert words in str(error)
+    assert detail in str(error)
     assert isinstance(caught(lambda: base(emu).retrieve(" ")), ConfigError)
     assert emu.posts == 0
 

@@ -10,10 +10,10 @@ import warnings
 from typing import Any
 
 import pytest
-from client_kit import ANSWER, ASK, asoon, make, make_async, soon
+from client_kit import ASK, asoon, make, make_async, soon
+from interfaces import ANSWER
 
-from inference_do import AsyncClient
-from inference_do.emulator import CloseAfter, DelayEvents, DelayHead, Emulator, Stall, Status
+from inference_do.emulator import CloseAfter, DelayEvents, DelayHead, Emulator
 
 
 @pytest.fixture
@@ -21,25 +21,6 @@ def slow():
     """An emulator whose streams take a while."""
     with Emulator(always=DelayEvents(0.02)) as emulator:
         yield emulator
-
-
-# --- reuse ---
-
-
-def test_a_hundred_streams_share_one_connection(emu):
-    with make(emu) as client:
-        for _ in range(100):
-            assert client.stream(**ASK).completion().text == ANSWER
-        assert client.chat(**ASK).text == ANSWER
-    assert (emu.posts, emu.connections) == (101, 1)
-
-
-async def test_a_hundred_async_streams_share_one_connection(emu):
-    async with make_async(emu) as client:
-        for _ in range(100):
-            assert (await client.stream(**ASK).completion()).text == ANSWER
-        assert (await client.chat(**ASK)).text == ANSWER
-    assert (emu.posts, emu.connections) == (101, 1)
 
 
 def test_an_idle_connection_that_was_closed_is_replaced_unnoticed(emu):
@@ -54,12 +35,6 @@ def test_an_idle_connection_that_was_closed_is_replaced_unnoticed(emu):
 # --- leaving early: the server sees it within a second ---
 
 
-def leave_by_closing(emu: Emulator) -> None:
-    stream = make(emu).stream(**ASK)
-    next(stream)
-    stream.close()
-
-
 def leave_by_with(emu: Emulator) -> None:
     with make(emu).stream(**ASK) as stream:
         for _ in stream:
@@ -67,30 +42,13 @@ def leave_by_with(emu: Emulator) -> None:
 
 
 def leave_by_dropping(emu: Emulator) -> None:
+    """The stream is all that holds the client."""
     client = make(emu)
     for _ in client.stream(**ASK):
         break
 
 
-def leave_by_raising(emu: Emulator) -> None:
-    def consume() -> None:
-        for _ in make(emu).stream(**ASK):
-            message = "mine"
-            raise LookupError(message)
-
-    with pytest.raises(LookupError):
-        consume()
-
-
-def leave_by_dropping_everything(emu: Emulator) -> None:
-    stream = make(emu).stream(**ASK)
-    next(stream)
-    del stream
-
-
-@pytest.mark.parametrize(
-    "leave", [leave_by_closing, leave_by_with, leave_by_dropping, leave_by_raising, leave_by_dropping_everything]
-)
+@pytest.mark.parametrize("leave", [leave_by_with, leave_by_dropping])
 def test_leaving_a_stream_is_seen(slow, leave):
     gc.disable()
     try:
@@ -100,77 +58,17 @@ def test_leaving_a_stream_is_seen(slow, leave):
         gc.enable()
 
 
-async def aleave_by_closing(client: AsyncClient) -> None:
-    stream = client.stream(**ASK)
-    await anext(stream)
-    await stream.aclose()
-
-
-async def aleave_by_with(client: AsyncClient) -> None:
-    async with client.stream(**ASK) as stream:
-        async for _ in stream:
-            break
-
-
-async def aleave_by_dropping(client: AsyncClient) -> None:
-    async for _ in client.stream(**ASK):
-        break
-
-
-async def aleave_by_cancelling(client: AsyncClient) -> None:
-    task = asyncio.create_task(client.stream(**ASK).completion())
-    await asyncio.sleep(0.1)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-
-
-async def aleave_by_timeout(client: AsyncClient) -> None:
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.1):
-            await client.stream(**ASK).completion()
-
-
-@pytest.mark.parametrize(
-    "leave", [aleave_by_closing, aleave_by_with, aleave_by_dropping, aleave_by_cancelling, aleave_by_timeout]
-)
-async def test_leaving_an_async_stream_is_seen(slow, leave):
+async def test_leaving_an_async_stream_by_with_is_seen(slow):
     async with make_async(slow) as client:
-        await leave(client)
+        async with client.stream(**ASK) as stream:
+            async for _ in stream:
+                break
         assert await asoon(lambda: slow.disconnects)
         assert (await client.chat(**ASK)).text == ANSWER
 
 
-@pytest.mark.parametrize("fault", [DelayHead(5), Stall(after_events=0)], ids=repr)
-async def test_cancelling_a_call_is_seen(emu, fault):
-    emu.script(fault)
-    async with make_async(emu) as client:
-        task = asyncio.create_task(client.chat(**ASK))
-        assert await asoon(lambda: emu.posts)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert await asoon(lambda: emu.disconnects)
-        await asyncio.sleep(0.05)
-    assert emu.posts == 1
-
-
-async def test_cancelling_a_pause_ends_it(emu):
-    emu.script(Status(429, headers={"retry-after": "30"}), None)
-    async with make_async(emu) as client:
-        task = asyncio.create_task(client.chat(**ASK))
-        assert await asoon(lambda: emu.posts)
-        await asyncio.sleep(0.05)
-        task.cancel()
-        started = time.monotonic()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-    assert time.monotonic() - started < 1
-    assert emu.posts == 1
-
-
-async def test_cancelled_calls_take_no_place_from_later_ones(monkeypatch):
-    """httpx's own pool loses a place with each (httpcore #1093)."""
+async def test_cancelled_calls_take_no_slot_from_later_ones(monkeypatch):
+    """httpx's own pool loses a slot with each (httpcore #1093)."""
     monkeypatch.setattr("inference_do._transport.sockets.MAX_CONNECTIONS", 5)
     with Emulator(always=DelayHead(0.05)) as emu:
         async with make_async(emu, max_retries=0, timeout=2) as client:
@@ -182,8 +80,8 @@ async def test_cancelled_calls_take_no_place_from_later_ones(monkeypatch):
                     await asyncio.sleep(0)
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
-            replies = await asyncio.gather(*(client.chat(**ASK) for _ in range(10)))
-    assert [reply.text for reply in replies] == [ANSWER] * 10
+            responses = await asyncio.gather(*(client.chat(**ASK) for _ in range(10)))
+    assert [response.text for response in responses] == [ANSWER] * 10
 
 
 # --- clients ---
@@ -223,25 +121,6 @@ async def test_dropped_async_clients_close_their_connections(emu):
     assert await asoon(lambda: emu.open_connections == 0)
 
 
-def test_one_client_in_sixteen_threads(emu):
-    client = make(emu)
-    texts: list[str] = []
-
-    def work(number: int) -> None:
-        for turn in range(5):
-            said = {"role": "user", "content": f"Say {number}-{turn}"}
-            reply = client.stream(model=ASK["model"], messages=[said]).completion()
-            texts.append(f"{number}-{turn}" if reply.text.endswith(f"{number}-{turn}") else reply.text)
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(16)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    client.close()
-    assert sorted(texts) == sorted(f"{number}-{turn}" for number in range(16) for turn in range(5))
-
-
 def test_threads_that_begin_together_share_one_http_client(emu):
     client = make(emu)
     barrier = threading.Barrier(8)
@@ -278,8 +157,8 @@ def test_one_async_client_in_several_loops_at_once(emu):
     texts: list[str] = []
 
     async def use() -> None:
-        replies = await asyncio.gather(*(client.chat(**ASK) for _ in range(5)))
-        texts.extend(reply.text for reply in replies)
+        responses = await asyncio.gather(*(client.chat(**ASK) for _ in range(5)))
+        texts.extend(response.text for response in responses)
 
     threads = [threading.Thread(target=lambda: asyncio.run(use())) for _ in range(6)]
     for thread in threads:
@@ -293,36 +172,36 @@ def test_loops_that_died_are_forgotten(emu):
     """A loop that is closed without `shutdown_asyncgens` cannot close its client; nothing of it is kept."""
     client = make_async(emu)
     closed = asyncio.new_event_loop()
-    life = client._http._lifespans
+    lifespans = client._http._lifespans
     closed.close()
 
     async def nothing() -> Any:
         yield None
 
-    life[closed] = nothing()
+    lifespans[closed] = nothing()
     asyncio.run(client.chat(**ASK))
-    assert closed not in life
+    assert closed not in lifespans
 
 
 def test_what_is_dropped_before_its_loop_is_closed_leaves_nothing_open(emu):
     """LlamaIndex's `asyncio_run`, called within a running loop, closes its own without `shutdown_asyncgens`."""
     loop = asyncio.new_event_loop()
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as reported:
         warnings.simplefilter("always")
         loop.run_until_complete(make_async(emu).chat(**ASK))
         gc.collect()  # the client
         loop.close()
         gc.collect()
-    assert not [str(warning.message) for warning in told if warning.category is ResourceWarning]
+    assert not [str(warning.message) for warning in reported if warning.category is ResourceWarning]
 
 
 @pytest.mark.parametrize("seconds", [0, 1e-3, 0.05])
 def test_a_loop_may_end_while_it_closes_what_was_dropped(emu, seconds):
     """Neither is an error: to be cancelled in the middle, and to find the client being closed already."""
-    told: list[Any] = []
+    reported: list[Any] = []
 
     async def work() -> None:
-        asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
         await asyncio.gather(*(make_async(emu).chat(**ASK) for _ in range(20)))
         gc.collect()
         await asyncio.sleep(seconds)
@@ -331,4 +210,4 @@ def test_a_loop_may_end_while_it_closes_what_was_dropped(emu, seconds):
         warnings.simplefilter("always")
         asyncio.run(work())
         gc.collect()
-    assert not [*told, *(str(warning.message) for warning in warned if warning.category is ResourceWarning)]
+    assert not [*reported, *(str(warning.message) for warning in warned if warning.category is ResourceWarning)]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import Any
 
 import pytest
-from client_kit import HELLO, caught, make, make_async
+from client_kit import HELLO, chat, make
+from client_modes import EVERY_CALL
 
 from inference_do import (
     BadRequestError,
@@ -41,37 +41,10 @@ def _undone():
     known_models.cache_clear()
 
 
-def chat(emu: Emulator, **request: Any) -> Any:
-    with make(emu, max_retries=0) as client:
-        return caught(lambda: client.chat(**{"messages": HELLO, **request}))
-
-
-def stream(emu: Emulator, **request: Any) -> Any:
-    with make(emu, max_retries=0) as client:
-        return caught(lambda: client.stream(**{"messages": HELLO, **request}).completion())
-
-
-def achat(emu: Emulator, **request: Any) -> Any:
-    async def call() -> Any:
-        return await make_async(emu, max_retries=0).chat(**{"messages": HELLO, **request})
-
-    return caught(lambda: asyncio.run(call()))
-
-
-def astream(emu: Emulator, **request: Any) -> Any:
-    async def call() -> Any:
-        return await make_async(emu, max_retries=0).stream(**{"messages": HELLO, **request}).completion()
-
-    return caught(lambda: asyncio.run(call()))
-
-
-every_way = pytest.mark.parametrize("ask", [chat, stream, achat, astream])
-
-
 # --- refused before the request ---
 
 
-@every_way
+@EVERY_CALL
 @pytest.mark.parametrize(
     "model", [info.id for info in known_models().values() if info.endpoints == ("/v1/responses",)], ids=str
 )
@@ -79,16 +52,16 @@ def test_a_model_of_another_endpoint_is_refused_with_what_to_do(emu, ask, model)
     error = ask(emu, model=model)
     assert type(error) is ConfigError
     assert emu.posts == 0
-    words = str(error)
-    assert f"model '{model}' is not on /v1/chat/completions, only on /v1/responses (as of 2026-09-19" in words
-    assert f"register_model('{model}', endpoints=['/v1/chat/completions'])" in words
-    near = words.partition("there are ")[2].partition(";")[0].split(", ")
+    detail = str(error)
+    assert f"model '{model}' is not on /v1/chat/completions, only on /v1/responses (as of 2026-09-19" in detail
+    assert f"register_model('{model}', endpoints=['/v1/chat/completions'])" in detail
+    near = detail.partition("there are ")[2].partition(";")[0].split(", ")
     assert len(near) == 3
     assert all("/v1/chat/completions" in model_info(other).endpoints for other in near)
     assert model_info(near[0]).provider == "OpenAI"
 
 
-def test_the_two_endpoints_that_have_methods_are_told_apart(emu):
+def test_the_two_endpoints_that_have_methods_are_distinguished(emu):
     wrong = chat(emu, model="bge-m3")
     assert "is not on /v1/chat/completions, only on /v1/embeddings" in str(wrong)
     assert "use embed()" in str(wrong)
@@ -103,7 +76,7 @@ def test_a_user_who_knows_better_says_so(emu):
     assert chat(emu, model="openai-gpt-5.4").text == "You said: Say hello"
 
 
-@every_way
+@EVERY_CALL
 @pytest.mark.parametrize("model", ["anthropic-claude-opus-4.6", "anthropic-claude-3-opus"])
 def test_images_for_claude_are_refused_with_models_that_take_them(emu, ask, model):
     error = ask(emu, model=model, messages=user("What is this?", PNG))
@@ -115,7 +88,7 @@ def test_images_for_claude_are_refused_with_models_that_take_them(emu, ask, mode
     assert all(model_info(other).vision and not other.startswith("anthropic-") for other in near)
 
 
-@every_way
+@EVERY_CALL
 def test_an_id_that_is_not_known_is_left_to_the_api_and_its_refusal_explained(emu, ask):
     model, messages = "anthropic-claude-of-tomorrow", user("What is this?", PNG)
     assert type(ask(emu, model=model, messages=messages)) is NotFoundError
@@ -156,17 +129,17 @@ REFUSED = [
 ]
 
 
-@every_way
-@pytest.mark.parametrize(("model", "params", "words"), REFUSED, ids=lambda value: str(value)[:40])
-def test_what_the_user_set_is_sent_and_the_apis_refusal_explained(emu, ask, model, params, words):
+@EVERY_CALL
+@pytest.mark.parametrize(("model", "params", "detail"), REFUSED, ids=lambda value: str(value)[:40])
+def test_what_the_user_set_is_sent_and_the_apis_refusal_explained(emu, ask, model, params, detail):
     error = ask(emu, model=model, **params)
     assert type(error) is BadRequestError
-    assert words in str(error)
+    assert detail in str(error)
     [name] = params
     assert emu.requests[-1].json[name] == params[name]
 
 
-@every_way
+@EVERY_CALL
 @pytest.mark.parametrize(("model", "params"), [case[:2] for case in REFUSED], ids=lambda value: str(value)[:40])
 def test_what_nobody_asked_for_is_left_out(emu, ask, caplog, model, params):
     with caplog.at_level(logging.DEBUG, logger="inference_do"):
@@ -194,7 +167,7 @@ def test_prompts_that_do_not_fit_are_refused_by_what_was_measured(emu, model, li
     assert not error.retryable
 
 
-@every_way
+@EVERY_CALL
 @pytest.mark.parametrize("model", ["qwen3.5-397b-a17b", "nvidia-nemotron-3-super-120b"])
 def test_tools_that_a_model_answers_with_500_are_named(emu, ask, model):
     error = ask(emu, model=model, tools=[ADD])
@@ -209,16 +182,16 @@ def test_other_refusals_are_not_explained_with_what_is_known(emu):
     assert "known to refuse top_p" in str(error)
 
 
-def test_a_key_that_may_not_call_a_commercial_model_is_told_why():
+def test_a_key_that_may_not_call_a_commercial_model_gets_the_reason():
     with Emulator(locked_models=["openai-gpt-4o", "anthropic-claude-opus-5", "glm-5"]) as emu:
-        for model, words in (
+        for model, detail in (
             ("openai-gpt-4o", "OpenAI's models are locked on the lowest tier"),
             ("anthropic-claude-opus-5", "Anthropic's models are locked on the lowest tier"),
             ("glm-5", "this key or the account's tier may not call this model"),
         ):
             error = chat(emu, model=model)
             assert type(error) is PermissionDeniedError
-            assert words in str(error)
+            assert detail in str(error)
 
 
 @pytest.mark.usefixtures("_undone")
@@ -235,7 +208,7 @@ def test_an_explanation_has_the_date_of_its_own_fact_or_none():
     )
 
 
-@every_way
+@EVERY_CALL
 @pytest.mark.parametrize(
     ("wrong", "right"),
     [
@@ -254,7 +227,7 @@ def test_a_near_miss_names_the_closest_ids(emu, ask, wrong, right):
 
 
 @pytest.mark.usefixtures("_undone")
-@every_way
+@EVERY_CALL
 def test_the_token_limit_goes_by_the_name_that_the_model_knows(ask):
     with Emulator(models=["old/server"]) as emu:
         ask(emu, model="old/server", max_tokens=5)
@@ -268,7 +241,7 @@ def test_the_token_limit_goes_by_the_name_that_the_model_knows(ask):
 # --- controls of prompt caching ---
 
 
-@every_way
+@EVERY_CALL
 def test_marks_go_to_claude_and_are_left_out_elsewhere(emu, ask, caplog):
     with caplog.at_level(logging.DEBUG, logger="inference_do"):
         ask(emu, model="anthropic-claude-opus-4.6", messages=user(MARKED, "x"))
@@ -279,7 +252,7 @@ def test_marks_go_to_claude_and_are_left_out_elsewhere(emu, ask, caplog):
     assert "cache_control is left out: model 'gemma-4-31B-it' has no such control" in caplog.text
 
 
-@every_way
+@EVERY_CALL
 def test_marks_on_tools_are_left_out_too(emu, ask):
     marked = {**ADD, "cache_control": {"type": "ephemeral"}}
     ask(emu, model="gemma-4-31B-it", tools=[marked, ADD | {"function": {"name": "sub"}}])
@@ -287,7 +260,7 @@ def test_marks_on_tools_are_left_out_too(emu, ask):
     assert marked["cache_control"]
 
 
-@every_way
+@EVERY_CALL
 def test_retention_goes_to_openai_and_is_left_out_elsewhere(emu, ask, caplog):
     ask(emu, model="openai-gpt-4.1", prompt_cache_retention="24h")
     assert emu.requests[-1].json["prompt_cache_retention"] == "24h"

@@ -8,7 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
-from client_kit import ANSWER, ASK, make, make_async
+from client_kit import ASK, make, make_async
+from interfaces import ANSWER
 
 from inference_do import AsyncClient, Client
 from inference_do._protocol.call import Send

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from client_kit import ANSWER, ASK, make, soon
+from client_kit import ASK, make, soon
+from interfaces import ANSWER
 
 from inference_do import APIConnectionError, AsyncClient, Client, InferenceError
 from inference_do._transport import thread_sockets
@@ -84,7 +85,7 @@ def test_connections_that_the_server_has_closed_are_not_used(emu):
 
 
 @pytest.mark.parametrize("fault", [Reset(before_head=True), Stall(before_head=True)], ids=["reset", "stall"])
-def test_a_failed_call_gives_its_place_back(emu, monkeypatch, fault):
+def test_a_failed_call_gives_its_slot_back(emu, monkeypatch, fault):
     monkeypatch.setattr("inference_do._transport.sockets.MAX_CONNECTIONS", 1)
     with make(emu, max_retries=0, timeout=0.2) as client:
         emu.always = fault
@@ -95,7 +96,7 @@ def test_a_failed_call_gives_its_place_back(emu, monkeypatch, fault):
         assert client.chat(**ASK).text == ANSWER
 
 
-def test_a_connection_that_cannot_be_made_gives_its_place_back(monkeypatch):
+def test_a_connection_that_cannot_be_made_gives_its_slot_back(monkeypatch):
     monkeypatch.setattr("inference_do._transport.sockets.MAX_CONNECTIONS", 1)
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
@@ -130,7 +131,7 @@ def test_a_connection_that_is_being_made_when_the_client_is_closed_is_closed_as_
 
 
 def test_closing_again_and_again_while_threads_call(emu):
-    """A call that closing breaks may fail, in known words; the next one succeeds, and nothing is left open."""
+    """A call that closing breaks may fail, with a known message; the next one succeeds, and nothing is left open."""
     client = make(emu)
     is_over = threading.Event()
 

@@ -14,14 +14,15 @@ from typing import Any
 
 import httpx
 import pytest
-from client_kit import ANSWER, ASK, achat, asoon, astream, chat, make, make_async, soon, stream
+from client_kit import ASK, asoon, make, make_async, soon
+from client_modes import EVERY_CALL
+from interfaces import ANSWER
 
 from inference_do import APIConnectionError, APITimeoutError, AsyncClient, NotFoundError
 from inference_do._transport import loop_sockets
 from inference_do.emulator import Emulator, Reset, Stall, Status
 
 TRANSPORT = Path(loop_sockets.__file__).parent
-WAYS = pytest.mark.parametrize("ask", [chat, stream, achat, astream])
 
 
 # --- which they are ---
@@ -130,7 +131,7 @@ def using_another_name(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @pytest.mark.usefixtures("renamed_pool")
-@WAYS
+@EVERY_CALL
 def test_without_its_pool_s_name_httpx_sends_with_its_own(emu, ask):
     assert ask(emu).text == ANSWER
     assert emu.posts == 1
@@ -161,7 +162,7 @@ async def test_the_connections_of_a_loop_are_then_httpx_s_and_are_used_again(emu
 
 
 @pytest.mark.usefixtures("renamed_pool")
-@WAYS
+@EVERY_CALL
 def test_without_that_name_a_call_is_tried_again(emu, ask):
     emu.script(Status(503), Reset(before_head=True))
     answer = ask(emu)
@@ -169,7 +170,7 @@ def test_without_that_name_a_call_is_tried_again(emu, ask):
 
 
 @pytest.mark.usefixtures("renamed_pool")
-@WAYS
+@EVERY_CALL
 def test_without_that_name_errors_are_the_same(emu, ask):
     emu.script(Status(404, {"error": {"message": "there is no such thing"}}))
     error = ask(emu)
@@ -178,19 +179,19 @@ def test_without_that_name_errors_are_the_same(emu, ask):
 
 
 @pytest.mark.usefixtures("renamed_pool")
-@WAYS
+@EVERY_CALL
 def test_without_that_name_a_silent_server_is_not_waited_for(emu, ask):
     emu.always = Stall(before_head=True)
-    error = ask(emu, timeout=0.2, max_retries=0)
+    error = ask(emu, {"timeout": 0.2, "max_retries": 0})
     assert type(error) is APITimeoutError
     assert error.phase == "first_token"
 
 
 @pytest.mark.usefixtures("renamed_pool")
-@WAYS
+@EVERY_CALL
 def test_without_that_name_a_server_that_is_not_there_is_named(emu, ask):
     emu.stop()
-    error = ask(emu, max_retries=0)
+    error = ask(emu, {"max_retries": 0})
     assert type(error) is APIConnectionError
     assert error.message == "no connection to the API: Connection refused"
 
@@ -232,13 +233,13 @@ class WithoutPrivateNames:
 def abandoned(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Count the transports that are abandoned, each of which has no private names."""
     counted: list[Any] = []
-    abandon = loop_sockets.abandon
+    force_close = loop_sockets.force_close
 
     def look(transport: Any) -> None:
         counted.append(type(transport).__name__)
-        abandon(WithoutPrivateNames(transport))
+        force_close(WithoutPrivateNames(transport))
 
-    monkeypatch.setattr(loop_sockets, "abandon", look)
+    monkeypatch.setattr(loop_sockets, "force_close", look)
     return counted
 
 
@@ -285,14 +286,14 @@ def test_without_asyncio_s_names_the_next_call_in_another_loop_is_answered(clien
 
 def test_without_asyncio_s_names_the_garbage_collector_closes_the_connection(client, abandoned):
     asks, served = client
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as reported:
         warnings.simplefilter("always")
         call_in_a_loop_that_is_only_closed(asks)
         asyncio.run(asks.chat(**ASK))
         gc.collect()
     assert len(abandoned) == 1
     assert soon(lambda: served.open_connections == 0)
-    assert {warning.category for warning in told} == {ResourceWarning}
+    assert {warning.category for warning in reported} == {ResourceWarning}
 
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")

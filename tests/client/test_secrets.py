@@ -83,7 +83,7 @@ def locals_of(error: BaseException) -> str:
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: str(fault)[:60])
-def test_no_reply_error_or_log_has_it(emu, fault, caplog):
+def test_no_response_error_or_log_has_it(emu, fault, caplog):
     caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.CRITICAL, logger="inference_do.emulator")
     for result in calls(emu, fault):

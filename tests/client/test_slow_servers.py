@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import pytest
-from client_kit import ASK, CHAT, asoon, make, make_async, run_alone, soon
+from client_kit import ASK, asoon, make, make_async, run_alone, soon
+from interfaces import CHAT
 
 from inference_do import APIConnectionError, APITimeoutError, AsyncClient, Client, StreamInterrupted, Timeout
 from inference_do.emulator import Stall, Status
@@ -178,7 +179,7 @@ LARGE = [{"role": "user", "content": "x" * 30_000_000}]
 
 
 @pytest.mark.parametrize("is_async", [False, True])
-def test_a_server_that_does_not_read_is_told_by_its_phase(is_async):
+def test_a_server_that_does_not_read_is_reported_by_its_phase(is_async):
     timeout = Timeout(write=STALLED, first_token=3)
     with served(deaf) as url, pytest.raises(APITimeoutError) as raised:
         if is_async:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from client_kit import ANSWER, ASK, achat, astream, chat, make, make_async, stream
+from client_kit import ASK, achat, astream, chat, make, make_async, stream
+from interfaces import ANSWER
 
 from inference_do import InferenceError, StreamInterrupted
 from inference_do.emulator import DelayEvents, Drop, ErrorEvent, Quirks, Status
@@ -36,10 +37,10 @@ QUIRKS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("quirks", QUIRKS.values(), ids=QUIRKS)
 def test_the_answer_is_whole_whatever_the_servers_habits(emu, read, quirks):
     emu.quirks = Quirks(**quirks)
-    reply = read(emu)
-    assert reply.text == ANSWER
-    assert reply.usage.total_tokens > 0
-    assert reply.choices[0].finish_reason == (None if "no_finish_reason" in quirks else "stop")
+    response = read(emu)
+    assert response.text == ANSWER
+    assert response.usage.total_tokens > 0
+    assert response.choices[0].finish_reason == (None if "no_finish_reason" in quirks else "stop")
     assert emu.posts == 1
 
 
@@ -52,10 +53,10 @@ def test_a_stream_adds_up_to_the_whole_answer(emu, whole, streamed):
     one = make(emu).chat(**ASK, **params)
     other = make(emu).stream(**ASK, **params).completion()
 
-    def seen(reply: Any) -> Any:
-        (choice,) = reply.choices
+    def seen(response: Any) -> Any:
+        (choice,) = response.choices
         calls = [(call.function.name, call.function.arguments) for call in choice.message.tool_calls]
-        return reply.model, choice.finish_reason, choice.message.content, choice.message.reasoning_content, calls
+        return response.model, choice.finish_reason, choice.message.content, choice.message.reasoning_content, calls
 
     assert seen(one) == seen(other)
     assert one.usage == other.usage
@@ -83,8 +84,8 @@ def test_parallel_tool_calls_whatever_the_servers_habits(emu, quirks):
     emu.quirks = Quirks(**quirks)
     emu.reply(tool_calls=[("f", '{"a": "one"}'), ("g", '{"b": "two"}')])
     tools = [{"type": "function", "function": {"name": name, "parameters": {"type": "object"}}} for name in "fg"]
-    reply = make(emu).stream(**ASK, tools=tools).completion()
-    calls = reply.choices[0].message.tool_calls
+    response = make(emu).stream(**ASK, tools=tools).completion()
+    calls = response.choices[0].message.tool_calls
     assert [(call.function.name, call.function.arguments) for call in calls] == [
         ("f", '{"a": "one"}'),
         ("g", '{"b": "two"}'),
@@ -144,9 +145,9 @@ def test_chunks_read_raw_and_typed(emu):
 
 
 def test_several_answers_keep_their_places(emu):
-    reply = make(emu).stream(**ASK, n=2).completion()
-    assert [choice.index for choice in reply.choices] == [0, 1]
-    assert all(choice.message.content for choice in reply.choices)
+    response = make(emu).stream(**ASK, n=2).completion()
+    assert [choice.index for choice in response.choices] == [0, 1]
+    assert all(choice.message.content for choice in response.choices)
 
 
 # --- streams that are not whole are never taken for whole ---

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import warnings
 from typing import Any
 
 import pytest
-from client_kit import HELLO, make, make_async
+from client_kit import chat
+from client_modes import EVERY_CALL
 
 from inference_do import EmptyAnswerWarning
 
@@ -15,32 +15,11 @@ SHOWING = ["kimi-k3", "qwen3.8-max", "openai-gpt-oss-120b", "deepseek-v4-pro", "
 SILENT = ["openai-gpt-5", "openai-o3", "openai-gpt-5.6-sol"]
 
 
-def chat(emu: Any, **request: Any) -> Any:
-    with make(emu) as client:
-        return client.chat(messages=HELLO, **request)
-
-
-def stream(emu: Any, **request: Any) -> Any:
-    with make(emu) as client:
-        return client.stream(messages=HELLO, **request).completion()
-
-
-def achat(emu: Any, **request: Any) -> Any:
-    return asyncio.run(make_async(emu).chat(messages=HELLO, **request))
-
-
-def astream(emu: Any, **request: Any) -> Any:
-    return asyncio.run(make_async(emu).stream(messages=HELLO, **request).completion())
-
-
-every_way = pytest.mark.parametrize("ask", [chat, stream, achat, astream])
-
-
 def thoughts(answer: Any) -> str:
     return answer.choices[0].message.reasoning_content or ""
 
 
-@every_way
+@EVERY_CALL
 @pytest.mark.parametrize("model", SHOWING)
 def test_models_that_show_their_thoughts(emu, ask, model):
     answer = ask(emu, model=model)
@@ -49,7 +28,7 @@ def test_models_that_show_their_thoughts(emu, ask, model):
     assert 0 < answer.usage.reasoning_tokens < answer.usage.output_tokens
 
 
-@every_way
+@EVERY_CALL
 @pytest.mark.parametrize("model", SILENT)
 def test_models_that_bill_thoughts_and_keep_them(emu, ask, model):
     answer = ask(emu, model=model)
@@ -57,7 +36,7 @@ def test_models_that_bill_thoughts_and_keep_them(emu, ask, model):
     assert 0 < answer.usage.reasoning_tokens < answer.usage.output_tokens
 
 
-@every_way
+@EVERY_CALL
 def test_claude_thinks_when_asked_and_the_newer_ones_always(emu, ask):
     assert not thoughts(ask(emu, model="anthropic-claude-opus-4.6"))
     assert thoughts(ask(emu, model="anthropic-claude-opus-4.6", reasoning_effort="low"))
@@ -65,7 +44,7 @@ def test_claude_thinks_when_asked_and_the_newer_ones_always(emu, ask):
     assert thoughts(ask(emu, model="anthropic-claude-opus-5"))
 
 
-@every_way
+@EVERY_CALL
 @pytest.mark.parametrize(
     "off",
     [
@@ -93,33 +72,33 @@ def test_more_effort_thinks_longer_and_a_budget_bounds_it(emu):
     assert claude.text == "You said: Say hello"
 
 
-@every_way
+@EVERY_CALL
 @pytest.mark.parametrize("model", [*SHOWING[:2], *SILENT[:1], "anthropic-claude-opus-5"])
 def test_an_answer_that_was_all_thinking_is_delivered_with_a_warning(emu, ask, model):
-    with pytest.warns(EmptyAnswerWarning) as told:
+    with pytest.warns(EmptyAnswerWarning) as reported:
         answer = ask(emu, model=model, max_tokens=5)
     assert (answer.choices[0].finish_reason, answer.text) == ("length", "")
-    [warning] = told
+    [warning] = reported
     assert f"model '{model}' used all tokens that it was allowed (max_completion_tokens=5; 5 were spent)" in str(
         warning.message
     )
     assert "Raise max_completion_tokens" in str(warning.message)
 
 
-@every_way
+@EVERY_CALL
 def test_a_limit_of_the_apis_own_is_named_as_that(emu, ask):
     emu.reply(message={"content": None}, finish_reason="length", usage={"prompt_tokens": 1})
     with pytest.warns(EmptyAnswerWarning, match="as no max_completion_tokens was given"):
         ask(emu, model="kimi-k3")
 
 
-@every_way
+@EVERY_CALL
 def test_a_model_that_does_not_think_gives_no_reason_to_warn(emu, ask):
     emu.reply(message={"content": None}, finish_reason="length")
     assert ask(emu, model="gemma-4-31B-it").text == ""
 
 
-@every_way
+@EVERY_CALL
 @pytest.mark.parametrize(
     ("message", "finish"),
     [

@@ -12,21 +12,9 @@ import httpx
 import pytest
 import respx
 import vcr
-from client_kit import (
-    ANSWER,
-    ASK,
-    CHAT,
-    HELLO,
-    achat,
-    astream,
-    chat,
-    make,
-    make_async,
-    outcome_of,
-    stream,
-    wrong_in_tasks,
-    wrong_in_threads,
-)
+from client_kit import ASK, HELLO, astream, chat, make, make_async, outcome_of, stream, wrong_in_tasks, wrong_in_threads
+from client_modes import EVERY_CALL
+from interfaces import ANSWER, CHAT
 from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -39,9 +27,8 @@ from inference_do.emulator import Emulator, Status
 from langchain_do import ChatDigitalOcean
 from llamaindex_do import DigitalOcean
 
-Way = Callable[..., Any]
+Ask = Callable[..., Any]
 
-WAYS = pytest.mark.parametrize("ask", [chat, stream, achat, astream])
 MOCKED = "Mocked"
 
 
@@ -54,11 +41,11 @@ EVENTS = [event(delta={"content": "Moc"}), event(delta={"content": "ked"}, finis
 SSE = {"content-type": "text/event-stream"}
 
 
-def is_streamed(ask: Way) -> bool:
+def is_streamed(ask: Ask) -> bool:
     return ask in {stream, astream}
 
 
-def answer_to(ask: Way) -> httpx.Response:
+def answer_to(ask: Ask) -> httpx.Response:
     """Return what a test's author would write as the answer."""
     if is_streamed(ask):
         return httpx.Response(200, content=b"".join(EVENTS), headers=SSE)
@@ -72,7 +59,7 @@ def url_of(emu: Emulator) -> str:
 # --- respx ---
 
 
-@WAYS
+@EVERY_CALL
 def test_respx_answers_in_place_of_the_api(emu, ask):
     with respx.mock(using="httpx") as router:
         route = router.post(url_of(emu)).mock(return_value=answer_to(ask))
@@ -81,7 +68,7 @@ def test_respx_answers_in_place_of_the_api(emu, ask):
     assert emu.connections == 0
 
 
-@WAYS
+@EVERY_CALL
 def test_respx_sees_the_request_that_would_be_sent(emu, ask):
     with respx.mock(using="httpx") as router:
         route = router.post(url_of(emu)).mock(return_value=answer_to(ask))
@@ -93,7 +80,7 @@ def test_respx_sees_the_request_that_would_be_sent(emu, ask):
     assert (body["model"], body["messages"], body.get("stream", False)) == (CHAT, HELLO, is_streamed(ask))
 
 
-@WAYS
+@EVERY_CALL
 def test_a_route_of_respx_may_ask_for_the_key_and_the_body(emu, ask):
     with respx.mock(using="httpx") as router:
         router.post(url_of(emu), headers={"Authorization": f"Bearer {emu.api_key}"}, json__model=CHAT).mock(
@@ -102,7 +89,7 @@ def test_a_route_of_respx_may_ask_for_the_key_and_the_body(emu, ask):
         assert ask(emu).text == MOCKED
 
 
-@WAYS
+@EVERY_CALL
 def test_a_429_of_respx_is_tried_again(emu, ask):
     with respx.mock(using="httpx") as router:
         route = router.post(url_of(emu)).mock(side_effect=[httpx.Response(429), answer_to(ask)])
@@ -110,30 +97,30 @@ def test_a_429_of_respx_is_tried_again(emu, ask):
     assert (answer.text, answer.response_info.attempts, route.call_count) == (MOCKED, 2, 2)
 
 
-@WAYS
+@EVERY_CALL
 def test_an_error_of_respx_is_the_api_s(emu, ask):
     refusal = httpx.Response(429, json={"error": {"message": "slow down"}}, headers={"x-request-id": "r-1"})
     with respx.mock(using="httpx") as router:
         router.post(url_of(emu)).mock(return_value=refusal)
-        error = ask(emu, max_retries=0)
+        error = ask(emu, {"max_retries": 0})
     assert type(error) is RateLimitError
     assert (error.status, error.request_id) == (429, "r-1")
     assert "slow down" in error.message
 
 
-@WAYS
+@EVERY_CALL
 @pytest.mark.parametrize(
     ("raised", "kind"), [(httpx.ConnectError, APIConnectionError), (httpx.ReadTimeout, APITimeoutError)]
 )
 def test_an_exception_of_respx_is_the_network_s(emu, ask, raised, kind):
     with respx.mock(using="httpx") as router:
         route = router.post(url_of(emu)).mock(side_effect=raised)
-        assert type(ask(emu, max_retries=1)) is kind
+        assert type(ask(emu, {"max_retries": 1})) is kind
     assert route.call_count == 2
 
 
-@WAYS
-def test_what_respx_has_no_route_for_is_told_in_its_words_and_not_sent(emu, ask):
+@EVERY_CALL
+def test_what_respx_has_no_route_for_is_reported_in_its_words_and_not_sent(emu, ask):
     with respx.mock(using="httpx"):
         error = ask(emu)
     assert type(error) is APIConnectionError
@@ -141,7 +128,7 @@ def test_what_respx_has_no_route_for_is_told_in_its_words_and_not_sent(emu, ask)
     assert (error.attempts, emu.connections) == (1, 0)
 
 
-@WAYS
+@EVERY_CALL
 def test_respx_lets_other_requests_pass_if_told_to(emu, ask):
     with respx.mock(using="httpx") as router:
         route = router.route(host="127.0.0.1").pass_through()
@@ -149,7 +136,7 @@ def test_respx_lets_other_requests_pass_if_told_to(emu, ask):
     assert (route.call_count, emu.posts) == (1, 1)
 
 
-@WAYS
+@EVERY_CALL
 def test_the_default_mode_of_respx_does_not_see_a_client_s_own_connections(emu, ask):
     with respx.mock(assert_all_called=False) as router:
         route = router.post(url_of(emu)).mock(return_value=answer_to(ask))
@@ -160,7 +147,7 @@ def test_the_default_mode_of_respx_does_not_see_a_client_s_own_connections(emu, 
 def test_the_default_mode_of_respx_sees_a_callers_client(emu):
     with respx.mock() as router, httpx.Client() as mine:
         router.post(url_of(emu)).mock(return_value=answer_to(chat))
-        assert chat(emu, http_client=mine).text == MOCKED
+        assert chat(emu, {"http_client": mine}).text == MOCKED
     assert emu.connections == 0
 
 
@@ -184,14 +171,14 @@ def add_answer(httpx_mock: HTTPXMock, emu: Emulator, *, streamed: bool) -> None:
         httpx_mock.add_response(method="POST", url=url_of(emu), json=WHOLE)
 
 
-@WAYS
+@EVERY_CALL
 def test_pytest_httpx_answers_in_place_of_the_api(emu, httpx_mock, ask):
     add_answer(httpx_mock, emu, streamed=is_streamed(ask))
     assert ask(emu).text == MOCKED
     assert emu.connections == 0
 
 
-@WAYS
+@EVERY_CALL
 def test_pytest_httpx_sees_the_request_that_would_be_sent(emu, httpx_mock, ask):
     add_answer(httpx_mock, emu, streamed=is_streamed(ask))
     ask(emu)
@@ -202,7 +189,7 @@ def test_pytest_httpx_sees_the_request_that_would_be_sent(emu, httpx_mock, ask):
     assert (body["model"], body["messages"], body.get("stream", False)) == (CHAT, HELLO, is_streamed(ask))
 
 
-@WAYS
+@EVERY_CALL
 def test_a_429_of_pytest_httpx_is_tried_again(emu, httpx_mock, ask):
     httpx_mock.add_response(status_code=429)
     add_answer(httpx_mock, emu, streamed=is_streamed(ask))
@@ -210,15 +197,15 @@ def test_a_429_of_pytest_httpx_is_tried_again(emu, httpx_mock, ask):
     assert (answer.text, answer.response_info.attempts, len(httpx_mock.get_requests())) == (MOCKED, 2, 2)
 
 
-@WAYS
+@EVERY_CALL
 def test_a_timeout_of_pytest_httpx_is_the_api_s(emu, httpx_mock, ask):
     httpx_mock.add_exception(httpx.ReadTimeout("nothing came"))
-    error = ask(emu, max_retries=0)
+    error = ask(emu, {"max_retries": 0})
     assert type(error) is APITimeoutError
     assert error.phase == "first_token"
 
 
-@WAYS
+@EVERY_CALL
 def test_an_answer_of_pytest_httpx_in_raw_bytes_is_read(emu, httpx_mock, ask):
     raw = b"".join(EVENTS) if is_streamed(ask) else json.dumps(WHOLE).encode()
     httpx_mock.add_response(content=raw)
@@ -272,7 +259,7 @@ def recorder(cassette: Path, mode: vcr.mode) -> Any:
     return vcr.VCR(filter_headers=["authorization"]).use_cassette(str(cassette), record_mode=mode)
 
 
-@WAYS
+@EVERY_CALL
 def test_what_vcr_recorded_is_answered_without_a_server(emu, tmp_path, ask):
     cassette = tmp_path / "call.yaml"
     with recorder(cassette, vcr.mode.ONCE):
@@ -283,7 +270,7 @@ def test_what_vcr_recorded_is_answered_without_a_server(emu, tmp_path, ask):
     assert (emu.posts, played.play_count) == (1, 1)
 
 
-@WAYS
+@EVERY_CALL
 def test_the_key_is_not_in_what_vcr_recorded(emu, tmp_path, ask):
     cassette = tmp_path / "call.yaml"
     with recorder(cassette, vcr.mode.ONCE):
@@ -294,7 +281,7 @@ def test_the_key_is_not_in_what_vcr_recorded(emu, tmp_path, ask):
     assert emu.api_key not in text
 
 
-@WAYS
+@EVERY_CALL
 def test_every_attempt_is_in_what_vcr_recorded(emu, tmp_path, ask):
     cassette = tmp_path / "call.yaml"
     emu.script(Status(503))
@@ -306,8 +293,8 @@ def test_every_attempt_is_in_what_vcr_recorded(emu, tmp_path, ask):
     assert (len(recorded), before.attempts) == (2, 2)
 
 
-@WAYS
-def test_what_vcr_has_not_recorded_is_told_in_its_words_and_not_sent(emu, tmp_path, ask):
+@EVERY_CALL
+def test_what_vcr_has_not_recorded_is_reported_in_its_words_and_not_sent(emu, tmp_path, ask):
     with recorder(tmp_path / "call.yaml", vcr.mode.NONE):
         error = ask(emu)
     assert type(error) is APIConnectionError
@@ -315,7 +302,7 @@ def test_what_vcr_has_not_recorded_is_told_in_its_words_and_not_sent(emu, tmp_pa
     assert (error.attempts, emu.connections) == (1, 0)
 
 
-@WAYS
+@EVERY_CALL
 def test_a_connection_that_vcr_listened_to_is_used_again(emu, tmp_path, ask):
     cassette = tmp_path / "call.yaml"
     emu.script(Status(503))
@@ -373,7 +360,7 @@ def spans() -> Iterator[Callable[[], list[ReadableSpan]]]:
         provider.shutdown()
 
 
-@WAYS
+@EVERY_CALL
 def test_opentelemetry_makes_one_span_for_a_call(emu, spans, ask):
     assert ask(emu).text == ANSWER
     (span,) = spans()
@@ -381,7 +368,7 @@ def test_opentelemetry_makes_one_span_for_a_call(emu, spans, ask):
     assert (span.attributes["http.url"], span.attributes["http.status_code"]) == (url_of(emu), 200)
 
 
-@WAYS
+@EVERY_CALL
 def test_opentelemetry_makes_one_span_for_each_attempt(emu, spans, ask):
     emu.script(Status(503))
     assert ask(emu).text == ANSWER
@@ -389,16 +376,16 @@ def test_opentelemetry_makes_one_span_for_each_attempt(emu, spans, ask):
     assert {span.kind for span in spans()} == {SpanKind.CLIENT}
 
 
-@WAYS
-def test_the_server_is_told_the_span_of_each_attempt(emu, spans, ask):
+@EVERY_CALL
+def test_the_server_gets_the_span_of_each_attempt(emu, spans, ask):
     emu.script(Status(503))
     ask(emu)
-    told = [request.headers["traceparent"].split("-")[1:3] for request in emu.requests]
-    assert told == [[f"{span.context.trace_id:032x}", f"{span.context.span_id:016x}"] for span in spans()]
-    assert len(told) == 2
+    reported = [request.headers["traceparent"].split("-")[1:3] for request in emu.requests]
+    assert reported == [[f"{span.context.trace_id:032x}", f"{span.context.span_id:016x}"] for span in spans()]
+    assert len(reported) == 2
 
 
-@WAYS
+@EVERY_CALL
 def test_a_span_does_not_hold_the_key(emu, spans, ask):
     emu.script(Status(503))
     ask(emu)
@@ -406,10 +393,10 @@ def test_a_span_does_not_hold_the_key(emu, spans, ask):
     assert emu.api_key not in "".join(span.to_json() for span in spans())
 
 
-@WAYS
+@EVERY_CALL
 def test_a_span_of_a_failed_attempt_says_so(emu, spans, ask):
     emu.stop()
-    assert type(ask(emu, max_retries=0)) is APIConnectionError
+    assert type(ask(emu, {"max_retries": 0})) is APIConnectionError
     (span,) = spans()
     assert not span.status.is_ok
     assert [recorded.attributes["exception.type"] for recorded in span.events] == ["httpx.ConnectError"]

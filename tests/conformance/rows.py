@@ -1,8 +1,8 @@
-"""What a row of the matrix is, and the words that the tables are written in.
+"""What a row of the matrix is, and what the tables are written with.
 
-A row is a script of the emulator's faults and what a caller must then see. Each runs through three surfaces, sync and
+A row is a script of the emulator's faults and what a caller must then see. Each runs through three interfaces, sync and
 async, and through the modes that it names: `whole` (one JSON reply), `stream` (read as it is made) and `collect` (a
-stream put together by the surface). Rows have numbers, so that a bug that is found later finds its place.
+stream put together by the interface). Rows have numbers, so that a bug that is found later finds its place.
 """
 
 from __future__ import annotations
@@ -12,16 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from surfaces import ANSWER
+from interfaces import ANSWER
 
 from inference_do.emulator import Quirks, RawStream, Status
 
 WHOLE = ("whole",)
 STREAM = ("stream", "collect")
 BOTH = ("whole", "stream", "collect")
-
-BASE = 0.02
-"""Seconds of a client's first pause here, instead of half a second; that its own is 0.5 is a unit test's business."""
 
 DONE = b"data: [DONE]\n\n"
 NOW = {"retry-after": "0"}
@@ -46,7 +43,7 @@ class Row:
     """Arguments of client or model."""
 
     posts: int = 1
-    """How many requests arrive, which is also what the error tells as `attempts`."""
+    """How many requests arrive, which the error also has as `attempts`."""
     gaps: Sequence[tuple[float, float]] | None = None
     """Least and most seconds between the requests."""
 
@@ -75,8 +72,8 @@ class Row:
 
 def delta(text: str | None = None, *, finish: str | None = None, **more: Any) -> dict[str, Any]:
     """Return a chunk with one choice."""
-    said = {"content": text} if text is not None else {}
-    return {"choices": [{"index": 0, "delta": {**said, **more}, "finish_reason": finish}]}
+    content = {"content": text} if text is not None else {}
+    return {"choices": [{"index": 0, "delta": {**content, **more}, "finish_reason": finish}]}
 
 
 def data(value: Any) -> bytes:
@@ -95,6 +92,6 @@ def served(*chunks: bytes, **options: Any) -> RawStream:
 
 
 def completion(message: dict[str, Any], *, finish: str | None = "stop", **more: Any) -> bytes:
-    """Return a whole reply."""
+    """Return a whole response."""
     choice = {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": finish}
     return json.dumps({"id": "", "object": "chat.completion", "choices": [choice], **more}).encode()

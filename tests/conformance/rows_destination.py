@@ -12,12 +12,12 @@ ELSEWHERE = "a redirect to 'elsewhere.example': not followed, nothing was sent t
 BROKE = "the connection to the API broke"
 
 
-def redirect(number: str, status: int, location: str, told: str = ELSEWHERE) -> Row:
+def redirect(number: str, status: int, location: str, reported: str = ELSEWHERE) -> Row:
     return Row(
         name=f"{number} {status} to {location}",
         script=[Redirect(status, location)],
         error="ProtocolError",
-        message=f"the API answered {status}, {told}",
+        message=f"the API answered {status}, {reported}",
         retryable=False,
     )
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from rows import BASE, BUSY, NEVER, NOW, Row
+from client_kit import FIRST_PAUSE as BASE
+from rows import BUSY, NEVER, NOW, Row
 
 from inference_do import Timeout
 from inference_do.emulator import RateLimited, Status
@@ -15,7 +16,7 @@ from inference_do.emulator import RateLimited, Status
 SLACK = 0.35
 """Seconds that a busy machine may add to a pause."""
 OWN = ((0.0, BASE + SLACK), (0.0, 2 * BASE + SLACK))
-"""The pauses of a client that was not told how long to wait."""
+"""The pauses of a client that does not know how long to wait."""
 THROTTLED = ((BASE / 2, BASE + SLACK),)
 AT_ONCE = ((0.0, SLACK),)
 PAGE = Status(502, "<html><head><title>502 Bad Gateway</title></head>" + "x" * 20_000)

@@ -1,4 +1,4 @@
-"""Every row of the matrix through every surface and mode: right in threads, the same to the letter in event loops."""
+"""Every row of the matrix through every interface and mode: right in threads, the same to the letter in event loops."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import rows_reported
 import rows_status
 import rows_time
 import rows_whole
+from interfaces import INTERFACES, Interface, Outcome, outcome
 from rows import Row
-from surfaces import WAYS, Seen, Way
 
 from inference_do.emulator import Emulator
 
@@ -32,23 +32,23 @@ TABLES = (
     rows_destination,
 )
 ROWS = [row for table in TABLES for row in table.ROWS]
-CASES = [(row, way, mode) for row in ROWS for way in WAYS for mode in row.modes]
+CASES = [(row, kind, mode) for row in ROWS for kind in INTERFACES.values() for mode in row.modes]
 OF_ERRORS = ("retryable", "partial", "phase", "status", "code", "retry_after", "has_request_id")
 
 
-@pytest.mark.parametrize(("row", "way", "mode"), CASES, ids=[f"{r.name}-{w.name}-{m}" for r, w, m in CASES])
-def test_row(row: Row, way: Way, mode: str):
-    seen = [run(row, way, mode, is_async=is_async) for is_async in (False, True)]
+@pytest.mark.parametrize(("row", "kind", "mode"), CASES, ids=[f"{r.name}-{k.name}-{m}" for r, k, m in CASES])
+def test_row(row: Row, kind: type[Interface], mode: str):
+    seen = [run(row, kind, mode, is_async=is_async) for is_async in (False, True)]
     assert seen[0] == seen[1]
 
 
-def run(row: Row, way: Way, mode: str, *, is_async: bool) -> Seen:
-    """Run a row one way, and hold what was seen against it."""
+def run(row: Row, kind: type[Interface], mode: str, *, is_async: bool) -> Outcome:
+    """Run a row through one interface, and hold what was seen against it."""
     with Emulator(quirks=row.quirks) as emu:
         emu.script(*row.script)
         if row.reply is not None:
             emu.reply(**row.reply)
-        seen = way.ask(emu, mode, is_async=is_async, settings=row.settings)
+        seen = outcome(kind, emu.base_url, mode, is_async=is_async, api_key=emu.api_key, **row.settings)
         times = [request.time for request in emu.requests]
         bodies = {request.body for request in emu.requests}
     assert seen.kind == row.error, seen
@@ -63,14 +63,14 @@ def run(row: Row, way: Way, mode: str, *, is_async: bool) -> Seen:
     return seen
 
 
-def check_answer(row: Row, seen: Seen) -> None:
+def check_answer(row: Row, seen: Outcome) -> None:
     assert seen.text == row.text
     assert (seen.reasoning, seen.calls, seen.finish) == (row.reasoning, row.calls, row.finish)
     if row.usage is not None:
         assert seen.usage == row.usage
 
 
-def check_error(row: Row, mode: str, seen: Seen) -> None:
+def check_error(row: Row, mode: str, seen: Outcome) -> None:
     assert row.message
     assert seen.message.startswith(row.message)
     assert seen.attempts == row.posts

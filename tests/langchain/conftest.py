@@ -1,30 +1,16 @@
-"""One emulator for each test, and models on it."""
+"""Chat models on the emulator."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from inference_do.config import KEY_VARIABLES
 from inference_do.emulator import Emulator
 from langchain_do import ChatDigitalOcean
 
 MODEL = "llama3.3-70b-instruct"
-
-
-@pytest.fixture(autouse=True)
-def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The keys of whoever runs the tests stay out of them."""
-    for name in (*KEY_VARIABLES, "DIGITALOCEAN_INFERENCE_BASE_URL", "LANGSMITH_TRACING", "LC_OUTPUT_VERSION"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def emu() -> Iterator[Emulator]:
-    with Emulator() as emulator:
-        yield emulator
 
 
 @pytest.fixture

@@ -93,7 +93,7 @@ def test_settings_that_change_later_are_seen(emu: Emulator, make: Make) -> None:
     assert emu.posts == 4
 
 
-def test_classes_of_one_name_are_told_apart(emu: Emulator, make: Make) -> None:
+def test_classes_of_one_name_are_distinguished(emu: Emulator, make: Make) -> None:
     model = make(cache=InMemoryCache())
     schemas: list[type[BaseModel]] = [create_model("Answer", a=(int, ...)), create_model("Answer", b=(str, ...))]
     for schema in (*schemas, *schemas):

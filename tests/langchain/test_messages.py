@@ -62,7 +62,7 @@ def test_developer_role_of_a_dict(emu: Emulator, model: ChatDigitalOcean) -> Non
 
 
 @pytest.mark.parametrize(
-    ("message", "words"),
+    ("message", "detail"),
     [
         (RemoveMessage(id="1"), "RemoveMessage"),
         (FunctionMessage("1", name="f"), "ToolMessage"),
@@ -78,8 +78,8 @@ def test_developer_role_of_a_dict(emu: Emulator, model: ChatDigitalOcean) -> Non
         (AIMessage("", additional_kwargs={"function_call": {"name": "f", "arguments": "{}"}}), "tool_calls"),
     ],
 )
-def test_what_has_no_form_is_refused_by_name(message: BaseMessage, words: str) -> None:
-    with pytest.raises(ConfigError, match=words):
+def test_what_has_no_form_is_refused_by_name(message: BaseMessage, detail: str) -> None:
+    with pytest.raises(ConfigError, match=detail):
         to_wire([message])
 
 
@@ -210,22 +210,24 @@ def test_reasoning_goes_back_once() -> None:
         (False, None),
     ],
 )
-@pytest.mark.parametrize("way", ["setting", "argument"])
+@pytest.mark.parametrize("how", ["setting", "argument"])
 def test_reasoning_goes_back_under_the_name_that_is_wanted(
-    emu: Emulator, make: Callable[..., ChatDigitalOcean], *, chosen: Any, field: str | None, way: str
+    emu: Emulator, make: Callable[..., ChatDigitalOcean], *, chosen: Any, field: str | None, how: str
 ) -> None:
     emu.reply("Four.", reasoning="two and two")
     given = {"send_reasoning": chosen}
-    model = make(**(given if way == "setting" else {}))
+    model = make(**(given if how == "setting" else {}))
     history = [HumanMessage("2+2?"), model.invoke("2+2?"), HumanMessage("sure?")]
-    model.invoke(history, **(given if way == "argument" else {}))
+    model.invoke(history, **(given if how == "argument" else {}))
     sent = emu.requests[-1].json["messages"][1]
     assert sent == {"role": "assistant", "content": "Four.", **({field: "two and two"} if field else {})}
     assert "send_reasoning" not in emu.requests[-1].json
 
 
 @pytest.mark.parametrize("calls", ["a call without its result", "a result without its call"])
-def test_history_that_the_api_refuses_is_told_in_its_words(emu: Emulator, model: ChatDigitalOcean, calls: str) -> None:
+def test_history_that_the_api_refuses_is_reported_in_its_words(
+    emu: Emulator, model: ChatDigitalOcean, calls: str
+) -> None:
     """Histories are never repaired in silence; some servers take these."""
     asked = AIMessage("", tool_calls=[CALL])
     history = [HumanMessage("x"), asked] if calls.startswith("a call") else [ToolMessage("3", tool_call_id="c1")]

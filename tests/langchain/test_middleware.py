@@ -131,10 +131,10 @@ async def test_fallback_from_a_stream_that_fails(emu: Emulator, make: Make) -> N
     agent = create_agent(make(), [], middleware=[ModelFallbackMiddleware(make(model="openai-gpt-oss-120b"))])
     question = {"messages": [HumanMessage("a long enough text")]}
     parts = [message async for message, _ in agent.astream(question, stream_mode="messages")]
-    said: dict[str, str] = {}
+    content: dict[str, str] = {}
     for part in parts:
-        said[part.id] = said.get(part.id, "") + str(part.text)
-    assert list(said.values()) == ["You said", "You said: a long enough text"]
+        content[part.id] = content.get(part.id, "") + str(part.text)
+    assert list(content.values()) == ["You said", "You said: a long enough text"]
     assert emu.posts == 2
 
 
@@ -150,7 +150,7 @@ def test_retries_multiply_only_if_both_layers_retry(
     assert emu.posts == posts
 
 
-def test_hopeless_calls_are_not_repeated(emu: Emulator, make: Make) -> None:
+def test_non_retryable_calls_are_not_repeated(emu: Emulator, make: Make) -> None:
     emu.always = Status(401)
     middleware = ModelRetryMiddleware(max_retries=3, initial_delay=0.0, jitter=False)
     with pytest.raises(ModelAuthenticationError):

@@ -9,7 +9,7 @@ from types import FunctionType
 from typing import Any
 
 import pytest
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage, trim_messages
 from langchain_core.runnables import ConfigurableField
 from pydantic import BaseModel
 
@@ -199,7 +199,7 @@ def test_several_answers(emu: Emulator, make: Make) -> None:
 
 def test_counting_is_offline(make: Make) -> None:
     model = make()
-    assert (model.get_num_tokens(""), model.get_num_tokens("abcde"), model.get_num_tokens("水水水水")) == (0, 2, 3)
+    assert (model.get_num_tokens(""), model.get_num_tokens("abcde"), model.get_num_tokens("水水水水")) == (0, 1, 3)
     assert make(custom_get_token_ids=lambda text: [1] * len(text)).get_num_tokens("abc") == 3
     plain = model.get_num_tokens_from_messages([HumanMessage("hello there")])
     image = HumanMessage([{"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 9000}}])
@@ -245,7 +245,7 @@ def test_a_model_with_a_refused_value_that_is_an_object_has_a_profile(make: Make
     assert make(model="mine/small").profile["max_input_tokens"] == 4096
 
 
-def test_a_profile_that_core_does_not_know_is_told_of(make: Make) -> None:
+def test_a_profile_that_core_does_not_know_is_reported(make: Make) -> None:
     with pytest.warns(UserWarning, match="odd_key"):
         make(profile={"odd_key": True})
 
@@ -266,7 +266,7 @@ def test_headers_can_be_asked_for_in_one_call(emu: Emulator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "words"),
+    ("given", "detail"),
     [
         ({"api_key": "sk-another"}, "api_key cannot be given to a call"),
         ({"base_url": "https://elsewhere.example/v1"}, "base_url cannot"),
@@ -277,8 +277,77 @@ def test_headers_can_be_asked_for_in_one_call(emu: Emulator) -> None:
     ],
     ids=lambda value: "" if isinstance(value, str) else next(iter(value)),
 )
-def test_what_a_call_cannot_change(emu: Emulator, model: ChatDigitalOcean, given: dict[str, Any], words: str) -> None:
-    with pytest.raises(ConfigError, match=words) as caught:
+def test_what_a_call_cannot_change(emu: Emulator, model: ChatDigitalOcean, given: dict[str, Any], detail: str) -> None:
+    with pytest.raises(ConfigError, match=detail) as caught:
         model.invoke("hi", **given)
     assert "sk-another" not in str(caught.value)
     assert emu.posts == 0
+
+
+CLAUDE, GPT, LLAMA = "anthropic-claude-4.5-sonnet", "openai-gpt-4o", "llama3.3-70b-instruct"
+
+
+@pytest.mark.parametrize("way", ["assigned", "copied", "deeply copied"])
+def test_a_profile_follows_its_model(make: Make, way: str) -> None:
+    """H42."""
+    model = make(model=LLAMA)
+
+    def change(model: ChatDigitalOcean, name: str) -> ChatDigitalOcean:
+        if way == "assigned":
+            model.model = name
+            return model
+        return model.model_copy(update={"model": name}, deep=way == "deeply copied")
+
+    for name in (GPT, "nobody/knows-it", CLAUDE, LLAMA):
+        model = change(model, name)
+        assert model.profile == make(model=name).profile
+    mine = make(model=LLAMA, profile={"max_input_tokens": 5})
+    assert change(mine, GPT).profile == {"max_input_tokens": 5}
+
+
+def test_a_profile_that_is_given_with_the_model_stays(make: Make) -> None:
+    given = {"model": GPT, "profile": {"max_input_tokens": 5}}
+    assert make(model=LLAMA).model_copy(update=given).profile == {"max_input_tokens": 5}
+
+
+def test_structured_output_follows_the_model(emu: Emulator, make: Make) -> None:
+    model = make(model=LLAMA)
+    model.model = GPT
+    schema = {"title": "Answer", "type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+    model.with_structured_output(schema).invoke("1")
+    assert emu.requests[-1].json["response_format"]["type"] == "json_schema"
+
+
+def test_a_profile_says_that_a_model_reads_no_pdf(make: Make) -> None:
+    """H42: agents let PDFs through where nothing is said."""
+    assert make(model=LLAMA).profile["pdf_inputs"] is False
+    assert make(model=GPT).profile["pdf_inputs"] is True
+
+
+def test_reasoning_counts_where_it_is_sent_back(make: Make) -> None:
+    """H43."""
+    plain = AIMessage("Four.")
+    thought = AIMessage("Four.", additional_kwargs={"reasoning_content": "two and two are four, " * 20})
+    model, silent = make(), make(send_reasoning=False)
+    assert model.get_num_tokens_from_messages([thought]) > model.get_num_tokens_from_messages([plain]) + 80
+    assert silent.get_num_tokens_from_messages([thought]) == silent.get_num_tokens_from_messages([plain])
+
+
+def test_calls_and_results_count(make: Make) -> None:
+    model = make()
+    call = {"name": "weather", "args": {"city": "Bonn" * 40}, "id": "c1", "type": "tool_call"}
+    assert model.get_num_tokens_from_messages([AIMessage("", tool_calls=[call])]) > 40
+    assert model.get_num_tokens_from_messages([HumanMessage("数字海洋的定价很简单" * 20)]) > 100
+
+
+def test_what_cannot_be_sent_can_be_counted(make: Make) -> None:
+    """Whoever trims a history counts messages one by one, also those that never reach a model."""
+    messages = [RemoveMessage(id="1"), HumanMessage([{"type": "hologram"}, {"type": "text", "text": "hello there"}])]
+    assert make().get_num_tokens_from_messages(messages) > 6
+
+
+@pytest.mark.parametrize("name", ["llama3.3-70b-instruct", "openai-gpt-4o"])
+def test_estimates_serve_to_trim_a_history(make: Make, name: str) -> None:
+    messages = [HumanMessage("word " * 100), AIMessage("word " * 100), HumanMessage("last")]
+    kept = trim_messages(messages, max_tokens=50, token_counter=make(model=name), strategy="last")
+    assert [message.content for message in kept] == ["last"]

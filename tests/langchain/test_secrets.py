@@ -25,19 +25,19 @@ KEY = "sk-do-v1-emulator"
 
 
 class Everything(BaseCallbackHandler):
-    """Keeps all that callbacks are told."""
+    """Keeps all that callbacks are given."""
 
     def __init__(self) -> None:
-        self.told: list[Any] = []
+        self.reported: list[Any] = []
 
     def on_chat_model_start(self, *args: Any, **kwargs: Any) -> None:
-        self.told += [args, kwargs]
+        self.reported += [args, kwargs]
 
     def on_llm_end(self, *args: Any, **kwargs: Any) -> None:
-        self.told += [args, kwargs]
+        self.reported += [args, kwargs]
 
     def on_llm_error(self, *args: Any, **kwargs: Any) -> None:
-        self.told += [args, kwargs, [vars(arg) for arg in args if hasattr(arg, "__dict__")]]
+        self.reported += [args, kwargs, [vars(arg) for arg in args if hasattr(arg, "__dict__")]]
 
 
 def views(model: ChatDigitalOcean) -> dict[str, str]:
@@ -86,8 +86,8 @@ def test_no_trace_shows_it(emu: Emulator, make: Make, status: int | None) -> Non
             assert status
             shown = "".join(traceback.format_exception(error)) + repr(vars(error)) + repr(pickle.dumps(error))
             assert KEY not in shown
-    assert handler.told
-    assert KEY not in repr(handler.told)
+    assert handler.reported
+    assert KEY not in repr(handler.reported)
 
 
 def test_no_answer_shows_it(emu: Emulator, make: Make) -> None:

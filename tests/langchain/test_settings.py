@@ -61,7 +61,7 @@ def test_unknown_arguments(emu: Emulator, make: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"),
+    ("settings", "detail"),
     [
         ({"api_key": "a\nb"}, "API key"),
         ({"api_key": ""}, "empty"),
@@ -75,8 +75,8 @@ def test_unknown_arguments(emu: Emulator, make: Make) -> None:
         ({"model": None}, "model"),
     ],
 )
-def test_bad_settings_are_refused_at_construction(make: Make, settings: dict[str, Any], words: str) -> None:
-    with pytest.raises(ConfigError, match=words):
+def test_bad_settings_are_refused_at_construction(make: Make, settings: dict[str, Any], detail: str) -> None:
+    with pytest.raises(ConfigError, match=detail):
         make(**settings)
 
 
@@ -189,7 +189,7 @@ def test_old_names_inside_model_kwargs_are_todays(emu: Emulator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"),
+    ("settings", "detail"),
     [
         ({"model": ""}, "model: it is empty"),
         ({"model": " "}, "model: it is empty"),
@@ -207,15 +207,15 @@ def test_old_names_inside_model_kwargs_are_todays(emu: Emulator) -> None:
     ids=lambda value: repr(list(value)) if isinstance(value, dict) else "",
 )
 @pytest.mark.parametrize("cls", [ChatDigitalOcean, DigitalOceanEmbeddings])
-def test_what_no_call_could_use_is_refused_at_once(cls: Any, settings: dict[str, Any], words: str) -> None:
+def test_what_no_call_could_use_is_refused_at_once(cls: Any, settings: dict[str, Any], detail: str) -> None:
     names = set(cls.model_fields)
     if not set(settings) <= names:
-        settings, words = {"chunk_size": 0}, "chunk_size"
-    with pytest.raises(ConfigError, match=words):
+        settings, detail = {"chunk_size": 0}, "chunk_size"
+    with pytest.raises(ConfigError, match=detail):
         cls(**{"model": "m", "api_key": "k", "base_url": "http://127.0.0.1:9/v1", **settings})
 
 
-def test_numbers_in_words_are_read(make: Make) -> None:
+def test_numbers_in_text_are_read(make: Make) -> None:
     model = make(timeout="30", temperature="0.5", max_retries="1")
     assert (model.timeout, model.temperature, model.max_retries) == (30.0, 0.5, 1)
 

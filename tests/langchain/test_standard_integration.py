@@ -161,7 +161,7 @@ class TestJsonSchema(Common):
 
 class TestJsonMode(Common):
     """`json_mode` leaves it to the prompt to describe the JSON, and "Tell me a joke about cats." does not: the
-    emulator would answer with a key of its own, so in these tests it is told what to say.
+    emulator would answer with a key of its own, so in these tests its answer is set.
     """
 
     @pytest.fixture(autouse=True)

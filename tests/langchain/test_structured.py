@@ -77,13 +77,13 @@ def sent(emu: Emulator) -> dict[str, Any]:
 @pytest.mark.parametrize("schema", [City, CityV1, CityDict, JSON_SCHEMA, OPENAI], ids=str)
 async def test_answers(emu: Emulator, model: ChatDigitalOcean, method: Any, schema: Any) -> None:
     structured = model.with_structured_output(schema, method=method)
-    for way in ("invoke", "ainvoke", "stream"):
+    for how in ("invoke", "ainvoke", "stream"):
         name = "CityV1" if schema is CityV1 else "CityDict" if schema is CityDict else "City"
         if method == "function_calling":
             emu.reply(tool_calls=[(name, {"name": "Paris"})])
         else:
             emu.reply('{"name": "Paris"}')
-        match way:
+        match how:
             case "invoke":
                 answer = structured.invoke("which?")
             case "ainvoke":
@@ -138,7 +138,7 @@ def test_default_method_follows_the_profile(emu: Emulator, make: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "detail"),
     [
         ({"schema": None}, "needs a schema"),
         ({"schema": City, "method": "yaml"}, "'yaml'"),
@@ -147,8 +147,8 @@ def test_default_method_follows_the_profile(emu: Emulator, make: Make) -> None:
         ({"schema": {"type": "object", "properties": {}}, "method": "function_calling"}, "needs a title"),
     ],
 )
-def test_wrong_arguments(model: ChatDigitalOcean, arguments: dict[str, Any], words: str) -> None:
-    with pytest.raises(ConfigError, match=words):
+def test_wrong_arguments(model: ChatDigitalOcean, arguments: dict[str, Any], detail: str) -> None:
+    with pytest.raises(ConfigError, match=detail):
         model.with_structured_output(**arguments)
 
 
@@ -229,7 +229,7 @@ def test_tools_beside_a_schema(emu: Emulator, model: ChatDigitalOcean, method: A
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "detail"),
     [
         ({"method": "function_calling", "tools": [{"name": "f"}], "include_raw": True}, "one tool"),
         ({"method": "json_schema", "tools": [{"name": "f"}]}, "include_raw"),
@@ -238,9 +238,9 @@ def test_tools_beside_a_schema(emu: Emulator, model: ChatDigitalOcean, method: A
     ids=["tools of tools", "tools without raw", "another format"],
 )
 def test_arguments_that_would_replace_the_schema(
-    model: ChatDigitalOcean, arguments: dict[str, Any], words: str
+    model: ChatDigitalOcean, arguments: dict[str, Any], detail: str
 ) -> None:
-    with pytest.raises(ConfigError, match=words):
+    with pytest.raises(ConfigError, match=detail):
         model.with_structured_output(City, **arguments)
 
 

@@ -11,10 +11,9 @@ from langchain_core.tools import tool
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
-from inference_do import ChatCompletion, ConfigError
+from inference_do import ConfigError
 from inference_do.emulator import Emulator, RawBody, RawStream
 from langchain_do import ChatDigitalOcean
-from langchain_do._responses import from_completion
 
 
 @tool
@@ -82,9 +81,9 @@ def test_forms_of_tools(emu: Emulator, model: ChatDigitalOcean) -> None:
         ({"type": "auto", "disable_parallel_tool_use": True}, "auto"),
     ],
 )
-@pytest.mark.parametrize("way", ["bind_tools", "call"])
-def test_tool_choice(emu: Emulator, model: ChatDigitalOcean, choice: Any, expected: Any, way: str) -> None:
-    if way == "bind_tools":
+@pytest.mark.parametrize("how", ["bind_tools", "call"])
+def test_tool_choice(emu: Emulator, model: ChatDigitalOcean, choice: Any, expected: Any, how: str) -> None:
+    if how == "bind_tools":
         model.bind_tools([get_weather, add], tool_choice=choice).invoke("hello")
     else:
         model.invoke("hello", tools=[get_weather, add], tool_choice=choice)
@@ -162,17 +161,6 @@ def test_arguments_that_are_no_object(emu: Emulator, model: ChatDigitalOcean, ar
     assert call["id"]
 
 
-def test_calls_without_ids_get_them(emu: Emulator, model: ChatDigitalOcean) -> None:
-    function = {"name": "f", "arguments": "{}"}
-    completion = {
-        "choices": [{"message": {"tool_calls": [{"id": "", "type": "", "function": function}] * 2}}],
-    }
-    result = from_completion(ChatCompletion.model_validate(completion), model="m")
-    ids = [call["id"] for call in result.generations[0].message.tool_calls]
-    assert all(ids)
-    assert len(set(ids)) == 2
-
-
 EPHEMERAL = {"type": "ephemeral"}
 
 
@@ -193,9 +181,9 @@ def test_cache_marks_of_tools_are_for_anthropic_models(
     assert [item["function"]["name"] for item in tools] == ["get_weather", "get_time", "pick", "formed"]
 
 
-@pytest.mark.parametrize("way", ["bind_tools", "call"])
-def test_strict_is_for_tools_and_answers(emu: Emulator, model: ChatDigitalOcean, way: str) -> None:
-    if way == "bind_tools":
+@pytest.mark.parametrize("how", ["bind_tools", "call"])
+def test_strict_is_for_tools_and_answers(emu: Emulator, model: ChatDigitalOcean, how: str) -> None:
+    if how == "bind_tools":
         model.bind_tools([add], strict=True, response_format=Lookup).invoke("hi")
         assert sent(emu)["response_format"]["json_schema"]["strict"] is True
     else:

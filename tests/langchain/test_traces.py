@@ -1,4 +1,4 @@
-"""What LangSmith and other tracers are told: the model, its parameters, usage and errors, and no secret."""
+"""What LangSmith and other tracers are given: the model, its parameters, usage and errors, and no secret."""
 
 from __future__ import annotations
 
@@ -87,9 +87,9 @@ async def test_runs_tell_all_but_secrets(emu: Emulator, make: Make, entry: str, 
     (run,) = tracer.runs
     assert emu.requests[0].headers["x-own"] == "own-secret"
     assert emu.requests[0].headers["x-gate"] == "gate-secret"
-    told = tracer.text()
+    reported = tracer.text()
     for secret in (emu.api_key, "gate-secret", "query-secret", "own-secret"):
-        assert secret not in told
+        assert secret not in reported
     assert run.extra["invocation_params"]["temperature"] == 0.5
     assert run.extra["metadata"]["ls_provider"] == "digitalocean"
     assert bool(run.error) is fails

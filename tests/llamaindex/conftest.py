@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
-import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,14 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from llama_index.core.callbacks import CallbackManager
 
-from inference_do.config import BASE_URL_VARIABLE, KEY_VARIABLES
 from inference_do.emulator import Emulator
 from llamaindex_do import DigitalOcean, DigitalOceanEmbedding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-sys.path.insert(0, str(Path(__file__).parent))  # the tests have modules of their own
 
 MODEL = "gemma-4-31B-it"
 """Takes tools, images and a JSON schema, and does not think aloud."""
@@ -45,12 +41,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def no_key_around(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (*KEY_VARIABLES, BASE_URL_VARIABLE):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture(autouse=True)
 def own_loop(request: pytest.FixtureRequest) -> Iterator[None]:
     """Give synchronous tests a loop that is closed: LlamaIndex makes one in synchronous code, and leaves it open."""
     if inspect.iscoroutinefunction(request.function):
@@ -69,6 +59,15 @@ def unclosed_memory() -> Iterator[None]:
     for thread in threading.enumerate():
         if "_connection_worker_thread" in thread.name:  # the database's; its last word goes to the loop
             thread.join(5)
+
+
+@pytest.fixture
+def emu() -> Iterator[Emulator]:
+    """An emulator that knows LlamaIndex's own prompts too."""
+    from prompt_forms import PROMPT_FORMS
+
+    with Emulator(prompt_forms=PROMPT_FORMS) as emulator:
+        yield emulator
 
 
 @pytest.fixture

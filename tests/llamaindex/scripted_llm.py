@@ -32,7 +32,7 @@ class ScriptedLLM(FunctionCallingLLM):
         )
 
     def _parts(self) -> list[ChatResponse]:
-        text, calls, _ = self.script.replies.pop(0) if self.script.replies else ("Nothing.", [], None)
+        text, calls, _ = self.script.responses.pop(0) if self.script.responses else ("Nothing.", [], None)
         blocks: list[Any] = [
             ToolCallBlock(tool_call_id=f"call_{number}", tool_name=name, tool_kwargs=arguments)
             for number, (name, arguments) in enumerate(calls)

@@ -88,7 +88,7 @@ def test_errors_and_retries_are_the_clients(emu: Emulator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "detail"),
     [
         ({"modle_name": "x"}, "did you mean 'model_name'"),
         ({"embed_batch_size": 0}, "embed_batch_size"),
@@ -96,8 +96,8 @@ def test_errors_and_retries_are_the_clients(emu: Emulator) -> None:
         ({"base_url": "http://example.com"}, "https"),
     ],
 )
-def test_bad_settings(options: dict[str, Any], said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
+def test_bad_settings(options: dict[str, Any], detail: str) -> None:
+    with pytest.raises(ConfigError, match=detail):
         DigitalOceanEmbedding(**{"model_name": "bge-m3", "api_key": "k", **options})
 
 

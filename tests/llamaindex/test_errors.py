@@ -1,4 +1,4 @@
-"""Errors: our own tree in every method, told in words, retried by the client only."""
+"""Errors: our own tree in every method, explained, retried by the client only."""
 
 from __future__ import annotations
 
@@ -91,13 +91,13 @@ async def test_a_stream_that_breaks_keeps_what_came(
     await llm.aclose()
 
 
-def test_rate_limits_are_told_in_words_that_llamaindex_looks_for(llm: DigitalOcean, emu: Emulator) -> None:
+def test_rate_limits_are_reported_in_text_that_llamaindex_looks_for(llm: DigitalOcean, emu: Emulator) -> None:
     emu.script(RateLimited(reset_after=100))
     with pytest.raises(errors.RateLimitError) as caught:
         llm.chat(HELLO)
-    said = str(caught.value).lower()
-    assert "429" in said
-    assert "too many requests" in said
+    answered = str(caught.value).lower()
+    assert "429" in answered
+    assert "too many requests" in answered
 
 
 def test_a_body_that_is_no_answer(llm: DigitalOcean, emu: Emulator) -> None:

@@ -226,8 +226,8 @@ async def test_programs(make: Make) -> None:
     )
     assert program(colour="green") == await program.acall(colour="green") == Colour(name="green")
     assert list(program.stream_call(colour="green"))[-1] == Colour(name="green")
-    words = LLMTextCompletionProgram.from_defaults(output_cls=Colour, prompt_template_str="name: {colour}", llm=llm)
-    assert words(colour="green") == await words.acall(colour="green") == Colour(name="green")
+    texts = LLMTextCompletionProgram.from_defaults(output_cls=Colour, prompt_template_str="name: {colour}", llm=llm)
+    assert texts(colour="green") == await texts.acall(colour="green") == Colour(name="green")
     await llm.aclose()
 
 

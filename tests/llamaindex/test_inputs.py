@@ -42,7 +42,7 @@ async def ask(llm: DigitalOcean, method: str, *args: Any, **kwargs: Any) -> Any:
 
 @pytest.mark.parametrize("method", CHATS)
 @pytest.mark.parametrize(
-    ("messages", "said"),
+    ("messages", "detail"),
     [
         ("Hello", r"not str 'Hello': pass \[ChatMessage\(content=\.\.\.\)\]"),
         (ChatMessage(content="Hello"), r"not ChatMessage .*: pass \[it\]"),
@@ -55,10 +55,10 @@ async def ask(llm: DigitalOcean, method: str, *args: Any, **kwargs: Any) -> Any:
     ],
     ids=["str", "message", "dict", "none", "number", "empty", "strings", "dicts"],
 )
-async def test_messages(llm: DigitalOcean, emu: Emulator, method: str, messages: Any, said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
+async def test_messages(llm: DigitalOcean, emu: Emulator, method: str, messages: Any, detail: str) -> None:
+    with pytest.raises(ConfigError, match=detail):
         await ask(llm, method, messages)
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(ConfigError, match=detail):
         await ask(llm, method, messages=messages)
     assert emu.posts == 0
 
@@ -122,7 +122,7 @@ def test_collections(llm: DigitalOcean, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "detail"),
     [
         (
             {"timeout": True},
@@ -142,11 +142,11 @@ def test_collections(llm: DigitalOcean, name: str) -> None:
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
 )
 @pytest.mark.parametrize("kind", [DigitalOcean, DigitalOceanEmbedding])
-def test_settings(kind: Any, options: dict[str, Any], said: str) -> None:
+def test_settings(kind: Any, options: dict[str, Any], detail: str) -> None:
     if kind is DigitalOceanEmbedding and "temperature" in options:
         options = {"embed_batch_size": False}
-        said = "embed_batch_size: must be a number, not False"
-    with pytest.raises(ConfigError, match=said):
+        detail = "embed_batch_size: must be a number, not False"
+    with pytest.raises(ConfigError, match=detail):
         kind(**{"model": "bge-m3", "api_key": KEY, **options})
 
 
@@ -219,6 +219,6 @@ def test_headers_of_a_call_are_sent_and_not_shown(make: Make, emu: Emulator, obs
     asyncio.run(ask(llm, method, "Hello" if "complete" in method else HELLO, extra_headers=headers))
     assert emu.requests[0].headers["x-tenant-secret"] == KEY
     assert headers == {"X-Tenant-Secret": KEY}
-    told = "".join(observed) + repr(debug.get_llm_inputs_outputs())
-    assert "X-Tenant-Secret" in told
-    assert KEY not in told
+    reported = "".join(observed) + repr(debug.get_llm_inputs_outputs())
+    assert "X-Tenant-Secret" in reported
+    assert KEY not in reported

@@ -193,7 +193,7 @@ def test_a_class_without_a_factory_says_so(kind: Any) -> None:
 
 
 def test_a_failure_says_what_is_wrong_and_which_flag_is_about_it() -> None:
-    with pytest.raises(AssertionError, match=r"LlamaIndex counts .* the server said") as caught:
+    with pytest.raises(AssertionError, match=r"LlamaIndex counts .* the server reported") as caught:
         run(b.NoUsage, "test_tokens_are_those_the_server_counted")
     assert caught.value.__notes__ == [
         "If this is not meant to be offered, say so in the class of the test: has_usage = False"
@@ -204,10 +204,10 @@ class Script:
     """What an LLM without a server is scripted by."""
 
     def __init__(self) -> None:
-        self.replies: list[tuple[str | None, Any, str | None]] = []
+        self.responses: list[tuple[str | None, Any, str | None]] = []
 
     def reply(self, text: str | None = None, *, tool_calls: Any = (), reasoning: str | None = None, **_: Any) -> None:
-        self.replies.append((text, list(tool_calls), reasoning))
+        self.responses.append((text, list(tool_calls), reasoning))
 
 
 class TestAnLLMWithoutAServer(LLMConformance):

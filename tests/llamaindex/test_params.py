@@ -183,7 +183,7 @@ def test_aliases(emu: Emulator, old: str, new: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "detail"),
     [
         ({"temprature": 0.5}, "did you mean 'temperature'"),
         ({"max_token": 5}, "did you mean 'max_tokens'"),
@@ -201,8 +201,8 @@ def test_aliases(emu: Emulator, old: str, new: str, value: Any) -> None:
         ({"default_headers": {"X-A": "a\r\nb"}}, "control characters"),
     ],
 )
-def test_bad_settings_are_refused_at_construction(options: dict[str, Any], said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
+def test_bad_settings_are_refused_at_construction(options: dict[str, Any], detail: str) -> None:
+    with pytest.raises(ConfigError, match=detail):
         DigitalOcean(**{"model": "m", "api_key": "k", **options})
 
 

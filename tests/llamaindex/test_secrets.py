@@ -1,4 +1,4 @@
-"""The key stays where it is used: not in what is printed, stored, copied to another process or told to observers."""
+"""The key stays where it is used: not in what is printed, stored, copied to another process or given to observers."""
 
 from __future__ import annotations
 

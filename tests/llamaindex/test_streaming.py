@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from contextlib import aclosing
 from inspect import isasyncgen, iscoroutine
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from llama_index.core.base.llms.types import ChatMessage, TextBlock, ThinkingBlock, ToolCallBlock
 
-from inference_do.emulator import Emulator, Quirks
+from inference_do.emulator import Emulator, Quirks, RawStream
 from llamaindex_do import DigitalOcean
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def test_changing_a_response_changes_no_later_one(llm: DigitalOcean, emu: Emulat
     assert last.raw["usage"]
 
 
-def test_thoughts_are_told_beside_the_message(llm: DigitalOcean, emu: Emulator) -> None:
+def test_thoughts_are_reported_beside_the_message(llm: DigitalOcean, emu: Emulator) -> None:
     thoughts = "France has a capital, and it is Paris."
     emu.reply("Paris, of course.", reasoning=thoughts)
     responses = list(llm.stream_chat(HELLO))
@@ -262,3 +263,18 @@ def test_a_refusal_reaches_those_who_print_deltas(emu: Emulator) -> None:
     emu.reply(message={"role": "assistant", "content": None, "refusal": "I cannot."})
     llm = DigitalOcean(model="llama3.3-70b-instruct", api_key=emu.api_key, base_url=emu.base_url)
     assert "".join(part.delta or "" for part in llm.stream_chat([ChatMessage(content="x")])) == "I cannot."
+
+
+def test_calls_of_a_second_answer_in_the_same_chunk_are_left_out(llm: DigitalOcean, emu: Emulator) -> None:
+    choices = [
+        {
+            "index": number,
+            "delta": {"tool_calls": [{"index": 0, "id": f"c{number}", "function": {"name": "f", "arguments": "{}"}}]},
+            "finish_reason": "tool_calls",
+        }
+        for number in (0, 1)
+    ]
+    emu.script(RawStream([f"data: {json.dumps({'choices': choices})}\n\ndata: [DONE]\n\n".encode()]))
+    *_, last = llm.stream_chat([ChatMessage(content="Hello")], n=2)
+    assert [call["id"] for call in last.message.additional_kwargs["tool_calls"]] == ["c0"]
+    assert last.message.additional_kwargs["tool_calls"][0]["function"] == {"name": "f", "arguments": "{}"}

@@ -120,7 +120,7 @@ def test_function_mode_forces_a_call(make: Make, emu: Emulator) -> None:
         {"model": BY_CALL, "is_function_calling_model": False},
     ],
 )
-async def test_llamaindex_asks_in_words_otherwise(make: Make, emu: Emulator, options: dict[str, Any]) -> None:
+async def test_llamaindex_asks_in_text_otherwise(make: Make, emu: Emulator, options: dict[str, Any]) -> None:
     llm = make(system_prompt="Be exact.", **options)
     answer = '```json\n{"name": "Paris", "country": "France"}\n```'
     for _ in range(3):
@@ -142,36 +142,36 @@ def test_fences_are_looked_through(make: Make, emu: Emulator, text: str) -> None
     assert make().structured_predict(City, PROMPT, name="x") == City(name="a", country="b")
 
 
-def test_an_answer_in_words_of_a_model_that_should_have_called(make: Make, emu: Emulator) -> None:
+def test_an_answer_in_text_of_a_model_that_should_have_called(make: Make, emu: Emulator) -> None:
     emu.reply('{"name": "a", "country": "b"}')
     assert make(BY_CALL).structured_predict(City, PROMPT, name="x") == City(name="a", country="b")
 
 
 @pytest.mark.parametrize(
-    ("model", "reply", "said"),
+    ("model", "response", "detail"),
     [
         (NATIVE, {"text": '{"name": "a"}'}, "country"),
-        (NATIVE, {"text": '{"name": "a", "cou', "finish_reason": "length"}, "Invalid JSON"),
+        (NATIVE, {"text": '{"name": "a", "cou', "finish_reason": "length"}, "cut off by the token limit"),
         (NATIVE, {"text": "", "finish_reason": "length"}, "'length'"),
-        (NATIVE, {"message": {"role": "assistant", "content": None, "refusal": "I must not."}}, "Invalid JSON"),
+        (NATIVE, {"message": {"role": "assistant", "content": None, "refusal": "I must not."}}, "refused: I must not"),
         (BY_CALL, {"tool_calls": [("City", {"name": "a"})]}, "country"),
-        (BY_CALL, {"tool_calls": [("City", '{"name": ')]}, "Invalid JSON"),
-        (BY_CALL, {"text": "I would rather talk."}, "Invalid JSON"),
+        (BY_CALL, {"tool_calls": [("City", '{"name": ')]}, "ends before its JSON"),
+        (BY_CALL, {"text": "I would rather talk."}, "there is no JSON"),
     ],
 )
 async def test_failures_are_value_errors(
-    make: Make, emu: Emulator, model: str, reply: dict[str, Any], said: str
+    make: Make, emu: Emulator, model: str, response: dict[str, Any], detail: str
 ) -> None:
     llm = make(model)
     for _ in range(4):
-        emu.reply(**reply)
-    with pytest.raises(ValueError, match=said):
+        emu.reply(**response)
+    with pytest.raises(ValueError, match=detail):
         llm.structured_predict(City, PROMPT, name="x")
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=detail):
         await llm.astructured_predict(City, PROMPT, name="x")
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=detail):
         list(llm.stream_structured_predict(City, PROMPT, name="x"))
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=detail):
         [item async for item in await llm.astream_structured_predict(City, PROMPT, name="x")]
     await llm.aclose()
 

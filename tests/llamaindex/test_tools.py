@@ -7,11 +7,12 @@ import pickle
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from llama_index.core.base.llms.types import ChatMessage, ChatResponse, ToolCallBlock
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 from llama_index.core.tools import FunctionTool
 from pydantic_core import from_json
 
 from inference_do import ConfigError
+from llamaindex_do._tools import OpenCall, PartialObject
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -156,19 +157,11 @@ def test_no_call_is_an_error_if_one_was_needed(llm: DigitalOcean) -> None:
     [('{"a": 1, "b', {"a": 1}), ('{"text": "ab', {"text": "ab"}), ("", {}), ("{", {}), ("[1]", {}), ("nonsense", {})],
 )
 def test_partial_arguments_are_read_as_far_as_they_go(llm: DigitalOcean, arguments: str, expected: dict) -> None:
-    block = ToolCallBlock(tool_call_id=None, tool_name="add", tool_kwargs=arguments)
+    block = OpenCall.so_far("", "add", arguments, PartialObject())
     response = ChatResponse(message=ChatMessage(role="assistant", blocks=[block]))
     (call,) = llm.get_tool_calls_from_response(response)
     assert call.tool_kwargs == expected
     assert call.tool_id == ""
-
-
-def test_half_arguments_of_a_finished_answer_are_refused_by_the_tool(llm: DigitalOcean, emu: Emulator) -> None:
-    emu.reply(tool_calls=[("add", '{"a": 10')], finish_reason="length")
-    response = llm.chat([ChatMessage(content="x")])
-    (call,) = llm.get_tool_calls_from_response(response)
-    assert call.tool_kwargs == {"invalid_json": '{"a": 10'}
-    assert response.message.blocks[-1].tool_kwargs == '{"a": 10'
 
 
 def test_names_are_altered_for_the_wire_and_altered_back(llm: DigitalOcean, emu: Emulator) -> None:

@@ -37,10 +37,10 @@ RECORDINGS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
 
 def record(name: str, *, stream: bool) -> bytes:
     """Ask an emulator, without our client, and return the body that came."""
-    quirks, fields, reply = RECORDINGS[name]
+    quirks, fields, response = RECORDINGS[name]
     with Emulator(quirks=Quirks(**quirks)) as emu:
-        if reply:
-            emu.reply(**reply)
+        if response:
+            emu.reply(**response)
         options = fields if stream else {key: value for key, value in fields.items() if key != "stream_options"}
         body = {"model": CHAT, "messages": HELLO, "stream": stream, **options}
         reply_ = httpx.post(
@@ -145,10 +145,10 @@ def damaged(text: bytes, dice: Random) -> bytes:
 
 
 @dataclass
-class Said:
+class Reading:
     """What a body says: the texts of each answer, its finish reason, its usage; or that it is broken."""
 
-    words: dict[tuple[int, str], str] = field(default_factory=dict)
+    texts: dict[tuple[int, str], str] = field(default_factory=dict)
     arguments: dict[int, str] = field(default_factory=dict)
     finish: dict[int, str] = field(default_factory=dict)
     usage: Any = None
@@ -158,7 +158,7 @@ class Said:
     def add(self, number: int, message: dict[str, Any]) -> None:
         for name in ("content", "reasoning_content", "refusal"):
             if isinstance(text := message.get(name), str) and text:
-                self.words[number, name] = self.words.get((number, name), "") + text
+                self.texts[number, name] = self.texts.get((number, name), "") + text
         for call in message.get("tool_calls") or []:
             text = (call.get("function") or {}).get("arguments") or ""
             text = text if isinstance(text, str) else json.dumps(text, ensure_ascii=False)
@@ -167,61 +167,61 @@ class Said:
     def facts(self) -> tuple[Any, ...]:
         """Return what can be compared; of arguments the letters, since their order is the merge rules' business."""
         letters = {number: sorted(text) for number, text in self.arguments.items() if text}
-        return self.words, letters, self.finish, self.usage
+        return self.texts, letters, self.finish, self.usage
 
 
-def plainly(stream: bytes) -> Said:
+def plainly(stream: bytes) -> Reading:
     """Read a stream's bytes to its end, or to where they stop making sense."""
-    said = Said()
+    reading = Reading()
     events = spelled(stream)
     completed = spelled(stream + b"\n\n")
     if len(completed) > len(events) and completed[-1][1] == b"[DONE]":
         events = completed
     for name, data in events:
         if data.startswith(b"[DONE]"):  # also with something behind it
-            said.ended = True
+            reading.ended = True
             break
         if not data:
             continue
         try:
             chunk = json.loads(data.decode("utf-8"))
             if name == "error" or chunk.get("error") or chunk.get("object") == "error":
-                said.broken = "an error event"
+                reading.broken = "an error event"
                 break
             for choice in chunk.get("choices") or []:
                 number = choice.get("index") or 0
-                said.add(number, choice.get("delta") or {})
-                said.finish.setdefault(number, "")
-                said.finish[number] = choice.get("finish_reason") or said.finish[number]
-            said.usage = chunk.get("usage") or said.usage
+                reading.add(number, choice.get("delta") or {})
+                reading.finish.setdefault(number, "")
+                reading.finish[number] = choice.get("finish_reason") or reading.finish[number]
+            reading.usage = chunk.get("usage") or reading.usage
         except (ValueError, AttributeError, TypeError, RecursionError) as error:
-            said.broken = f"{type(error).__name__}: {error}"
+            reading.broken = f"{type(error).__name__}: {error}"
             break
-    said.ended = said.ended or bool(said.finish.get(0) and all(said.finish.values()))
-    return said
+    reading.ended = reading.ended or bool(reading.finish.get(0) and all(reading.finish.values()))
+    return reading
 
 
-def plainly_whole(body: bytes) -> Said:
-    """Read a whole reply."""
-    said = Said(ended=True)
+def plainly_whole(body: bytes) -> Reading:
+    """Read a whole response."""
+    reading = Reading(ended=True)
     try:
-        reply = json.loads(body.decode("utf-8"))
-        for choice in reply["choices"]:
+        response = json.loads(body.decode("utf-8"))
+        for choice in response["choices"]:
             number = choice.get("index") or 0
-            said.add(number, choice["message"])
-            said.finish[number] = choice.get("finish_reason") or ""
-        said.usage = reply.get("usage")
-        said.broken = "" if reply["choices"] else "no choices"
+            reading.add(number, choice["message"])
+            reading.finish[number] = choice.get("finish_reason") or ""
+        reading.usage = response.get("usage")
+        reading.broken = "" if response["choices"] else "no choices"
     except (ValueError, AttributeError, TypeError, RecursionError, KeyError) as error:
-        said.broken = f"{type(error).__name__}: {error}"
-    return said
+        reading.broken = f"{type(error).__name__}: {error}"
+    return reading
 
 
-def told(completion: Any) -> Said:
+def reading_of(completion: Any) -> Reading:
     """Read a completion of ours."""
-    said = Said(ended=True)
+    reading = Reading(ended=True)
     for choice in completion.choices:
-        said.add(choice.index, choice.message.model_dump())
-        said.finish[choice.index] = choice.finish_reason or ""
-    said.usage = None if completion.usage is None else completion.usage
-    return said
+        reading.add(choice.index, choice.message.model_dump())
+        reading.finish[choice.index] = choice.finish_reason or ""
+    reading.usage = None if completion.usage is None else completion.usage
+    return reading

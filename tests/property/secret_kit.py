@@ -93,7 +93,7 @@ def _pieces(key: str) -> set[str]:
 
 # --- a failure of every class ---
 
-QUICK = Timeout(connect=5, first_token=0.1, idle=0.1)
+QUICK = Timeout(connect=5, first_token=0.3, idle=0.3)
 
 
 def error_body(message: str = "no", **more: Any) -> dict[str, Any]:
@@ -113,7 +113,7 @@ FAULTS: dict[str, Fault] = {
     "ServerError": Status(503, "<html><title>x</title></html>"),
     "APIStatusError": Status(418),
     "APIConnectionError": Reset(before_head=True),
-    "APITimeoutError": Stall(before_head=True, seconds=0.3),
+    "APITimeoutError": Stall(before_head=True, seconds=1.0),
     "ProtocolError": Redirect(307, "https://elsewhere.example/v1"),
     "StreamInterrupted": Truncate(after_events=2),
     "StreamFailed": ErrorEvent(after_events=2),
@@ -137,7 +137,7 @@ def forms(thing: Any) -> list[str]:
 def inside(thing: Any, depth: int = 6) -> list[str]:
     """Return the text of everything that can be reached by attributes and items, private ones too.
 
-    Where a secret stands it is behind a door that has to be opened on purpose; these doors are left shut.
+    Where a secret stands one has to reach for it on purpose, and this does not.
     """
     texts: list[str] = []
     seen: set[int] = set()

@@ -48,7 +48,7 @@ ODD_IDS = st.sampled_from(["shared", "changing"])
 
 
 def whole(answer: dict[str, Any]) -> dict[str, Any]:
-    """Return the answer as one reply."""
+    """Return the answer as one response."""
     choices = []
     for number, choice in enumerate(answer["choices"]):
         message: dict[str, Any] = {"role": "assistant", "content": choice["content"] or None}

@@ -29,7 +29,7 @@ NO_BODY = {204, 304}
 names = st.text(TOKEN, min_size=1, max_size=12).filter(lambda name: name.lower() not in MEANINGFUL)
 values = st.text([chr(code) for code in (*range(0x21, 0x7F), *range(0x80, 0x100))], max_size=20)
 spaces = st.sampled_from(["", " ", "\t", "  \t"])
-words = st.text([chr(code) for code in range(0x20, 0x7F)], max_size=10)
+reasons = st.text([chr(code) for code in range(0x20, 0x7F)], max_size=10)
 
 
 @st.composite
@@ -54,12 +54,12 @@ def bodies_in_chunks(draw: st.DrawFn) -> bytes:
 def responses(draw: st.DrawFn) -> bytes:
     """Write a response that ends by itself."""
     early = "".join(
-        f"HTTP/1.1 {draw(st.sampled_from([100, 102, 103, 199]))} {draw(words)}\r\n{draw(blocks)}\r\n"
+        f"HTTP/1.1 {draw(st.sampled_from([100, 102, 103, 199]))} {draw(reasons)}\r\n{draw(blocks)}\r\n"
         for _ in range(draw(st.integers(0, 2)))
     )
     status = draw(st.sampled_from([200, 200, 200, 204, 206, 304, 400, 404, 429, 500, 999]))
     version = draw(st.sampled_from(["1.1", "1.1", "1.1", "1.0"]))
-    head = f"{early}HTTP/{version} {status} {draw(words)}\r\n{draw(blocks)}"
+    head = f"{early}HTTP/{version} {status} {draw(reasons)}\r\n{draw(blocks)}"
     head += draw(
         st.sampled_from(["", "", "Connection: close\r\n", "connection: Keep-Alive\r\n", "Connection: x, y\r\n"])
     )
@@ -194,11 +194,11 @@ def test_a_stream_is_heard_however_it_is_framed(server, raw):
 
 @examples(150)
 @given(raw=damaged(answers(completion(), b"application/json")))
-def test_a_damaged_answer_ends_a_call_in_words_of_ours(server, raw):
+def test_a_damaged_answer_ends_a_call_in_text_of_ours(server, raw):
     assert isinstance(outcome(server, raw, stream=False), str | InferenceError)
 
 
 @examples(150)
 @given(raw=damaged(answers(events(), b"text/event-stream")))
-def test_a_damaged_answer_ends_a_stream_in_words_of_ours(server, raw):
+def test_a_damaged_answer_ends_a_stream_in_text_of_ours(server, raw):
     assert isinstance(outcome(server, raw, stream=True), str | InferenceError)

@@ -21,14 +21,14 @@ from mutation_kit import (
     DAMAGE,
     HELLO,
     RECORDINGS,
-    Said,
+    Reading,
     comment,
     damaged,
     other_line_ends,
     plainly,
     plainly_whole,
+    reading_of,
     record,
-    told,
 )
 from property_kit import SCALE, dice, pieces, spelled
 
@@ -54,7 +54,7 @@ def count(what: str, outcomes: Counter[str]) -> None:
     assert len(outcomes) > 1
 
 
-def same_facts(ours: Said, plain: Said, mutant: bytes) -> None:
+def same_facts(ours: Reading, plain: Reading, mutant: bytes) -> None:
     assert ours.facts()[:3] == plain.facts()[:3], mutant
     if isinstance(plain.usage, dict):
         for name in ("prompt_tokens", "completion_tokens", "total_tokens"):
@@ -75,17 +75,17 @@ def played(mutant: bytes, parts: list[bytes]) -> tuple[Played, Accumulator]:
     return result, accumulator
 
 
-def judge(mutant: bytes, original: bytes, chance: Random) -> str:
+def outcome_of_mutant(mutant: bytes, original: bytes, chance: Random) -> str:
     """Hold what the protocol makes of a mutant against the plain reading; return what came of it."""
     result, accumulator = played(mutant, [mutant])
     again, other = played(mutant, pieces(mutant, chance.choice([1, 7, 64, 1000])))
     assert (result.outcome, result.text) == (again.outcome, again.text), mutant
-    assert told(accumulator.completion()).facts()[:3] == told(other.completion()).facts()[:3], mutant
+    assert reading_of(accumulator.completion()).facts()[:3] == reading_of(other.completion()).facts()[:3], mutant
     plain = plainly(mutant)
     if result.error is None:
         assert not plain.broken, mutant
         assert plain.ended, mutant
-        same_facts(told(accumulator.completion()), plain, mutant)
+        same_facts(reading_of(accumulator.completion()), plain, mutant)
         return "as before" if spelled(mutant) == spelled(original) else "as spelled"
     assert isinstance(result.error, InferenceError)
     assert result.error.__cause__ is None
@@ -97,22 +97,22 @@ def judge(mutant: bytes, original: bytes, chance: Random) -> str:
     return "cut, and said so" if not plain.ended else f"refused ({type(result.error).__name__})"
 
 
-def check_partial(error: InferenceError, plain: Said, mutant: bytes) -> None:
+def check_partial(error: InferenceError, plain: Reading, mutant: bytes) -> None:
     """What a stream had delivered before it failed is in `partial`, no less and no more."""
     if error.partial is None:
         return
-    seen = told(error.partial)
-    for place, text in seen.words.items():
-        assert plain.words.get(place, "").startswith(text), mutant
+    seen = reading_of(error.partial)
+    for place, text in seen.texts.items():
+        assert plain.texts.get(place, "").startswith(text), mutant
     if plain.broken or not plain.ended:
-        assert sum(map(len, seen.words.values())) <= sum(map(len, plain.words.values()))
+        assert sum(map(len, seen.texts.values())) <= sum(map(len, plain.texts.values()))
 
 
 @pytest.mark.parametrize("name", RECORDINGS)
 def test_a_damaged_stream_is_read_as_it_is_spelled_or_refused(name):
     original, chance = recorded(name, stream=True), dice(name)
-    assert judge(original, original, chance) == "as before"
-    outcomes = Counter(judge(damaged(original, chance), original, chance) for _ in range(BY_HAND))
+    assert outcome_of_mutant(original, original, chance) == "as before"
+    outcomes = Counter(outcome_of_mutant(damaged(original, chance), original, chance) for _ in range(BY_HAND))
     count(name, outcomes)
     assert outcomes["broken, and said so"] > outcomes.total() / 10
     assert outcomes["as before"] + outcomes["as spelled"] > outcomes.total() / 10
@@ -123,7 +123,7 @@ def test_a_stream_cut_at_any_byte_is_whole_or_says_that_it_is_not(name):
     original, chance = recorded(name, stream=True), dice(name)
     step = max(1, len(original) // (80 * SCALE))
     ends = {*range(1, len(original), step), *range(len(original) - 20, len(original))}
-    outcomes = Counter(judge(original[:end], original, chance) for end in sorted(ends))
+    outcomes = Counter(outcome_of_mutant(original[:end], original, chance) for end in sorted(ends))
     count(name, outcomes)
     assert outcomes["cut, and said so"] > outcomes.total() / 2
 
@@ -135,16 +135,16 @@ def test_what_means_nothing_changes_nothing(name):
     for _ in range(30 * SCALE):
         mutant = chance.choice([comment, other_line_ends])(original[:done], chance) + original[done:]
         if spelled(mutant) == spelled(original):
-            assert judge(mutant, original, chance) == "as before"
+            assert outcome_of_mutant(mutant, original, chance) == "as before"
 
 
-def judge_whole(mutant: bytes) -> str:
+def outcome_of_whole_mutant(mutant: bytes) -> str:
     call = new_call(retries=0)
     result = play(call_flow(call, read_completion), call, JSON, *([mutant] if mutant else []), b"")
     plain = plainly_whole(mutant)
     if result.error is None:
         assert not plain.broken, mutant
-        same_facts(told(result.results[0]), plain, mutant)
+        same_facts(reading_of(result.results[0]), plain, mutant)
         return "as spelled"
     assert isinstance(result.error, InferenceError)
     assert result.error.__cause__ is None
@@ -153,10 +153,10 @@ def judge_whole(mutant: bytes) -> str:
 
 
 @pytest.mark.parametrize("name", RECORDINGS)
-def test_a_damaged_reply_is_read_as_it_is_spelled_or_refused(name):
+def test_a_damaged_response_is_read_as_it_is_spelled_or_refused(name):
     original, chance = recorded(name, stream=False), dice(name)
-    assert judge_whole(original) == "as spelled"
-    outcomes = Counter(judge_whole(damaged(original, chance)) for _ in range(BY_HAND))
+    assert outcome_of_whole_mutant(original) == "as spelled"
+    outcomes = Counter(outcome_of_whole_mutant(damaged(original, chance)) for _ in range(BY_HAND))
     count(name, outcomes)
     assert min(outcomes["as spelled"], outcomes["broken, and said so"]) > outcomes.total() / 10
 
@@ -188,11 +188,11 @@ def test_a_damaged_error_is_an_error_of_its_status(status):
 
 
 def end_of(result: Any) -> tuple[Any, ...]:
-    """Tell how a call ended, in words that both clients have to agree on."""
+    """Return how a call ended, in terms that both clients have to agree on."""
     if not isinstance(result, InferenceError):
-        facts = told(result)
-        return "ok", facts.words, facts.arguments, facts.finish
-    partial = told(result.partial).words if result.partial else None
+        facts = reading_of(result)
+        return "ok", facts.texts, facts.arguments, facts.finish
+    partial = reading_of(result.partial).texts if result.partial else None
     return type(result).__name__, result.message, result.attempts, partial
 
 
@@ -244,7 +244,7 @@ def test_both_clients_read_a_damaged_stream_as_the_protocol_does(emu, name):
 
 
 @pytest.mark.parametrize("name", ["text", "tools"])
-def test_both_clients_read_a_damaged_reply_alike(emu, name):
+def test_both_clients_read_a_damaged_response_alike(emu, name):
     original, chance = recorded(name, stream=False), dice(f"{name} http")
     mutants = [damaged(original, chance) for _ in range(BY_HTTP)]
     outcomes: Counter[str] = Counter()
@@ -255,8 +255,8 @@ def test_both_clients_read_a_damaged_reply_alike(emu, name):
     count(name, outcomes)
 
 
-def raw_reply(name: str, *, streamed: bool) -> bytes:
-    """Spell a reply with its head; the body's end is its length's, a last chunk's, or the connection's."""
+def raw_response(name: str, *, streamed: bool) -> bytes:
+    """Spell a response with its head; the body's end is its length's, a last chunk's, or the connection's."""
     body = recorded(name, stream=streamed)
     head = b"HTTP/1.1 200 OK\r\ncontent-type: %s\r\nx-request-id: r-1\r\n" % (
         b"text/event-stream" if streamed else b"application/json"
@@ -270,7 +270,7 @@ def raw_reply(name: str, *, streamed: bool) -> bytes:
 @pytest.mark.parametrize("streamed", [True, False])
 def test_damage_to_the_head_and_the_framing_ends_in_an_answer_or_an_error_of_ours(emu, streamed):
     """Two HTTP libraries may read broken HTTP differently; neither's exception passes, and nobody waits."""
-    original, chance = raw_reply("text", streamed=streamed), dice(f"head {streamed}")
+    original, chance = raw_response("text", streamed=streamed), dice(f"head {streamed}")
     whole = end_of(undamaged_answer(emu, original, streamed=streamed))
     head, body = original[: original.index(b"\r\n\r\n") + 4], original[original.index(b"\r\n\r\n") + 4 :]
     heads = [damaged(head, chance) + body for _ in range(2 * BY_HTTP)]

@@ -145,7 +145,7 @@ def test_every_error_event_has_a_class(body):
     assert len(error.message) < 800
 
 
-def test_context_and_quota_are_told_apart_from_other_refusals_only_where_they_can_be():
+def test_context_and_quota_are_distinguished_from_other_refusals_only_where_they_can_be():
     for status in range(400, 600):
         error = from_status(status, '{"error": {"message": "maximum context length, insufficient_quota"}}', attempts=1)
         assert isinstance(error, ContextLengthError) == (status in {400, 413, 422})
@@ -174,7 +174,7 @@ def test_a_call_sends_and_sleeps_no_more_than_it_may(turns, retries, ambiguous, 
     budget = Budget(size=store)
     call = new_call(retries=retries, retry_ambiguous=ambiguous, budget=budget, timeout={"total": total})
     began = call.clock()
-    played = ask(call, *(reply for turn in turns for reply in turn))
+    played = ask(call, *(response for turn in turns for response in turn))
     pauses = [float(step.removeprefix("sleep:")) for step in played.trace.split() if step.startswith("sleep:")]
     assert 1 <= played.sends <= 1 + min(retries, store // 10)
     assert len(pauses) == played.sends - 1
@@ -203,7 +203,7 @@ def check_ending(played: Played) -> None:
 @examples(25)
 def test_what_is_final_is_sent_once_more_by_nobody(turns, retries):
     """The last turn that was answered is why the call ended: a success, a refusal that is final, or no retries left."""
-    played = ask(new_call(retries=retries), *(reply for turn in turns for reply in turn))
+    played = ask(new_call(retries=retries), *(response for turn in turns for response in turn))
     if played.error is None or played.sends == 1 + retries:
         return
     error = played.error

@@ -66,7 +66,7 @@ def server() -> Iterator[Emulator]:
         yield emulator
 
 
-def ways(server: Emulator, holder: Holder, **options: Any) -> dict[str, Callable[[], Any]]:
+def calls_of(server: Emulator, holder: Holder, **options: Any) -> dict[str, Callable[[], Any]]:
     """Return the ways to ask; no frame of theirs has the key."""
     options = {"base_url": server.base_url, "max_retries": 0, "timeout": QUICK, **options}
 
@@ -140,15 +140,15 @@ def test_every_class_of_error_is_raised_here():
 @examples(2, shrink=False)
 def test_errors_of_every_class(server, name, key):
     streamed = issubclass(getattr(errors_, name), errors_.StreamError)
-    for way, call in ways(server, Holder(key)).items():
-        if streamed and "stream" not in way:
+    for name_of_call, call in calls_of(server, Holder(key)).items():
+        if streamed and "stream" not in name_of_call:
             continue
         server.script(FAULTS[name])
         with logged() as log:
             error = caught(call)
         assert type(error).__name__ == name
-        assert not leaks(key, *of_error(error)), way
-        assert not leaks(key, *log.texts()), way
+        assert not leaks(key, *of_error(error)), name_of_call
+        assert not leaks(key, *log.texts()), name_of_call
 
 
 @given(KEYS)
@@ -157,18 +157,18 @@ def test_a_server_that_is_not_there(key):
     gone = Emulator()
     with gone:
         pass
-    for way, call in ways(gone, Holder(key)).items():
+    for name_of_call, call in calls_of(gone, Holder(key)).items():
         with logged() as log:
             error = caught(call)
         assert type(error).__name__ == "APIConnectionError"
-        assert not leaks(key, *of_error(error), *log.texts()), way
+        assert not leaks(key, *of_error(error), *log.texts()), name_of_call
 
 
 @given(KEYS)
 @examples(10, shrink=False)
 def test_successes_are_logged_without_it(server, key):
     with logged() as log:
-        for call in ways(server, Holder(key)).values():
+        for call in calls_of(server, Holder(key)).values():
             assert call().text
     assert log.records
     assert not leaks(key, *log.texts())
@@ -212,44 +212,44 @@ def test_a_mistake_in_the_key(wrong, key):
 
 
 def echoes(key: str) -> dict[str, Fault]:
-    said = f"your key {key} is not right"
+    content = f"your key {key} is not right"
     escaped = "".join(f"\\u{ord(character):04x}" for character in key)
-    slashed = json.dumps({"error": {"message": said, "code": key}}).replace("/", "\\/")
+    slashed = json.dumps({"error": {"message": content, "code": key}}).replace("/", "\\/")
     return {
-        "message": Status(401, error_body(said)),
+        "message": Status(401, error_body(content)),
         "code and type": Status(400, error_body("no", code=key, type=key)),
-        "text": Status(500, said),
-        "html": Status(502, f"<html><title>{key}</title>{said}</html>"),
+        "text": Status(500, content),
+        "html": Status(502, f"<html><title>{key}</title>{content}</html>"),
         "escaped": Status(401, f'{{"error":{{"message":"key {escaped}","code":"{escaped}"}}}}'.encode()),
         "slashes": Status(401, slashed.encode()),
-        "detail": Status(422, {"detail": [{"loc": [key, 1], "msg": said}]}),
+        "detail": Status(422, {"detail": [{"loc": [key, 1], "msg": content}]}),
         "request id": Status(503, "no", {"x-request-id": key}),
         "another header": Status(503, "no", {"x-key": key, "retry-after": key}),
-        "200 that is text": RawBody(said.encode()),
-        "200 with an error": RawBody(json.dumps(error_body(said)).encode()),
+        "200 that is text": RawBody(content.encode()),
+        "200 with an error": RawBody(json.dumps(error_body(content)).encode()),
         "200 with an escaped error": RawBody(f'{{"error":{{"message":"key {escaped}"}}}}'.encode()),
-        "200 with a status": RawBody(json.dumps(error_body(said, code=401)).encode()),
+        "200 with a status": RawBody(json.dumps(error_body(content, code=401)).encode()),
         "wrong shape": RawBody(json.dumps({"choices": key}).encode()),
         "wrong names": RawBody(json.dumps({"choices": [{"message": {"tool_calls": [{key: key, "function": 5}]}}]}).encode()),
         "cut in text": Status(500, f"{'x' * 185} {key}"),
-        "cut in a reply": RawBody(f"{'x' * 185} {key}".encode()),
+        "cut in a response": RawBody(f"{'x' * 185} {key}".encode()),
         "cut in a message": Status(400, error_body(f"{'x' * 485} {key}")),
         "cut in a code": Status(400, error_body("no", code=f"{'x' * 485} {key}")),
-        "cut in a body": Status(400, {"padding": "x" * 1950, **error_body(said)}),
+        "cut in a body": Status(400, {"padding": "x" * 1950, **error_body(content)}),
         "cut in an event": ErrorEvent(after_events=2, body=f"{'x' * 185} {key}", event_name="error"),
         "cut in a long event": ErrorEvent(after_events=2, body=error_body(f"{'x' * 485} {key}")),
         "percent signs": Status(400, error_body(f"no /v1/{quote(key, safe='')}/x")),
         "redirect path": Redirect(302, f"https://a.example/{key}?k={key}"),
-        "event": ErrorEvent(after_events=2, body=error_body(said, code=key)),
-        "event in words": ErrorEvent(after_events=2, body=said, event_name="error"),
+        "event": ErrorEvent(after_events=2, body=error_body(content, code=key)),
+        "event in words": ErrorEvent(after_events=2, body=content, event_name="error"),
         "escaped event": RawStream(
             [b'data: {"choices":[]}\n\n', f'data: {{"error":{{"message":"{escaped}"}}}}\n\n'.encode()]
         ),
-        "first event": ErrorEvent(body=error_body(said, code=401)),
+        "first event": ErrorEvent(body=error_body(content, code=401)),
         "chunk of a wrong shape": RawStream(
             [f"data: {json.dumps({'choices': [{'index': key, key: 1}]})}\n\n".encode()]
         ),
-        "chunk that is no JSON": RawStream([f"data: {said}\n\n".encode()]),
+        "chunk that is no JSON": RawStream([f"data: {content}\n\n".encode()]),
     }
 
 
@@ -258,22 +258,22 @@ def echoes(key: str) -> dict[str, Fault]:
 @given(key=KEYS)
 @examples(2, shrink=False)
 def test_what_a_server_says_of_it_is_masked(server, echo, key):
-    """Frames are not looked at here: they hold the reply as it came."""
-    for way, call in ways(server, Holder(key)).items():
+    """Frames are not looked at here: they hold the response as it came."""
+    for name_of_call, call in calls_of(server, Holder(key)).items():
         server.script(echoes(key)[echo])
         error = caught(call)
         if not isinstance(error, InferenceError):
             assert isinstance(echoes(key)[echo], ErrorEvent | RawStream), error
             continue
         seen = [*forms(error), *inside(error), repr(error.args), repr(error.__cause__), repr(error.__context__)]
-        assert not leaks(key, *seen), (way, str(error))
+        assert not leaks(key, *seen), (name_of_call, str(error))
 
 
 @pytest.mark.parametrize("alphabet", ["capitals", "url"])
 def test_a_redirect_to_a_host_of_its_name(server, alphabet):
     """Names of hosts have no case: lower-cased it is still the key."""
     key = random_key(alphabet, 30, 1).replace("~", "-").replace("_", "-").strip("-.")
-    for call in ways(server, Holder(key)).values():
+    for call in calls_of(server, Holder(key)).values():
         server.script(Redirect(302, f"https://{key}.example/"))
         error = caught(call)
         assert not leaks(key.lower(), *forms(error), *inside(error))
@@ -286,8 +286,8 @@ def test_a_header_that_repeats_it_is_masked_in_answers_too(server, key):
     answer = {"choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}]}
     with Client(key, base_url=server.base_url) as client:
         server.script(RawBody(json.dumps(answer).encode(), headers={"x-key": f"Bearer {key}", "x-request-id": key}))
-        reply = client.chat(**ASK)
-    assert not leaks(key, repr(reply.response_info), str(reply.request_id))
+        response = client.chat(**ASK)
+    assert not leaks(key, repr(response.response_info), str(response.request_id))
 
 
 # --- the search itself ---
@@ -299,9 +299,9 @@ def test_the_search_finds_what_is_there(alphabet):
     for text in (key, key[3:9], repr(key), json.dumps(key), f"'{key[:6]}", key.encode(), repr(key.encode())):
         assert leaks(key, text)
     assert not leaks(key, random_key(alphabet, 4000, 8), "")
-    hidden = type("Thing", (), {})()
-    hidden.deep = {"a": [(key,)]}
-    assert leaks(key, *inside(hidden))
+    deep_thing = type("Thing", (), {})()
+    deep_thing.deep = {"a": [(key,)]}
+    assert leaks(key, *inside(deep_thing))
     with pytest.raises(ZeroDivisionError) as failed:
         len(key) / 0  # this frame has the key
     assert leaks(key, *of_error(failed.value))

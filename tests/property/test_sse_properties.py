@@ -151,11 +151,11 @@ def test_an_end_without_its_blank_line_counts_only_if_done_is_all_there_is(text,
     whole = text + end
     parser = Parser()
     before = [tuple(event) for part in cut_at(whole, cuts) for event in parser.feed(part)]
-    told = [data for _, data in parser.finish()]
+    reported = [data for _, data in parser.finish()]
     completed = [data for _, data in spelled(whole + b"\n\n")[len(before) :]]
     assert before == spelled(whole)
-    assert told in ([], completed)
-    assert told in ([], [b"[DONE]"])
+    assert reported in ([], completed)
+    assert reported in ([], [b"[DONE]"])
 
 
 @pytest.mark.parametrize("first", [b"data: a\n", b"data: a\r\n", b"data\n"])

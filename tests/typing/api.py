@@ -1,4 +1,4 @@
-"""The public API as a user types it: mypy --strict must agree with every line. Nothing here is run."""
+"""The public API as a user types it: mypy --strict and pyright must agree with every line. Nothing here is run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,6 @@ from inference_do import (
     StreamError,
     Timeout,
     Usage,
-    estimate_cost,
     model_info,
     register_model,
 )
@@ -111,10 +110,8 @@ def beyond_chat() -> None:
         ranked: Reply = one.request("/rerank", {"model": "m"}, timeout=5)
         answer = one.chat(model="m", messages=MESSAGES, default_params={"temperature": 0})
     ledger = Ledger()
-    if answer.usage:
-        cost: Cost = ledger.add(answer.model, answer.usage)
-        total: float | None = estimate_cost(answer.model, answer.usage).total
-        print(cost.date, total, ledger.total.cost)
+    cost: Cost = ledger.add(answer.model, answer.usage)
+    print(cost.date, cost.total, ledger.total.cost)
     with KnowledgeBase("id", api_key="key") as base:
         found: list[RetrievedDocument] = base.retrieve("query", num_results=3)
     print(takes, ranked, found[0].text, found[0].metadata)

@@ -1,4 +1,4 @@
-"""What a client is told once: keys, base URLs, headers, timeouts, and that the key is masked."""
+"""What a client is given once: keys, base URLs, headers, timeouts, and that the key is masked."""
 
 from __future__ import annotations
 
@@ -86,12 +86,12 @@ BAD_KEYS = [
 ]
 
 
-@pytest.mark.parametrize(("key", "said"), BAD_KEYS, ids=[repr(row[1]) for row in BAD_KEYS])
-def test_a_key_that_cannot_be_one_is_refused_without_being_shown(key, said):
-    with pytest.raises(ConfigError, match=said) as caught:
+@pytest.mark.parametrize(("key", "detail"), BAD_KEYS, ids=[repr(row[1]) for row in BAD_KEYS])
+def test_a_key_that_cannot_be_one_is_refused_without_being_shown(key, detail):
+    with pytest.raises(ConfigError, match=detail) as caught:
         find_key(key)
     assert KEY not in str(caught.value)
-    with pytest.raises(ConfigError, match=said) as caught:
+    with pytest.raises(ConfigError, match=detail) as caught:
         find_key(lambda: key).get_secret_value()
     assert KEY not in str(caught.value)
 
@@ -194,9 +194,9 @@ BAD_URLS = [
 ]
 
 
-@pytest.mark.parametrize(("url", "said"), BAD_URLS)
-def test_bad_base_urls(url, said):
-    with pytest.raises(ConfigError, match=said) as caught:
+@pytest.mark.parametrize(("url", "detail"), BAD_URLS)
+def test_bad_base_urls(url, detail):
+    with pytest.raises(ConfigError, match=detail) as caught:
         check_base_url(url)
     assert "hunter2" not in str(caught.value)
     assert caught.value.__cause__ is None
@@ -260,9 +260,9 @@ BAD_HEADERS = [
 ]
 
 
-@pytest.mark.parametrize(("headers", "said"), BAD_HEADERS)
-def test_bad_headers(headers, said):
-    with pytest.raises(ConfigError, match=said):
+@pytest.mark.parametrize(("headers", "detail"), BAD_HEADERS)
+def test_bad_headers(headers, detail):
+    with pytest.raises(ConfigError, match=detail):
         check_headers(headers, name="default_headers")
 
 

@@ -20,7 +20,7 @@ HEAD = Head(200, {})
 
 
 class Exchange:
-    """Does what it is told and writes it down."""
+    """Does what it is asked and records it."""
 
     def __init__(self, **answers: Any) -> None:
         self.answers = answers
@@ -172,7 +172,7 @@ def endless(closed: list[str]) -> Generator[Any, Any, None]:
         closed.append("closed")
 
 
-def test_closing_a_driver_closes_flow_and_reply():
+def test_closing_a_driver_closes_flow_and_response():
     closed: list[str] = []
     exchange = Exchange()
     driven = drive(endless(closed), exchange)
@@ -195,7 +195,7 @@ def test_dropping_a_driver_closes_at_once_without_the_collector():
         gc.enable()
 
 
-def test_an_exception_thrown_by_the_consumer_closes_flow_and_reply():
+def test_an_exception_thrown_by_the_consumer_closes_flow_and_response():
     closed: list[str] = []
     exchange = Exchange()
     driven = drive(endless(closed), exchange)
@@ -211,7 +211,7 @@ def test_a_driver_that_was_never_started_has_nothing_to_release():
     assert exchange.log == []
 
 
-async def test_closing_an_async_driver_closes_flow_and_reply():
+async def test_closing_an_async_driver_closes_flow_and_response():
     closed: list[str] = []
     exchange = AsyncExchange()
     driven = adrive(endless(closed), exchange)
@@ -241,7 +241,7 @@ async def _waiting(exchange: AsyncExchange, closed: list[str], command: Any) -> 
 
 
 @pytest.mark.parametrize("command", [Read(None), Sleep(60)])
-async def test_cancelling_closes_flow_and_reply_at_once(command):
+async def test_cancelling_closes_flow_and_response_at_once(command):
     closed: list[str] = []
     exchange = AsyncExchange(read="never", sleep="never")
     task = asyncio.create_task(anext(_waiting(exchange, closed, command)))  # type: ignore[arg-type]

@@ -133,7 +133,7 @@ def test_what_was_not_sent_is_sent_again_all_the_same(first):
     assert ask(new_call(retry_ambiguous=False), first, *OK).results == [1]
 
 
-def test_a_refusal_after_an_ambiguous_loss_is_judged_for_itself():
+def test_a_refusal_after_an_ambiguous_loss_is_classified_for_itself():
     assert ask(new_call(), GONE, *REFUSED, *OK).results == [1]
 
 
@@ -265,7 +265,7 @@ def test_a_phase_without_a_limit_can_time_out_too(phase):
     assert "None" not in str(error)
 
 
-# --- replies that are no answers ---
+# --- responses that are no answers ---
 
 
 @pytest.mark.parametrize("code", [300, 301, 302, 303, 304, 307, 308])

@@ -132,7 +132,7 @@ STREAMS = [
     ([OPEN, b"<html>", b""], "send read read release", "ProtocolError: the response is not JSON: an HTML page"),
     ([AS_JSON, b'{"choices": []}', b""], "send read read release", "ProtocolError: the response is not what was asked for: it has no choices"),
     ([AS_JSON, b'{"choices": [{}]}', b""], "send read read release", "ProtocolError: the response is not what was asked for: choices.0"),
-    # --- and replies that only claim to be streams ---
+    # --- and responses that only claim to be streams ---
     ([SSE, b'{"error": {"message": "no", "code": 400}}', b""], "send read read release", "BadRequestError: 400"),
     ([SSE, b'{"error": {"message": "no"}}', b""], "send read read release", "ProtocolError: the API answered 200 with"),
     ([SSE, b"<html>\n<p>", b""], "send read read release", "ProtocolError: the response is not JSON: an HTML page"),

@@ -202,7 +202,7 @@ def test_what_is_no_id_cannot_be_registered(model):
 
 
 @pytest.mark.parametrize(
-    ("facts", "words"),
+    ("facts", "detail"),
     [
         ({"context_windw": 1}, "no fact 'context_windw': did you mean 'context_window'"),
         ({"id": "x"}, "no fact 'id'"),
@@ -215,8 +215,8 @@ def test_what_is_no_id_cannot_be_registered(model):
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
 )
-def test_facts_that_are_none_are_refused(facts, words):
-    with pytest.raises(ConfigError, match=words.replace("|", r"\|")):
+def test_facts_that_are_none_are_refused(facts, detail):
+    with pytest.raises(ConfigError, match=detail.replace("|", r"\|")):
         register_model("mine/small", **facts)
     assert not model_info("mine/small").is_known
 

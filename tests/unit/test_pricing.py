@@ -51,6 +51,14 @@ def test_usage_is_read_as_an_object_or_as_it_came():
     assert estimate_cost("anthropic-claude-opus-4.6", wire).total == pytest.approx(by_hand)
 
 
+def test_an_answer_without_usage_has_no_known_cost():
+    assert estimate_cost(PRICED, None) == Cost(model="m")
+    assert estimate_cost("gemma-4-31B-it", {}).total == 0  # told, and nothing was counted
+    ledger = Ledger()
+    assert ledger.add("gemma-4-31B-it", None) == Cost(model="gemma-4-31B-it")
+    assert ledger.total == Spent(calls=1, unpriced=1)
+
+
 def test_a_ledger_adds_up_by_model():
     ledger = Ledger()
     first = ledger.add("gemma-4-31B-it", {"prompt_tokens": 1000, "completion_tokens": 100})

@@ -1,4 +1,4 @@
-"""What error replies mean: every shape's words, the class of each status, lengths."""
+"""What error replies mean: every shape's message, the class of each status, lengths."""
 
 # ruff: noqa: E501  the rows of its tables stay rows
 
@@ -78,9 +78,9 @@ SHAPES: list[tuple[Any, ErrorDetail | None]] = [
 ]
 
 
-@pytest.mark.parametrize(("body", "words"), SHAPES, ids=[json.dumps(row[0])[:50] for row in SHAPES])
-def test_words(body, words):
-    assert parse_error_body(body) == words
+@pytest.mark.parametrize(("body", "detail"), SHAPES, ids=[json.dumps(row[0])[:50] for row in SHAPES])
+def test_words(body, detail):
+    assert parse_error_body(body) == detail
 
 
 @pytest.mark.parametrize(
@@ -164,10 +164,12 @@ CONTEXT = [
 ]
 
 
-@pytest.mark.parametrize("words", CONTEXT)
+@pytest.mark.parametrize("detail", CONTEXT)
 @pytest.mark.parametrize("status", [400, 413, 422])
-def test_a_full_context_in_many_words(words, status):
-    assert type(from_status(status, json.dumps({"error": {"message": words}}), attempts=1)) is errors.ContextLengthError
+def test_a_full_context_in_many_words(detail, status):
+    assert (
+        type(from_status(status, json.dumps({"error": {"message": detail}}), attempts=1)) is errors.ContextLengthError
+    )
 
 
 @pytest.mark.parametrize("field", ["code", "type"])
@@ -196,10 +198,10 @@ QUOTA = [
 ]
 
 
-@pytest.mark.parametrize(("said", "spent"), QUOTA)
+@pytest.mark.parametrize(("content", "spent"), QUOTA)
 @pytest.mark.parametrize("status", [403, 429])
-def test_a_used_up_quota_in_many_words(said, spent, status):
-    error = from_status(status, json.dumps({"error": said}), attempts=1)
+def test_a_used_up_quota_in_many_words(content, spent, status):
+    error = from_status(status, json.dumps({"error": content}), attempts=1)
     assert (type(error) is errors.QuotaExceededError) is spent
 
 
@@ -221,8 +223,8 @@ def test_a_hint_stands_in_for_advice_unless_the_reason_is_plain():
     assert str(from_status(404, "", attempts=1, hint="try x")) == "404 Not Found; try x"
     assert str(from_status(400, "", attempts=1, hint="try x")) == "400 Bad Request; try x"
     assert str(from_status(403, "", attempts=1, hint="try x")) == "403 Forbidden; try x"
-    said = str(from_status(400, '{"message": "the prompt is too long"}', attempts=1, hint="try x"))
-    assert said == "400 Bad Request: the prompt is too long"
+    content = str(from_status(400, '{"message": "the prompt is too long"}', attempts=1, hint="try x"))
+    assert content == "400 Bad Request: the prompt is too long"
 
 
 def test_lengths():
@@ -268,9 +270,9 @@ LIKE = [
 ]
 
 
-@pytest.mark.parametrize(("said", "kind"), LIKE)
-def test_an_error_in_a_stream_says_what_it_is_like(said, kind):
-    error = from_event(json.dumps({"error": said}), attempts=1, request_id=None)
+@pytest.mark.parametrize(("content", "kind"), LIKE)
+def test_an_error_in_a_stream_says_what_it_is_like(content, kind):
+    error = from_event(json.dumps({"error": content}), attempts=1, request_id=None)
     assert error.like is kind
     assert pickle.loads(pickle.dumps(error)).like is kind
 

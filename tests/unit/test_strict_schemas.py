@@ -94,6 +94,17 @@ REFUSED: dict[str, Any] = {
     "any value": {"type": "object", "properties": {"a": {"description": "anything"}}},
     "a root that is a list": {"type": "array", "items": {"type": "string"}},
     "a root that is a choice": {"anyOf": [{"type": "object", "properties": {}}]},
+    "a list of anything": {"type": "object", "properties": {"a": {"type": "array"}}},
+    "items of any kind": {"type": "object", "properties": {"a": {"type": "array", "items": True}}},
+    "a property of any kind": {"type": "object", "properties": {"a": True}},
+    "more beside a reference to itself": {
+        "type": "object",
+        "properties": {"a": {"$ref": "#", "minProperties": 1}},
+    },
+    "an object or null whose keys are free": {
+        "type": "object",
+        "properties": {"a": {"type": ["object", "null"], "additionalProperties": {"type": "string"}}},
+    },
     "not": {"type": "object", "properties": {"a": {"type": "string", "not": {"const": "x"}}}},
 }
 
@@ -134,3 +145,14 @@ def test_json_in_a_text_is_an_annotation():
         is_validated=False,
     )
     assert strict["properties"]["a"] == {"type": "integer"}
+
+
+def test_what_may_be_null_may_be_null_in_strict_form():
+    inner = {"type": ["object", "null"], "properties": {"b": {"type": ["string", "null"]}}}
+    strict = to_strict({"type": "object", "properties": {"a": inner}}, is_validated=False)
+    assert strict["properties"]["a"] == {
+        "type": ["object", "null"],
+        "properties": {"b": {"type": ["string", "null"]}},
+        "additionalProperties": False,
+        "required": ["b"],
+    }

@@ -81,7 +81,7 @@ def test_a_field_of_the_wrong_shape_is_an_error(raw):
         ChatCompletion.model_validate(raw)
 
 
-def test_replies_are_frozen_and_travel_with_how_they_came():
+def test_responses_are_frozen_and_travel_with_how_they_came():
     completion = ChatCompletion.model_validate(SAMPLE)
     completion.came_with(ResponseInfo(200, {"x-request-id": "r"}, 2))
     with pytest.raises(ValidationError):

@@ -7,20 +7,16 @@ They need packages that nothing else needs, and others' failures are what they f
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
-from inference_do.config import KEY_VARIABLES
 from inference_do.emulator import Emulator
 
 collect_ignore_glob = [] if os.environ.get("PEERS") == "langchain" else ["test_*.py"]
-sys.path.insert(0, str(Path(__file__).parent))
 
 FILES = {"pdf": b"%PDF-1.4\n%%EOF\n", "wav": b"RIFF\x00\x00\x00\x00WAVE"}
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -29,7 +25,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 @pytest.fixture(autouse=True)
 def own_world(monkeypatch: pytest.MonkeyPatch) -> None:
     """No keys of whoever runs this, and the tests' pictures from here instead of the web."""
-    for name in (*KEY_VARIABLES, "OPENAI_API_KEY", "GROQ_API_KEY", "DEEPSEEK_API_KEY", "LANGSMITH_TRACING"):
+    for name in ("OPENAI_API_KEY", "GROQ_API_KEY", "DEEPSEEK_API_KEY"):
         monkeypatch.delenv(name, raising=False)
 
     def get(url: str, **_: Any) -> httpx.Response:

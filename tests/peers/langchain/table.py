@@ -78,9 +78,9 @@ def main() -> None:
 
     report, document = map(Path, sys.argv[1:])
     names = [peer.name for peer in PEERS]
-    told = ", ".join(f"{peer.package} {version(peer.package)}" for peer in PEERS)
+    peers = ", ".join(f"{peer.package} {version(peer.package)}" for peer in PEERS)
     part = [
-        f"Versions: {told}; langchain-core {version('langchain-core')}, langchain-tests {version('langchain-tests')}.",
+        f"Versions: {peers}; langchain-core {version('langchain-core')}, langchain-tests {version('langchain-tests')}.",
         "",
         "### LangChain's standard integration tests, every capability on",
         "",

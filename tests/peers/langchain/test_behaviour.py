@@ -157,7 +157,7 @@ def test_overflow_is_known(emu: Emulator, make: Make) -> None:
 
 
 def test_no_choices_is_an_error(emu: Emulator, make: Make) -> None:
-    """A reply without choices is one of LangChain's model errors, not an IndexError"""
+    """A response without choices is one of LangChain's model errors, not an IndexError"""
     emu.script(RawBody(json.dumps({"id": "", "object": "chat.completion", "model": "m", "choices": []}).encode()))
     with pytest.raises(exceptions.ModelError):
         make().invoke("hi")
@@ -180,15 +180,15 @@ def test_traces_hold_no_key(emu: Emulator, make: Make) -> None:
     """The key is in no trace, `repr` or serialized form"""
 
     class Kept(BaseTracer):
-        told = ""
+        reported = ""
 
         def _persist_run(self, run: Any) -> None:
-            self.told += repr(run.model_dump() if hasattr(run, "model_dump") else run.dict())
+            self.reported += repr(run.model_dump() if hasattr(run, "model_dump") else run.dict())
 
     tracer, model = Kept(), make()
     model.invoke("hi", {"callbacks": [tracer]})
-    assert tracer.told
-    assert emu.api_key not in tracer.told + repr(model) + repr(model.asdict())
+    assert tracer.reported
+    assert emu.api_key not in tracer.reported + repr(model) + repr(model.asdict())
 
 
 def test_copies_and_pickles(emu: Emulator, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

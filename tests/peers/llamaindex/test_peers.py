@@ -30,8 +30,8 @@ class TestDigitalOcean(LLMConformance):
 class TestOpenAILike(LLMConformance):
     def make_llm(self, server: Any, **settings: Any) -> OpenAILike:
         connection = {"api_base": server.base_url, "api_key": server.api_key}
-        told = {"is_chat_model": True, "is_function_calling_model": True, "context_window": WINDOW}
-        return OpenAILike(**{"model": MODEL, "max_retries": 0, **told, **connection, **settings})
+        reported = {"is_chat_model": True, "is_function_calling_model": True, "context_window": WINDOW}
+        return OpenAILike(**{"model": MODEL, "max_retries": 0, **reported, **connection, **settings})
 
 
 class TestGradientAI(LLMConformance):

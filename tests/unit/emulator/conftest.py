@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from emulator_kit import Asker
 
 from inference_do.emulator import Emulator
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from emulator_kit import Asker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,47 @@
+"""Arguments of a tool call for the frameworks: an object that a tool may be called with, or why there is none."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from inference_do.tool_calls import read_arguments
+
+__all__ = ["CUT", "UNREADABLE", "arguments_or_problem", "is_cut_off"]
+
+CUT = "its arguments were cut off"
+UNREADABLE = "its arguments are unreadable, as they are no JSON object"
+
+CUTTING = frozenset(
+    {"abort", "content_filter", "error", "insufficient_system_resource", "length", "max_tokens", "model_length"}
+)
+"""Finish reasons of an answer that ended too early: this API's, and those of servers behind it."""
+
+
+def is_cut_off(finish_reason: str | None) -> bool:
+    """Return whether an answer ended early, so that its last tool call may be the beginning of one."""
+    return finish_reason is not None and finish_reason.lower() in CUTTING
+
+
+def arguments_or_problem(text: str, *, is_cut: bool) -> dict[str, Any] | str:
+    """Return the arguments of a call, or `CUT` or `UNREADABLE`, the latter with the place where it is no JSON.
+
+    Args:
+        text: What the model wrote.
+        is_cut: Whether the answer was cut off in this call. No arguments at all are then not yet begun, and a whole
+            object is whole.
+    """
+    arguments = read_arguments(text)
+    if is_cut and (arguments is None or not text.strip()):
+        return CUT
+    return f"{UNREADABLE}{_place(text)}" if arguments is None else arguments
+
+
+def _place(text: str) -> str:
+    try:
+        json.loads(text, strict=False)
+    except RecursionError:
+        return " (nested too deeply)"
+    except ValueError as error:
+        return f" ({error})"
+    return ""

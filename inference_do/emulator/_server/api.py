@@ -1,0 +1,185 @@
+"""The API's front: routes, the key, the model, and what each endpoint does with a request.
+
+In this order, which is the real one: the key before the body is parsed, the body's form, the model, the request's
+fields, and only then an answer.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections import deque
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from inference_do.emulator._http import HeaderList, Refusal, ServerResponse, error_body, json_response
+from inference_do.emulator._model.model import PretendModel
+from inference_do.emulator.replies import Scripted
+from inference_do.models import ModelInfo
+
+from .agent import Unprocessable, as_chat, check_agent, is_guarded, metadata_of
+from .catalogue import catalogue
+from .chat.request import check_chat
+from .chat.response import chat_response
+from .completion import Completion, completion_of, scripted_completion
+from .embeddings import DIMENSIONS, check_embeddings, embeddings
+from .knowledge import Bases, retrieved
+from .model_limits import check_model_limits
+from .models import ServedModels, check_size
+from .prompt_cache import PromptCache
+from .rate_limits import limit_headers
+from .router import Router
+from .sse import gzipped
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from inference_do.emulator.quirks import Quirks
+
+    from .records import Request
+
+LOGGER = logging.getLogger(__name__)
+CHAT, EMBEDDINGS, MODELS = "/v1/chat/completions", "/v1/embeddings", "/v1/models"
+AGENT, HEALTH = "/api/v1/chat/completions", "/health"
+CATALOGUE = "/v2/gen-ai/models/catalog"
+RETRIEVE = re.compile(r"/v1/([^/]+)/retrieve")
+METHODS = {CHAT: "POST", EMBEDDINGS: "POST", MODELS: "GET", AGENT: "POST", HEALTH: "GET", CATALOGUE: "GET"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """Answers requests; holds what the emulator was made with, and what caches and routers remember."""
+
+    keys: frozenset[str] | None
+    agent_key: str
+    models: ServedModels
+    allow_unknown_fields: bool
+    model: PretendModel = field(default_factory=PretendModel)
+    knowledge: Bases = field(default_factory=dict)
+    cache: PromptCache = field(default_factory=PromptCache)
+    router: Router = field(default_factory=Router)
+
+    def answer(self, request: Request, quirks: Quirks, replies: deque[Scripted]) -> ServerResponse:
+        """Answer one request; a refusal is an answer too."""
+        try:
+            response = self._route(request, quirks, replies)
+        except Refusal as refusal:
+            body = error_body(refusal.status, refusal.message, refusal.type)
+            response = json_response(body, status=refusal.status, headers=refusal.headers)
+        except Unprocessable as refusal:
+            response = json_response(refusal.body, status=422)
+        except Exception as error:
+            LOGGER.exception("the emulator failed on a request; please report it")
+            response = json_response(error_body(500, f"the emulator itself failed: {error!r}"), status=500)
+        if quirks.gzip:
+            headers = (*response.headers, ("content-encoding", "gzip"))
+            response = replace(response, headers=headers, pieces=gzipped(response.pieces))
+        return response
+
+    def forget(self) -> None:
+        """Empty caches and end routers' sessions."""
+        self.cache.clear()
+        self.router.clear()
+
+    def _route(self, request: Request, quirks: Quirks, replies: deque[Scripted]) -> ServerResponse:
+        self._authenticate(request)
+        base = RETRIEVE.fullmatch(request.path)
+        expected = "POST" if base else METHODS.get(request.path)
+        if expected is None:
+            raise Refusal(404, f"no such path: {request.path}", "not_found_error")
+        if request.method != expected:
+            raise Refusal(405, f"{request.path} takes {expected}, not {request.method}", headers=(("allow", expected),))
+        if expected == "GET":
+            return self._get(request, quirks)
+        body = _parsed(request.body)
+        if base:
+            return self._retrieve(base[1], body)
+        if request.path == AGENT:
+            return self._agent(request, body, quirks, replies)
+        info = self.models.find(body, request.path)
+        if request.path == EMBEDDINGS:
+            return _embeddings(body, info, quirks)
+        return self._chat(request, body, info, quirks, replies)
+
+    def _authenticate(self, request: Request) -> None:
+        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+        key = key.strip()
+        keys = frozenset({self.agent_key}) if request.path == AGENT else self.keys
+        if request.path == HEALTH:
+            return
+        if scheme.lower() != "bearer" or not key or (keys is not None and key not in keys):
+            raise Refusal(401, "Unable to authenticate you.")
+
+    def _get(self, request: Request, quirks: Quirks) -> ServerResponse:
+        if request.path == HEALTH:
+            return json_response({"status": "ok"})
+        if request.path == CATALOGUE:
+            return json_response(catalogue(request.query))
+        return json_response(self.models.listing(), headers=limit_headers(0), kind=quirks.json_content_type)
+
+    def _retrieve(self, base: str, body: Mapping[str, Any]) -> ServerResponse:
+        if base not in self.knowledge:
+            raise Refusal(404, "knowledge base not found", "not_found_error")
+        return json_response(retrieved(body, self.knowledge[base]))
+
+    def _chat(
+        self, request: Request, body: Mapping[str, Any], info: ModelInfo, quirks: Quirks, replies: deque[Scripted]
+    ) -> ServerResponse:
+        check_chat(body, allow_unknown=self.allow_unknown_fields, cache_control=bool(info.cache_control))
+        check_model_limits(body, info, quirks)
+        check_size(body, info)
+        served: str = info.id
+        headers: HeaderList = ()
+        if info.is_router:
+            served, task = self.router.route(body, request.headers.get("x-model-affinity"))
+            headers = (("x-model-router-selected-route", task),)
+        quirks = self.cache.noted(body, info, quirks)
+        completion = self._completion(body, info, quirks, replies, served=served)
+        return chat_response(body, completion, quirks, headers=headers)
+
+    def _agent(
+        self, request: Request, body: Mapping[str, Any], quirks: Quirks, replies: deque[Scripted]
+    ) -> ServerResponse:
+        documents = [document for base in self.knowledge.values() for document in base]
+        check_agent(body, request.query)
+        chat = as_chat(body, documents)
+        check_chat(chat, allow_unknown=self.allow_unknown_fields, cache_control=False)
+        if is_guarded(body):
+            replies = deque([Scripted(text="I cannot help with that.", finish_reason="content_filter")])
+        info = ModelInfo(id=chat["model"])
+        completion = self._completion(chat, info, quirks, replies, extra=metadata_of(body, documents))
+        return chat_response(chat, completion, quirks)
+
+    def _completion(
+        self,
+        chat: Mapping[str, Any],
+        info: ModelInfo,
+        quirks: Quirks,
+        replies: deque[Scripted],
+        *,
+        served: str | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> Completion:
+        """Complete a canonical request, by the next scripted answer or else by the model; any wire can send it."""
+        if replies:
+            return scripted_completion(chat, replies.popleft(), model=served or info.id, quirks=quirks, extra=extra)
+        answers = [self.model.answer(chat, info)] * (chat.get("n") or 1)
+        return completion_of(chat, answers, model=served or info.id, quirks=quirks, extra=extra)
+
+
+def _embeddings(body: Mapping[str, Any], info: ModelInfo, quirks: Quirks) -> ServerResponse:
+    check_embeddings(body)
+    value = embeddings(body, dimensions=info.dimensions or DIMENSIONS, quirks=quirks)
+    headers = limit_headers(value["usage"]["total_tokens"])
+    return json_response(value, headers=headers, kind=quirks.json_content_type)
+
+
+def _parsed(data: bytes) -> Mapping[str, Any]:
+    try:
+        body = json.loads(data)
+    except ValueError as error:
+        raise Refusal(400, f"the body is not valid JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise Refusal(400, "the body must be a JSON object")
+    return body

@@ -1,0 +1,340 @@
+"""The emulator: one thread, one event loop, and what a test can set and count.
+
+1. `start()` runs a loop in a daemon thread and waits until it listens.
+2. A connection hands each complete request to `received()`: it is recorded, the API answers it, the next element of
+   the fault script is folded in, and the connection performs the resulting steps.
+3. `stop()` drops every connection, ends the loop and joins the thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import ssl
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
+
+from inference_do.emulator._faults.delivery import Delivery, apply
+from inference_do.emulator._faults.steps import Step, steps
+from inference_do.emulator._model.model import PretendModel, PromptForm
+from inference_do.emulator.quirks import Quirks
+from inference_do.emulator.replies import Scripted, scripted
+
+from .api import Api
+from .connection import ServerConnection
+from .knowledge import bases_of
+from .models import ServedModels
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from inference_do.emulator.faults import Fault
+
+    from .records import Disconnect, Request
+
+__all__ = ["Emulator"]
+
+BACKLOG = 4096
+
+
+class Emulator:
+    """An offline inference server on a loopback port, for tests.
+
+    Use it as a context manager, sync or async; `start()` and `stop()` do the same by hand.
+
+    Args:
+        host: A loopback address; anything else is refused.
+        port: 0 takes a free one.
+        api_key: The key it accepts; `None` accepts any non-empty bearer token.
+        api_keys: Further keys it accepts.
+        models: Ids to serve besides the known ones; they behave as a plain chat model with every capability.
+        locked_models: Ids that are listed but answer 403, as models above the account's tier do.
+        faults: The fault script, one element a request: a fault, a list of them, or `None`.
+        always: The element for requests that the script does not cover.
+        replies: Scripted answers: text, a message dict, or a list of raw chunk dicts; see `reply()`.
+        quirks: Habits to copy.
+        head_delay: Seconds before each response's first byte; short for the quirk.
+        event_delay: Seconds before each event; short for the quirk.
+        faults_on_get: Whether GET requests take elements of the script too.
+        allow_unknown_fields: Whether chat requests may have fields that no documentation names.
+        knowledge: Knowledge bases by id, each a list of texts, or of dicts with `text_content` and `metadata`. They
+            are retrieved from at `/v1/{id}/retrieve`, and the agent knows all of them.
+        prompt_forms: Rules for prompts that ask for the answer in a form of their own, such as a framework's text
+            protocols. Each is called with the request and with a function that answers requests by the general rules
+            (`ask(request).text`, `.calls`), and returns the answer's text, or `None` for a prompt that is not its own.
+            The first that returns a text wins; they come after tool calls and `response_format`.
+        ssl_context: Serve https with it, as a dedicated endpoint with a certificate of its own does.
+        keep_requests: How many of the latest requests `requests` remembers.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        api_key: str | None = "sk-do-v1-emulator",
+        api_keys: Iterable[str] = (),
+        models: Iterable[str] = (),
+        locked_models: Iterable[str] = (),
+        faults: Iterable[Fault | Sequence[Fault] | None] = (),
+        always: Fault | Sequence[Fault] | None = None,
+        replies: Iterable[Any] = (),
+        quirks: Quirks | None = None,
+        head_delay: float | None = None,
+        event_delay: float | None = None,
+        faults_on_get: bool = False,
+        allow_unknown_fields: bool = False,
+        knowledge: Mapping[str, Sequence[Any]] | None = None,
+        prompt_forms: Iterable[PromptForm] = (),
+        ssl_context: ssl.SSLContext | None = None,
+        keep_requests: int = 10_000,
+    ) -> None:
+        self._host = _loopback(host)
+        self._port = port
+        self.api_key = api_key or "any-key"
+        delays = {"head_delay": head_delay, "event_delay": event_delay}
+        given = {name: seconds for name, seconds in delays.items() if seconds is not None}
+        self.quirks = replace(quirks or Quirks(), **given)  # type: ignore[arg-type]  # both are seconds
+        self.always = always
+        self.faults: deque[Fault | Sequence[Fault] | None] = deque(faults)
+        self.replies: deque[Scripted] = deque(map(scripted, replies))
+        self.agent_key = "agent-emulator-key"
+        self._faults_on_get = faults_on_get
+        self._api = Api(
+            keys=None if api_key is None else frozenset({api_key, *api_keys}),
+            models=ServedModels(frozenset(models), frozenset(locked_models)),
+            model=PretendModel(tuple(prompt_forms)),
+            allow_unknown_fields=allow_unknown_fields,
+            agent_key=self.agent_key,
+            knowledge=bases_of(knowledge or {}),
+        )
+        self._tls = ssl_context
+        self._requests: deque[Request] = deque(maxlen=keep_requests)
+        self._disconnects: list[Disconnect] = []
+        self._served = self._posts = self._accepted = 0
+        self._open: set[ServerConnection] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._stopping: asyncio.Event | None = None
+
+    # What a test reads -----------------------------------------------------------------------------------------------
+
+    @property
+    def base_url(self) -> str:
+        """Where it listens, with `/v1`."""
+        return f"{self._origin}/v1"
+
+    @property
+    def agent_url(self) -> str:
+        """The base of the agent's API, which takes `agent_key`, and `agent=true` as its query."""
+        return f"{self._origin}/api/v1"
+
+    @property
+    def control_plane_url(self) -> str:
+        """The base of what there is of the control plane: its catalogue of models."""
+        return f"{self._origin}/v2"
+
+    @property
+    def _origin(self) -> str:
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http{'' if self._tls is None else 's'}://{host}:{self._port}"
+
+    @property
+    def requests(self) -> list[Request]:
+        """Every request that arrived in full, oldest first."""
+        return list(self._requests)
+
+    @property
+    def disconnects(self) -> list[Disconnect]:
+        """Every client that went away before its response was complete."""
+        return list(self._disconnects)
+
+    @property
+    def posts(self) -> int:
+        """How many POSTs arrived in full."""
+        return self._posts
+
+    @property
+    def connections(self) -> int:
+        """How many TCP connections were accepted."""
+        return self._accepted
+
+    @property
+    def open_connections(self) -> int:
+        """How many of them are open now."""
+        return len(self._open)
+
+    # What a test sets ------------------------------------------------------------------------------------------------
+
+    def script(self, *elements: Fault | Sequence[Fault] | None) -> None:
+        """Append to the fault script: one element a request, `None` to answer normally, a list to combine."""
+        self.faults.extend(elements)
+
+    def reply(
+        self,
+        text: Any = None,
+        *,
+        tool_calls: Sequence[tuple[str, Any]] = (),
+        reasoning: str | None = None,
+        message: dict[str, Any] | None = None,
+        chunks: Sequence[dict[str, Any]] = (),
+        finish_reason: str | None = None,
+        usage: dict[str, Any] | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> None:
+        """Append a scripted answer, to be given instead of the model's.
+
+        Args:
+            text: The answer's text; or a whole message as a dict, or a list of raw chunks, as the two below.
+            tool_calls: Pairs of a tool's name and its arguments; a string is sent as it is, even if it is not JSON.
+            reasoning: What goes into `reasoning_content`.
+            message: A whole assistant message instead of the above; unknown keys are sent along.
+            chunks: Raw chunks of a stream, sent as they are; for a request without streaming they are put together.
+            finish_reason: Instead of the one that follows from the answer.
+            usage: Instead of the counted one.
+            extra: Further fields beside `choices`; in a stream they are on the chunk with the finish reason.
+        """
+        if text is not None and not isinstance(text, str):
+            self.replies.append(replace(scripted(text), finish_reason=finish_reason, usage=usage, extra=extra or {}))
+            return
+        self.replies.append(
+            Scripted(
+                text=text,
+                tool_calls=tuple(tool_calls),
+                reasoning=reasoning,
+                message=message,
+                chunks=tuple(chunks),
+                finish_reason=finish_reason,
+                usage=usage,
+                extra=extra or {},
+            )
+        )
+
+    def reset(self) -> None:
+        """Forget script, scripted answers, records, counters, caches and sessions; connections stay open."""
+        self._api.forget()
+        self.faults.clear()
+        self.replies.clear()
+        self.always = None
+        self._requests.clear()
+        self._disconnects.clear()
+        self._served = self._posts = self._accepted = 0
+
+    # Lifespan --------------------------------------------------------------------------------------------------------
+
+    def start(self) -> Self:
+        """Listen; returns once a client can connect."""
+        if self._thread is not None:
+            msg = "this emulator is already running; stop() it first, or make another one"
+            raise ValueError(msg)
+        ready: _Ready = _Ready()
+        self._thread = threading.Thread(target=self._run, args=(ready,), name="inference-emulator", daemon=True)
+        self._thread.start()
+        ready.event.wait()
+        if ready.error is not None:
+            self._thread.join()
+            self._thread = None
+            raise ready.error
+        return self
+
+    def stop(self) -> None:
+        """Drop every connection and join the thread; stopping twice is harmless."""
+        thread, loop, stopping = self._thread, self._loop, self._stopping
+        if thread is None or loop is None or stopping is None:
+            return
+        loop.call_soon_threadsafe(stopping.set)
+        thread.join()
+        self._thread = self._loop = self._stopping = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> Self:
+        return await asyncio.to_thread(self.start)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await asyncio.to_thread(self.stop)
+
+    def _run(self, ready: _Ready) -> None:
+        asyncio.run(self._listen(ready))
+
+    async def _listen(self, ready: _Ready) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            server = await loop.create_server(
+                partial(ServerConnection, self), self._host, self._port, backlog=BACKLOG, ssl=self._tls
+            )
+        except OSError as error:
+            ready.error = error
+            ready.event.set()
+            return
+        self._port = server.sockets[0].getsockname()[1]
+        self._loop, self._stopping = loop, asyncio.Event()
+        ready.event.set()
+        await self._stopping.wait()
+        server.close()
+        while self._open:
+            for connection in list(self._open):
+                connection.abort()
+            await asyncio.sleep(0)
+
+    # What a connection calls, in the loop's thread -------------------------------------------------------------------
+
+    def opened(self, connection: ServerConnection) -> int:
+        """Count a new connection."""
+        self._open.add(connection)
+        self._accepted += 1
+        return self._accepted
+
+    def closed(self, connection: ServerConnection) -> None:
+        """Forget a connection."""
+        self._open.discard(connection)
+
+    def left(self, disconnect: Disconnect) -> None:
+        """Record a client that left early."""
+        self._disconnects.append(disconnect)
+
+    def received(self, request: Request) -> tuple[int, Iterator[Step]]:
+        """Record a request and decide what happens to it."""
+        index = self._served
+        self._served += 1
+        self._requests.append(request)
+        element: Fault | Sequence[Fault] | None = None
+        if request.method == "POST" or self._faults_on_get:
+            element = self.faults.popleft() if self.faults else self.always
+        self._posts += request.method == "POST"
+        response = self._api.answer(request, self.quirks, self.replies)
+        delivery = Delivery(head_delay=self.quirks.head_delay, piece_delay=self.quirks.event_delay)
+        faults = () if element is None else tuple(element) if isinstance(element, Sequence) else (element,)
+        response, delivery = apply(response, delivery, faults)
+        close = request.headers.get("connection", "").lower() == "close"
+        return index, steps(response, delivery, close=close)
+
+
+class _Ready:
+    """How the loop's thread reports to the starting thread that it listens, or why it does not."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self.error: OSError | None = None
+
+
+def _loopback(host: str) -> str:
+    address = "127.0.0.1" if host == "localhost" else host
+    try:
+        is_loopback = ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        is_loopback = False
+    if not is_loopback:
+        msg = f"the emulator serves this machine only: host must be a loopback address, not {host!r}"
+        raise ValueError(msg)
+    return address
