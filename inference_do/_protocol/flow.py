@@ -271,6 +271,8 @@ class _StreamReading:
             if events := self._feed(data):
                 return self._checked(events)
             data = (yield from self._read_first(started)) or None
+            if start and data and len(start) < PEEK_LIMIT:
+                start += data  # to say what it was, if no event comes
         if events := self._parser.finish():
             return self._checked(events)
         if start and is_event_stream(start, says_so=False) is False:
