@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
+from ._keys import as_secret
 from ._protocol.call import Call, PreparedRequest
 from ._protocol.retry import Budget, Policy
+from ._slips import check_arguments, check_names
 from ._wires import embeddings
 from ._wires.bodies import checked_model, encode, given
 from ._wires.chat_completions import ChatCompletions, chat_body
 from ._wires.codec import Codec
 from .accumulate import Accumulator
-from .config import Config, Key, Timeout, as_secret, check_headers, check_http_client, check_mapping, check_retries
+from .config import Config, Key, Timeout, check_headers, check_http_client, check_mapping, check_retries
 from .errors import ConfigError
 from .models import EMBEDDINGS_PATH, model_info
 from .rules import adapt_request, adapt_request_for_agent, check_endpoint, explain_error, warn_empty
@@ -43,6 +45,7 @@ class Core:
         retry_ambiguous: bool = True,
         allow_http: bool = False,
         ca: str | os.PathLike[str] | None = None,
+        **unknown: Any,
     ) -> None:
         """Check the settings; nothing is sent and no connection is made.
 
@@ -63,12 +66,14 @@ class Core:
             allow_http: Accept a plain http base URL of any host, for a private network.
             ca: A PEM file, or PEM text, of authorities to trust besides the system's, as a dedicated endpoint's private
                 address needs. It is not for a client given as `http_client`, which has its own.
+            **unknown: Refused, with the right name where it is known.
 
         Raises:
             ConfigError: A setting cannot be right.
         """
         api_key = as_secret(api_key)
         try:
+            check_arguments(type(self), unknown, base_url=base_url, ca=ca, timeout=timeout)
             self._config = Config.build(
                 api_key,
                 base_url=base_url,
@@ -88,11 +93,25 @@ class Core:
             return
         base_url = timeout = default_headers = default_query = http_client = ca = None  # one of them may be a key
         max_retries = 0
+        unknown.clear()
         raise failure.with_traceback(None)
 
     def __repr__(self) -> str:
         config = getattr(self, "_config", None)  # a traceback may show a client whose settings were refused
         return f"{type(self).__name__}(base_url={config.base_url!r})" if config else type(self).__name__
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a pickle holds: the settings, without the key and without an HTTP client of the caller's."""
+        return {"_config": self._config}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        vars(self).update(state, _http_client=None, _budget=Budget())
+
+    def __copy__(self) -> Self:
+        return self  # it is never changed, and any number of threads may share it
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
 
     @property
     def base_url(self) -> str:
@@ -150,6 +169,7 @@ class Core:
         return self._prepare(CHAT.path, CHAT.body(self._chat_body(model, messages, params)))
 
     def _chat_body(self, model: str, messages: Iterable[Any], params: dict[str, Any]) -> dict[str, Any]:
+        check_names(params)
         defaults = check_mapping(params.pop("default_params", None), name="default_params")
         body = chat_body(model, messages, params)
         return (
@@ -181,7 +201,8 @@ class Core:
             message = f"request() takes no {min(unknown)!r}: fields of the request belong into body"
             raise ConfigError(message)
         if body is not None:
-            return self._prepare(path, {**body, **options})
+            check_names(body := {**body, **options}, frozenset(body))
+            return self._prepare(path, body)
         query, headers = options.pop("extra_query", None), options.pop("extra_headers", None)
         call = self._call({}, options.get("timeout"), options.get("max_retries"))
         return call, self._request(path, None, extra_headers=headers, extra_query=query)
@@ -189,6 +210,7 @@ class Core:
     def _embed(
         self, model: str, texts: str | Sequence[str], params: dict[str, Any]
     ) -> tuple[Call, PreparedRequest, Reading[EmbeddingResponse]]:
+        check_names(params)
         body, count = embeddings.embedding_body(model, texts, params)
         check_endpoint(model_info(checked_model(model)), EMBEDDINGS_PATH)
         call, request = self._prepare(embeddings.PATH, body)

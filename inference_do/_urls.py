@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
+from ._slips import callers_level
 from .errors import ConfigError
 
 BASE_URL = "https://inference.do-ai.run/v1"
 AGENT_HOSTS = ".agents.do-ai.run"
 BASE_URL_VARIABLE = "DIGITALOCEAN_INFERENCE_BASE_URL"
+
+UNREAD_URLS = ("GRADIENT_INFERENCE_ENDPOINT", "GRADIENT_BASE_URL", "GRADIENT_AGENT_ENDPOINT")
+"""Variables of the retired SDK, which are not read: https://pypi.org/project/gradient."""
 
 LONGEST_URL = 2000
 URL_OF_HOST = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[A-Za-z0-9._/-]*")
@@ -31,11 +36,24 @@ def check_base_url(url: object, *, allow_http: bool = False) -> str:
         ConfigError: It is not an http(s) URL of a host, has user info, a query or a fragment, or is plain http to a
             host that is not this machine.
     """
-    url = url or os.environ.get(BASE_URL_VARIABLE) or BASE_URL
+    if not url and not (url := os.environ.get(BASE_URL_VARIABLE)):
+        url = BASE_URL
+        _warn_of_unread()
     if not isinstance(url, str):
         message = f"base_url must be a string, not {type(url).__name__}"
         raise ConfigError(message)
     return checked(url, allow_http=bool(allow_http))
+
+
+def _warn_of_unread() -> None:
+    """Warn where a variable names another address than the one that the key is now sent to."""
+    for name in UNREAD_URLS:
+        if (value := os.environ.get(name)) and urlsplit(BASE_URL).netloc not in value:
+            warnings.warn(
+                f"{name} is set, but not read: requests go to {BASE_URL}. Set {BASE_URL_VARIABLE} or give base_url= to "
+                f"send them elsewhere; unset {name} if this is meant",
+                stacklevel=callers_level(),
+            )
 
 
 @lru_cache(maxsize=64)  # an application builds its models anew for each request, of the same few addresses

@@ -9,8 +9,7 @@ from pydantic import Field, ValidationError, field_serializer, field_validator, 
 
 from inference_do import ConfigError
 from inference_do._adapters.arguments import problems_of, settle
-from inference_do._adapters.settings import ConnectionSettings, Number, Whole
-from inference_do.config import as_secret
+from inference_do._adapters.settings import ConnectionSettings, Number, Whole, as_secret
 
 from ._errors import translate
 
@@ -20,8 +19,9 @@ __all__ = ["Connected", "Number", "Whole"]
 class Connected(ConnectionSettings):
     """A component of LangChain that calls the API."""
 
-    model_kwargs: dict[str, Any] = Field(default_factory=dict)
-    """Further fields of every request's body."""
+    model_kwargs: dict[str, Any] = Field(
+        default_factory=dict, description="Further fields of every request, sent as they are."
+    )
 
     ALIASES: ClassVar[Mapping[str, str]] = {"model_name": "model", "request_timeout": "timeout"}
 
@@ -29,6 +29,7 @@ class Connected(ConnectionSettings):
         values["api_key"] = as_secret(values.get("api_key"))
         with translate():
             try:
+                self._check_names(values)
                 super().__init__(**values)
                 self._check_connection()
             except ValidationError as error:
@@ -49,7 +50,7 @@ class Connected(ConnectionSettings):
     def _settle_names(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values
-        return settle(values, known=cls.model_fields, aliases=cls.ALIASES, further="model_kwargs")
+        return settle(values, known=cls.ARGUMENTS, aliases=cls.ALIASES, further="model_kwargs")
 
     @field_validator("model", check_fields=False)
     @classmethod

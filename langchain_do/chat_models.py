@@ -19,14 +19,15 @@ from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackMana
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.language_models.model_profile import ModelProfile
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
-from langchain_core.runnables import Runnable
+from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.tools import BaseTool
 from pydantic import model_validator
 
 from inference_do import ConfigError, Timeout
+from inference_do._adapters.arguments import problem_of_config
 from inference_do._adapters.merging import renamed
 from inference_do._adapters.signatures import with_signature
 from inference_do._adapters.tool_names import ToolNames, send_names
@@ -36,7 +37,7 @@ from ._blocks import PROVIDER
 from ._connection import Connected, Number, Whole
 from ._errors import translate
 from ._messages import to_wire
-from ._params import ALIASES, UNANSWERED, merge, streaming_options, takes_cache_control
+from ._params import ALIASES, UNANSWERED, check_call, merge, streaming_options, takes_cache_control
 from ._profile import is_known, profile_of
 from ._responses import ChunkReader, from_completion
 from ._tools import wire_choice, wire_format, wire_tool
@@ -106,7 +107,7 @@ class ChatDigitalOcean(Connected, BaseChatModel, defer_build=False):
     include_response_headers: bool = False
     """Whether `response_metadata` has the response's `headers`, rate limits among them."""
 
-    ALIASES: ClassVar[Mapping[str, str]] = ALIASES
+    ALIASES: ClassVar[Mapping[str, str]] = {**ALIASES, "stream": "streaming"}
 
     def _complete(self) -> None:
         from . import __version__  # noqa: PLC0415  read once, from the installed package's metadata
@@ -130,6 +131,12 @@ class ChatDigitalOcean(Connected, BaseChatModel, defer_build=False):
         params.pop("extra_headers", None)  # they may hold secrets
         further = {"base_url": self.base_url, "model_affinity": self.model_affinity}
         return {"model_name": self.model, **{name: value for name, value in further.items() if value}, **params}
+
+    def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
+        """Return what is traced of a call; it is the first that core asks for."""
+        with translate():
+            check_call(kwargs)
+        return super()._get_invocation_params(stop=stop, **kwargs)
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         call = renamed({name: value for name, value in kwargs.items() if name in TRACED}, ALIASES)
@@ -182,6 +189,58 @@ class ChatDigitalOcean(Connected, BaseChatModel, defer_build=False):
         return self
 
     # --- calls ---
+
+    def invoke(
+        self,
+        input: LanguageModelInput,  # noqa: A002  core's name
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> AIMessage:
+        """Return the model's answer; names of arguments are checked before any frame of core's holds a key."""
+        with translate():
+            check_call(kwargs)
+        return super().invoke(input, config, stop=stop, **kwargs)
+
+    async def ainvoke(
+        self,
+        input: LanguageModelInput,  # noqa: A002
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> AIMessage:
+        """Return the model's answer; see `invoke`."""
+        with translate():
+            check_call(kwargs)
+        return await super().ainvoke(input, config, stop=stop, **kwargs)
+
+    def stream(
+        self,
+        input: LanguageModelInput,  # noqa: A002
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> Iterator[AIMessageChunk]:
+        """Return the model's answer as it is made; see `invoke`."""
+        with translate():
+            check_call(kwargs)
+        return super().stream(input, config, stop=stop, **kwargs)
+
+    def astream(
+        self,
+        input: LanguageModelInput,  # noqa: A002
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[AIMessageChunk]:
+        """Return the model's answer as it is made; see `invoke`."""
+        with translate():
+            check_call(kwargs)
+        return super().astream(input, config, stop=stop, **kwargs)
 
     def _request(
         self, messages: list[BaseMessage], stop: list[str] | None, given: Mapping[str, Any]
@@ -295,6 +354,33 @@ class ChatDigitalOcean(Connected, BaseChatModel, defer_build=False):
                     total[name] = total.get(name, 0) + count
         return {"token_usage": total} if total else {}
 
+    # --- binding ---
+
+    def bind(self, **kwargs: Any) -> Runnable[LanguageModelInput, AIMessage]:  # type: ignore[override]
+        """Return this model with arguments for every call.
+
+        Raises:
+            ConfigError: One is a key, an address or a slip.
+        """
+        with translate():
+            check_call(kwargs)
+        return super().bind(**kwargs)
+
+    def with_config(
+        self, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Return this model with a configuration for every call.
+
+        Raises:
+            ConfigError: A key is in it: it would be traced, and no call takes one.
+        """
+        if (problem := problem_of_config({**(config or {}), **kwargs})) is None:
+            return super().with_config(config, **kwargs)
+        config = None
+        kwargs.clear()
+        with translate():
+            raise ConfigError(problem)
+
     # --- tools and structured output ---
 
     def bind_tools(
@@ -325,9 +411,9 @@ class ChatDigitalOcean(Connected, BaseChatModel, defer_build=False):
             if (form := kwargs.get("response_format")) is not None:
                 kwargs["response_format"] = wire_format(form, strict=strict)
         if not formed:
-            return super().bind(**kwargs)
+            return self.bind(**kwargs)
         chosen = {} if choice is None else {"tool_choice": choice}
-        return super().bind(tools=formed, **chosen, **kwargs)
+        return self.bind(tools=formed, **chosen, **kwargs)
 
     def with_structured_output(
         self,
@@ -361,7 +447,7 @@ class ChatDigitalOcean(Connected, BaseChatModel, defer_build=False):
         with translate():
             bound, parser = plan(schema, method, strict)
             bound = joined(bound, kwargs, include_raw=include_raw)
-        return parsed(super().bind(**bound), parser, include_raw=include_raw)
+        return parsed(self.bind(**bound), parser, include_raw=include_raw)
 
     # --- counting ---
 

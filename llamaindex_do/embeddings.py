@@ -30,7 +30,6 @@ class DigitalOceanEmbedding(Connected, BaseEmbedding, defer_build=False):
 
     ALIASES: ClassVar[Mapping[str, str]] = {
         "model": "model_name",
-        "model_access_key": "api_key",
         "request_timeout": "timeout",
     }
 

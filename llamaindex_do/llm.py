@@ -75,10 +75,10 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
     """
 
     ALIASES: ClassVar[Mapping[str, str]] = {
-        "model_access_key": "api_key",
         "model_name": "model",
         "request_timeout": "timeout",
         "stop_sequences": "stop",
+        "stream": "streaming",
     }
 
     model: str = Field(description="A model's id, `router:NAME`, or what a dedicated endpoint calls its model.")

@@ -54,6 +54,10 @@ class Exchange(ABC):
         self._interruption: Disconnected | None = None
 
     @abstractmethod
+    async def _key(self) -> str:
+        """Return the key."""
+
+    @abstractmethod
     async def _perform(self, client: Any, request: Any) -> Any:
         """Return the client's response."""
 
@@ -84,7 +88,7 @@ class Exchange(ABC):
         url = _url(self._request)
         request, handled = None, sys.exception()
         try:
-            request = self._build(client, url)
+            request = self._build(client, url, {"Authorization": f"Bearer {await self._key()}"})
             try:
                 response = await self._perform(client, request)
             except self._face.HTTPStatusError as error:  # an event hook's
@@ -99,12 +103,12 @@ class Exchange(ABC):
         finally:
             del failure  # else the exception and this frame keep each other, and all that came
 
-    def _build(self, client: Any, url: httpx.URL) -> Any:
+    def _build(self, client: Any, url: httpx.URL, key: dict[str, str]) -> Any:
         """Return the request as the client makes it, with the key."""
         return client.build_request(
             self._request.method,
             url if self._face is httpx else str(url),
-            headers={**self._request.headers, "Authorization": f"Bearer {self._config.secret.get_secret_value()}"},
+            headers={**self._request.headers, **key},
             content=self._request.content,
             extensions={"timeout": self._limits, Attempt.NAME: self._attempt},
         )

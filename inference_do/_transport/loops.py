@@ -107,6 +107,9 @@ class AsyncExchange(Exchange):
             with suppress(RuntimeError):  # it is over already
                 self._timer.reschedule(0)
 
+    async def _key(self) -> str:
+        return await self._config.secret.aget_secret_value()
+
     async def _perform(self, client: Any, request: Any) -> Any:
         async with asyncio.timeout(None) as self._timer:
             return await client.send(request, stream=True, auth=None, follow_redirects=False)

@@ -74,6 +74,9 @@ class SyncExchange(Exchange):
         if (pause := self._pause) is not None:
             pause.set()
 
+    async def _key(self) -> str:
+        return self._config.secret.get_secret_value()
+
     async def _perform(self, client: Any, request: Any) -> Any:
         return client.send(request, stream=True, auth=None, follow_redirects=False)
 
