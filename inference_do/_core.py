@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ._keys import as_secret
 from ._protocol.call import Call, PreparedRequest
 from ._protocol.retry import Budget, Policy
-from ._slips import check_arguments, check_names
+from ._slips import check_arguments, check_names, no_attribute
 from ._wires import embeddings
 from ._wires.bodies import checked_model, encode, given
 from ._wires.chat_completions import ChatCompletions, chat_body
@@ -99,6 +99,11 @@ class Core:
     def __repr__(self) -> str:
         config = getattr(self, "_config", None)  # a traceback may show a client whose settings were refused
         return f"{type(self).__name__}(base_url={config.base_url!r})" if config else type(self).__name__
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise no_attribute(self, name)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a pickle holds: the settings, without the key and without an HTTP client of the caller's."""

@@ -25,6 +25,8 @@ __all__ = [
     "check_arguments",
     "check_names",
     "looks_like_key",
+    "name_other_spellings",
+    "no_attribute",
     "problem_of_config",
     "problem_of_names",
 ]
@@ -187,6 +189,61 @@ def callers_level() -> int:
 @lru_cache(maxsize=16)
 def _parameters(owner: type) -> frozenset[str]:
     return frozenset(inspect.signature(owner).parameters) - {"unknown"}
+
+
+class UnknownAttributeError(ConfigError, AttributeError):
+    """An attribute that other packages' clients have."""
+
+
+class OtherSpelling:
+    """What stands for a name of another package's client: its use is an error that says what to write."""
+
+    def __init__(self, written: str, advice: str) -> None:
+        self._written, self._advice = written, advice
+
+    def __getattr__(self, name: str) -> OtherSpelling:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return OtherSpelling(f"{self._written}.{name}", self._advice)
+
+    def __call__(self, *_: Any, **__: Any) -> None:
+        message = f"there is no {self._written}(): use {self._advice}"
+        raise ConfigError(message)
+
+
+def no_attribute(owner: object, name: str) -> UnknownAttributeError:
+    """Return the error for an attribute that a client does not have."""
+    kind = type(owner).__name__
+    advice = f": use {ATTRIBUTES[name]}" if name in ATTRIBUTES else ""
+    return UnknownAttributeError(f"{kind!r} object has no attribute {name!r}{advice}")
+
+
+_CHAT = "client.chat(model=..., messages=...), or client.stream(...) with the same arguments"
+METHODS: Mapping[str, Mapping[str, str]] = {
+    "chat": {"complete": _CHAT, "completions": _CHAT, "create": _CHAT},
+    "embed": {"create": "client.embed(model=..., input=...)"},
+    "models": {"list": "client.models()", "retrieve": "client.models()"},
+}
+"""Names below ours that other packages' clients have, and what to write: `client.chat.completions.create(...)`."""
+
+ATTRIBUTES: Mapping[str, str] = {
+    "agents": "Client(base_url=...) with the agent's URL",
+    "beta": _CHAT,
+    "completions": _CHAT,
+    "embeddings": "client.embed(model=..., input=...)",
+    "images": "client.request('/images/generations', {...})",
+    "knowledge_bases": "inference_do.KnowledgeBase",
+    "responses": _CHAT,
+    "retrieve": "inference_do.KnowledgeBase",
+}
+"""Attributes that other packages' clients have, and what to write."""
+
+
+def name_other_spellings(client: type) -> None:
+    """Let a client's methods say what is right where somebody writes as for another package."""
+    for method, names in METHODS.items():
+        for name, advice in names.items():
+            setattr(getattr(client, method), name, OtherSpelling(f"client.{method}.{name}", advice))
 
 
 def check_arguments(owner: type, unknown: dict[str, Any], **texts: Any) -> None:

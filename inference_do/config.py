@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from functools import cached_property
+from functools import cached_property, wraps
 from typing import Any
 
 from ._keys import KEY_VARIABLES, Key, Secret, find_key
+from ._slips import check_arguments
 from ._urls import BASE_URL, BASE_URL_VARIABLE, check_base_url, is_of_this_machine, of_agent
 from .errors import ConfigError, Phase
 
@@ -101,6 +102,22 @@ def _shown(value: object) -> str:
 def _is_positive(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= LONGEST_WAIT
 
+
+def _by_name(init: Callable[..., None]) -> Callable[..., None]:
+    """Return a constructor that refuses what is given without a name, or under another library's."""
+
+    @wraps(init)
+    def checked(self: Timeout, *positional: Any, **given: Any) -> None:
+        if positional:
+            message = "Timeout takes its phases by name, as in Timeout(connect=10, idle=60); timeout=60 is all of them"
+            raise ConfigError(message)
+        check_arguments(Timeout, {name: value for name, value in given.items() if name not in Timeout.__slots__})
+        init(self, **given)
+
+    return checked
+
+
+setattr(Timeout, "__init__", _by_name(Timeout.__init__))  # noqa: B010  mypy refuses the assignment
 
 DEFAULTS = Timeout()
 

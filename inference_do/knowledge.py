@@ -83,24 +83,33 @@ class KnowledgeBase:
         **unknown: Any,
     ) -> None:
         api_key = as_secret(api_key)
-        check_arguments(type(self), unknown, base_url=base_url)
         if not isinstance(id, str) or not id.strip():
             message = f"id must be a knowledge base's id, not {id!r}"
             raise ConfigError(message)
         self.id = id.strip()
-        if clients is None:
-            settings: dict[str, Any] = {
-                "api_key": api_key,
-                "base_url": check_base_url(base_url or KNOWLEDGE_URL, allow_http=allow_http),
-                "timeout": timeout,
-                "max_retries": max_retries,
-                "default_headers": default_headers,
-                "allow_http": allow_http,
-                "ca": ca,
-            }
-            Config.build(**settings)
-            clients = ClientPair(settings, http_client=http_client, http_async_client=http_async_client)
-        self._clients = clients
+        try:
+            check_arguments(type(self), unknown, base_url=base_url, ca=ca, timeout=timeout)
+            if clients is None:
+                settings: dict[str, Any] = {
+                    "api_key": api_key,
+                    "base_url": check_base_url(base_url or KNOWLEDGE_URL, allow_http=allow_http),
+                    "timeout": timeout,
+                    "max_retries": max_retries,
+                    "default_headers": default_headers,
+                    "allow_http": allow_http,
+                    "ca": ca,
+                }
+                Config.build(**settings)
+                clients = ClientPair(settings, http_client=http_client, http_async_client=http_async_client)
+            self._clients = clients
+        except ConfigError as error:
+            failure = error.with_traceback(None)
+        else:
+            return
+        base_url = timeout = default_headers = ca = None  # one of them may be a key
+        unknown.clear()
+        settings = {}
+        raise failure
 
     def __repr__(self) -> str:
         return f"KnowledgeBase({self.id!r})"
