@@ -217,6 +217,11 @@ class StreamFailed(StreamError, _Reported):  # noqa: N818  named for what happen
 E_ = TypeVar("E_", bound=InferenceError)
 
 
+for _name in __all__:
+    if _name != "Phase":
+        globals()[_name].__module__ = "inference_do"  # a traceback shows the name that users import
+
+
 def _rebuild(cls: type[E_], args: tuple[Any, ...], state: dict[str, Any]) -> E_:
     error = cls.__new__(cls, *args)
     error.args = args

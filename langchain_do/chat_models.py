@@ -24,7 +24,7 @@ from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.tools import BaseTool
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from inference_do import ConfigError, Timeout
 from inference_do._adapters.arguments import problem_of_config
@@ -63,49 +63,57 @@ class ChatDigitalOcean(Connected, BaseChatModel, defer_build=False):
         model.invoke("What is a droplet?").text
     """
 
-    model: str
-    """A model's id, `router:NAME`, or what a dedicated endpoint calls its model."""
-    temperature: Number | None = None
-    max_tokens: Whole | None = None
-    """The most tokens of the answer, reasoning included; sent as `max_completion_tokens`, its other name here."""
-    top_p: Number | None = None
-    stop: list[str] | str | None = None
-    """Up to four texts at which the answer ends."""
-    seed: Whole | None = None
-    n: Whole | None = None
-    """How many answers; `generate()` returns all of them."""
-    logprobs: bool | None = None
-    top_logprobs: Whole | None = None
-    logit_bias: Mapping[str | int, float] | None = None
-    frequency_penalty: Number | None = None
-    presence_penalty: Number | None = None
-    reasoning_effort: str | None = None
-    """`none`, `low`, `medium`, `high`, `max`; which of them a model takes is in its profile."""
-    reasoning: Mapping[str, Any] | str | None = None
-    """`{"effort": ..., "max_tokens": ...}`, or an effort."""
-    parallel_tool_calls: bool | None = None
-    """Sent only together with tools."""
-    response_format: Any = None
-    """A dict as the API has it, or a schema."""
-    user: str | None = None
-    service_tier: str | None = None
-    prompt_cache_retention: str | None = None
-    """`in_memory` or `24h`, for OpenAI's models."""
-    chat_template_kwargs: Mapping[str, Any] | None = None
-    """Switches of an open model's template, such as `{"enable_thinking": False}`."""
-    model_affinity: str | None = None
-    """Sent as the header `X-Model-Affinity`: keeps a router on one model, so that its prompt cache can help."""
-    extra_body: Mapping[str, Any] | None = None
-    """Further fields of the request's body, sent as they are."""
-    streaming: bool = False
-    """Whether `invoke` streams too; if False is given, nothing ever does."""
-    stream_usage: bool = True
-    """Whether streams ask for usage."""
-    send_reasoning: bool | Literal["reasoning_content", "reasoning"] = True
-    """Whether earlier answers go back with their reasoning, which models that think between tool calls need; or the
-    name to send it under, for servers that only know the other one."""
-    include_response_headers: bool = False
-    """Whether `response_metadata` has the response's `headers`, rate limits among them."""
+    model: str = Field(description="A model's id, `router:NAME`, or what a dedicated endpoint calls its model.")
+    temperature: Number | None = Field(default=None, description="0 to 2.")
+    max_tokens: Whole | None = Field(
+        default=None,
+        description="The most tokens of the answer, reasoning included; sent as `max_completion_tokens`, its other "
+        "name here.",
+    )
+    top_p: Number | None = Field(default=None, description="0 to 1.")
+    stop: list[str] | str | None = Field(default=None, description="Up to four texts at which the answer ends.")
+    seed: Whole | None = Field(default=None, description="Makes answers repeat, as far as the model can.")
+    n: Whole | None = Field(default=None, description="How many answers; `generate()` returns all of them.")
+    logprobs: bool | None = Field(default=None, description="Whether the answer has its tokens' log probabilities.")
+    top_logprobs: Whole | None = Field(default=None, description="0 to 20; needs `logprobs`.")
+    logit_bias: Mapping[str | int, float] | None = Field(default=None, description="Token id to bias, -100 to 100.")
+    frequency_penalty: Number | None = Field(default=None, description="-2 to 2.")
+    presence_penalty: Number | None = Field(default=None, description="-2 to 2.")
+    reasoning_effort: str | None = Field(
+        default=None,
+        description="`none`, `low`, `medium`, `high`, `max`; which of them a model takes is in its profile.",
+    )
+    reasoning: Mapping[str, Any] | str | None = Field(
+        default=None, description="`{'effort': ..., 'max_tokens': ...}`, or an effort."
+    )
+    parallel_tool_calls: bool | None = Field(default=None, description="Sent only together with tools.")
+    response_format: Any = Field(default=None, description="A dict as the API has it, or a schema.")
+    user: str | None = Field(default=None, description="An id of your user, for the provider to tell abuse apart.")
+    service_tier: str | None = Field(default=None, description="The provider's tier, where a model has several.")
+    prompt_cache_retention: str | None = Field(default=None, description="`in_memory` or `24h`, for OpenAI's models.")
+    chat_template_kwargs: Mapping[str, Any] | None = Field(
+        default=None, description="Switches of an open model's template, such as `{'enable_thinking': False}`."
+    )
+    model_affinity: str | None = Field(
+        default=None,
+        description="Sent as the header `X-Model-Affinity`: keeps a router on one model, so that its prompt cache can "
+        "help.",
+    )
+    extra_body: Mapping[str, Any] | None = Field(
+        default=None, description="Further fields of the request's body, sent as they are."
+    )
+    streaming: bool = Field(
+        default=False, description="Whether `invoke` streams too; if False is given, nothing ever does."
+    )
+    stream_usage: bool = Field(default=True, description="Whether streams ask for usage.")
+    send_reasoning: bool | Literal["reasoning_content", "reasoning"] = Field(
+        default=True,
+        description="Whether earlier answers go back with their reasoning, which models that think between tool calls "
+        "need; or the name to send it under, for servers that only know the other one.",
+    )
+    include_response_headers: bool = Field(
+        default=False, description="Whether `response_metadata` has the response's `headers`, rate limits among them."
+    )
 
     ALIASES: ClassVar[Mapping[str, str]] = {**ALIASES, "stream": "streaming"}
 
@@ -406,6 +414,7 @@ class ChatDigitalOcean(Connected, BaseChatModel, defer_build=False):
             ConfigError: `tool_choice` names a tool that is not among the tools.
         """
         with translate():
+            check_call(kwargs)
             formed = [wire_tool(tool, strict=strict) for tool in tools]
             choice = wire_choice(tool_choice, formed) if formed else None
             if (form := kwargs.get("response_format")) is not None:
@@ -440,6 +449,9 @@ class ChatDigitalOcean(Connected, BaseChatModel, defer_build=False):
             ConfigError: The arguments do not go together.
         """
         from ._structured import joined, parsed, plan  # noqa: PLC0415  its parsers are built on import
+
+        with translate():
+            check_call(kwargs)
 
         if method is None:
             known = bool((self.profile or {}).get("structured_output"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from pydantic import ValidationError
 
@@ -15,6 +16,11 @@ __all__ = ["Connected", "check_model"]
 
 class Connected(ConnectionSettings):
     """A component of LlamaIndex that calls the API."""
+
+    INHERITED: ClassVar[Mapping[str, str]] = {
+        "callback_manager": "LlamaIndex's callbacks.",
+        "pydantic_program_mode": "How structured output is asked for; by default what the model is known to take.",
+    }
 
     api_key: OptionalKey = key_field(exclude=True)
 

@@ -7,7 +7,7 @@ is a slip and refused; any other name is a field of the request that this packag
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from pydantic import AliasChoices, AliasPath, ValidationError
@@ -19,7 +19,16 @@ from inference_do.errors import ConfigError
 
 from .merging import renamed
 
-__all__ = ["CALL_NAMES", "check_names", "names_of", "problem_of_config", "problems_of", "settle"]
+__all__ = [
+    "CALL_NAMES",
+    "check_names",
+    "check_text",
+    "check_texts",
+    "names_of",
+    "problem_of_config",
+    "problems_of",
+    "settle",
+]
 
 
 def settle(
@@ -64,6 +73,38 @@ def names_of(fields: Mapping[str, FieldInfo], aliases: Mapping[str, str]) -> fro
             choices = alias.choices if isinstance(alias, AliasChoices) else [alias] if alias else []
             names.update(str(choice.path[0] if isinstance(choice, AliasPath) else choice) for choice in choices)
     return frozenset(names)
+
+
+def check_texts(texts: object) -> list[str]:
+    """Return texts to embed as a list.
+
+    Raises:
+        ConfigError: They are one text, whose letters would be embedded, or something else than texts.
+    """
+    if isinstance(texts, str):
+        message = "one text was given where a list of texts is expected, and its letters would be embedded: give [text]"
+        raise ConfigError(message)
+    if isinstance(texts, bytes | bytearray | Mapping) or not isinstance(texts, Iterable):
+        message = f"what is embedded must be a list of texts, not {type(texts).__name__}"
+        raise ConfigError(message)
+    listed = list(texts)
+    for position, text in enumerate(listed):
+        if not isinstance(text, str):
+            message = f"what is embedded must be a list of texts: item {position} is a {type(text).__name__}"
+            raise ConfigError(message)
+    return listed
+
+
+def check_text(text: object) -> list[str]:
+    """Return one text to embed, in a list.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    if isinstance(text, str):
+        return [text]
+    message = f"what is embedded must be a text, not {type(text).__name__}: several texts have a method of their own"
+    raise ConfigError(message)
 
 
 def problems_of(error: ValidationError) -> str:

@@ -91,6 +91,8 @@ class ConnectionSettings(BaseModel):
     """Other names of fields, with the fields' own."""
     ARGUMENTS: ClassVar[frozenset[str]] = frozenset()
     """Every name that an argument may have."""
+    INHERITED: ClassVar[Mapping[str, str]] = {}
+    """Descriptions of fields that the framework has none for."""
 
     api_key: OptionalKey = key_field()
     base_url: str | None = Field(
@@ -152,9 +154,11 @@ class ConnectionSettings(BaseModel):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **options: Any) -> None:
-        """Note the names of a class's arguments."""
+        """Note the names of a class's arguments, and describe what the framework does not."""
         super().__pydantic_init_subclass__(**options)
         cls.ARGUMENTS = names_of(cls.model_fields, cls.ALIASES)
+        for name, field in cls.model_fields.items():
+            field.description = field.description or cls.INHERITED.get(name)
 
     @classmethod
     def _leading(cls) -> list[str]:
@@ -232,8 +236,9 @@ class ConnectionSettings(BaseModel):
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "api_key":
             value = as_secret(value)
-        elif name in BODIES and value:
-            self._check_names({name: value})
+        elif name in BODIES and value and (problem := problem_of_names({name: value}, self.ARGUMENTS)):
+            value = None  # a key is in it
+            raise ConfigError(problem)
         super().__setattr__(name, value)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
@@ -245,7 +250,9 @@ class ConnectionSettings(BaseModel):
         changed = dict(update or {})
         if "api_key" in changed:
             changed["api_key"] = as_secret(changed["api_key"])
-        self._check_names(changed)
+        if problem := problem_of_names(changed, self.ARGUMENTS):
+            changed, update = {}, None
+            raise ConfigError(problem)
         return super().model_copy(update=changed, deep=deep)
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
