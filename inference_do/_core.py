@@ -123,7 +123,9 @@ class Core:
         """Where requests go."""
         return self._config.base_url
 
-    def _call(self, body: Mapping[str, Any], timeout: float | Timeout | None, max_retries: int | None) -> Call:
+    def _call(
+        self, body: Mapping[str, Any], timeout: float | Timeout | None, max_retries: int | None, path: str = "/models"
+    ) -> Call:
         config = self._config
         retries = config.max_retries if max_retries is None else check_retries(max_retries)
         return Call(
@@ -131,7 +133,10 @@ class Core:
             policy=Policy(max_retries=retries, retry_ambiguous=config.retry_ambiguous),
             budget=self._budget,
             scrub=config.secret.scrub,
-            hint=lambda status: None if config.is_agent else explain_error(status, body),
+            hint=lambda status, text: explain_error(
+                status, {} if config.is_agent else body, base_url=config.base_url, path=path, response=text
+            ),
+            peer=config.peer,
             on_empty=lambda spent: warn_empty(body, spent),
         )
 
@@ -165,7 +170,7 @@ class Core:
         headers, query = body.pop("extra_headers", None), body.pop("extra_query", None)
         body.update(check_mapping(body.pop("extra_body", None), name="extra_body"))
         request = self._request(path, body, extra_headers=headers, extra_query=query, **options)
-        return self._call(body, timeout, max_retries), request
+        return self._call(body, timeout, max_retries, path), request
 
     def _chat(self, model: str, messages: Iterable[Any], params: dict[str, Any]) -> tuple[Call, PreparedRequest]:
         if params.get("stream") or check_mapping(params.get("extra_body"), name="extra_body").get("stream"):
@@ -209,7 +214,7 @@ class Core:
             check_names(body := {**body, **options}, frozenset(body))
             return self._prepare(path, body)
         query, headers = options.pop("extra_query", None), options.pop("extra_headers", None)
-        call = self._call({}, options.get("timeout"), options.get("max_retries"))
+        call = self._call({}, options.get("timeout"), options.get("max_retries"), path)
         return call, self._request(path, None, extra_headers=headers, extra_query=query)
 
     def _embed(
@@ -220,3 +225,6 @@ class Core:
         check_endpoint(model_info(checked_model(model)), EMBEDDINGS_PATH)
         call, request = self._prepare(embeddings.PATH, body)
         return call, request, lambda data: embeddings.read_embeddings(data, count)
+
+
+Core.__init__.__qualname__ = "Client.__init__"  # Python names it where too many arguments are given

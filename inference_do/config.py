@@ -15,7 +15,7 @@ from typing import Any
 
 from ._keys import KEY_VARIABLES, Key, Secret, find_key
 from ._slips import check_arguments
-from ._urls import BASE_URL, BASE_URL_VARIABLE, check_base_url, is_of_this_machine, of_agent
+from ._urls import BASE_URL, BASE_URL_VARIABLE, check_base_url, host_and_port, is_of_this_machine, of_agent
 from .errors import ConfigError, Phase
 
 __all__ = ["BASE_URL", "BASE_URL_VARIABLE", "KEY_VARIABLES", "Config", "Key", "Secret", "Timeout"]
@@ -264,6 +264,11 @@ class Config:
     def is_of_this_machine(self) -> bool:
         """Whether requests go to this machine, in the clear."""
         return is_of_this_machine(self.base_url)
+
+    @cached_property
+    def peer(self) -> str:
+        """The host and port that requests go to."""
+        return host_and_port(self.base_url)
 
     @cached_property
     def user_agent(self) -> str:

@@ -103,8 +103,10 @@ class Call:
     policy: Policy
     budget: Budget
     scrub: Callable[[str], str] = str
-    hint: Callable[[int], str | None] = lambda _status: None
-    """What is known of the model that may explain a status."""
+    hint: Callable[[int, str], str | None] = lambda _status, _body: None
+    """What is known of the model and the address that may explain a status and its body."""
+    peer: str = ""
+    """The host and port that the request goes to."""
     on_empty: Callable[[int], None] = lambda _spent: None
     """What to do when an answer ran out of tokens before any text; it is given the tokens spent."""
     clock: Callable[[], float] = time.monotonic
@@ -192,6 +194,8 @@ class Call:
         limit = self.timeout.of_phase(phase)
         limit_text = "in time" if limit is None else f"within {limit:g} s"
         message = f"{WAITED_FOR[phase]} {limit_text} (timeout phase {phase!r})"
+        if phase == "connect" and self.peer:
+            message += f", at {self.peer}"
         self.ambiguous = phase == "first_token"
         return APITimeoutError(message, phase=phase, retryable=phase in RETRIED_PHASES, **self.details)
 
@@ -202,7 +206,12 @@ class Call:
         if marker.malformed:
             return ProtocolError(marker.reason, **self.details)
         self.ambiguous = marker.sent
-        return APIConnectionError(marker.reason, retryable=not marker.non_retryable, **self.details)
+        reason = (
+            f"{marker.reason}, at {self.peer}"
+            if self.peer and "connection to the API" in marker.reason
+            else marker.reason
+        )
+        return APIConnectionError(reason, retryable=not marker.non_retryable, **self.details)
 
 
 RETRIED_PHASES = frozenset({"connect", "pool", "write", "first_token"})
