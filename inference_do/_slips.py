@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from .errors import ConfigError
+from .errors import ConfigError, UnknownArgumentError, UnknownAttributeError
 
 __all__ = [
     "BODIES",
@@ -191,10 +191,6 @@ def _parameters(owner: type) -> frozenset[str]:
     return frozenset(inspect.signature(owner).parameters) - {"unknown"}
 
 
-class UnknownAttributeError(ConfigError, AttributeError):
-    """An attribute that other packages' clients have."""
-
-
 class OtherSpelling:
     """What stands for a name of another package's client: its use is an error that says what to write."""
 
@@ -255,7 +251,7 @@ def check_arguments(owner: type, unknown: dict[str, Any], **texts: Any) -> None:
         **texts: Arguments that it takes, in whose place a key may have been given.
 
     Raises:
-        ConfigError: There is one.
+        UnknownArgumentError: There is one.
     """
     if not unknown and not any(isinstance(value, str | bytes) for value in texts.values()):
         return
@@ -266,7 +262,7 @@ def check_arguments(owner: type, unknown: dict[str, Any], **texts: Any) -> None:
     if problem:
         unknown.clear()
         texts.clear()
-        raise ConfigError(problem)
+        raise UnknownArgumentError(problem)
 
 
 def check_names(given: dict[str, Any], known: Collection[str] = CALL_NAMES) -> None:

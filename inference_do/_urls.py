@@ -15,6 +15,7 @@ from .errors import ConfigError
 BASE_URL = "https://inference.do-ai.run/v1"
 AGENT_HOSTS = ".agents.do-ai.run"
 VERSIONED_HOSTS = frozenset({"inference.do-ai.run", "kbaas.do-ai.run"})
+OWN_HOSTS = ".do-ai.run"
 DEDICATED_HOSTS = "-dedicated-inference.do-infra.ai"
 """DigitalOcean's hosts whose API is at `/v1`."""
 BASE_URL_VARIABLE = "DIGITALOCEAN_INFERENCE_BASE_URL"
@@ -118,6 +119,21 @@ def of_agent(url: str) -> tuple[str, bool]:
     if not (parts.hostname or "").endswith(AGENT_HOSTS):
         return url, False
     return (url if parts.path else f"{url}/api/v1"), True
+
+
+def is_trusted(url: object) -> bool:
+    """Return whether the environment's key may go to an address that only a stored form names.
+
+    It may go to DigitalOcean, to this machine, and to what the environment itself names.
+    """
+    if not isinstance(url, str) or url.rstrip("/") == os.environ.get(BASE_URL_VARIABLE, "").rstrip("/"):
+        return True
+    try:
+        parts = urlsplit(url.strip())
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    return is_loopback(host) or (parts.scheme == "https" and host.endswith((OWN_HOSTS, DEDICATED_HOSTS)))
 
 
 def host_and_port(url: str) -> str:

@@ -249,7 +249,7 @@ class Config:
             base_url=url,
             timeout=Timeout.of(timeout),
             max_retries=check_retries(max_retries),
-            retry_ambiguous=retry_ambiguous,
+            retry_ambiguous=bool(retry_ambiguous),
             headers=check_headers(default_headers, name="default_headers"),
             query={**query, **check_mapping(default_query, name="default_query")},
             ca=check_ca(ca),

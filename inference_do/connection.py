@@ -58,6 +58,9 @@ class ClientPair:
         key = self._settings.get("api_key")
         return ClientPair, ({**self._settings, "api_key": None if key is None else key_to_pickle(key)},)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> ClientPair:
+        return self  # any number of copies of an object may share its connections
+
     def are_of(self, settings: Mapping[str, Any], http_client: Any, http_async_client: Any) -> bool:
         """Return whether these clients are still the right ones."""
         given = (self._http_client, self._http_async_client)

@@ -100,6 +100,14 @@ class ConfigError(InferenceError, ValueError):
     """A setting or an argument that was refused before anything was sent."""
 
 
+class UnknownArgumentError(ConfigError, TypeError):
+    """An argument that a class does not take, which is Python's `TypeError` too."""
+
+
+class UnknownAttributeError(ConfigError, AttributeError):
+    """An attribute that clients of other packages have."""
+
+
 class APIConnectionError(InferenceError):
     """The API could not be reached, or the connection went away before it answered."""
 

@@ -106,7 +106,8 @@ class KnowledgeBase:
             failure = error.with_traceback(None)
         else:
             return
-        base_url = timeout = default_headers = ca = None  # one of them may be a key
+        base_url = timeout = default_headers = ca = http_client = http_async_client = None  # one of them may be a key
+        max_retries = 0
         unknown.clear()
         settings = {}
         raise failure

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from pydantic import ValidationError
 
 from inference_do._adapters.arguments import problems_of, settle
-from inference_do._adapters.settings import ConnectionSettings, OptionalKey, as_secret, key_field
+from inference_do._adapters.settings import ConnectionSettings, OptionalKey, as_secret, check_form, key_field
 from inference_do.errors import ConfigError
 
 __all__ = ["Connected", "check_model"]
@@ -44,6 +44,21 @@ class Connected(ConnectionSettings):
             return
         options.clear()  # a key may be among them, in a wrong place
         raise failure
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any], **kwargs: Any) -> Self:
+        """Return the object of a stored form, as `load_llm` and `load_embed_model` do.
+
+        Args:
+            data: The form.
+            **kwargs: Arguments to use instead of the form's.
+
+        Raises:
+            ConfigError: The form has an argument that cannot be right, or sends the environment's key to an address
+                that nothing but the form names.
+        """
+        check_form(data, kwargs)
+        return super().from_dict(data, **kwargs)  # type: ignore[misc, no-any-return]
 
     def _check(self) -> None:
         """Refuse settings that cannot be right."""

@@ -15,13 +15,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from inference_do._keys import NoKey, as_secret, key_of_environment, key_to_pickle
 from inference_do._slips import BODIES, problem_of_names
+from inference_do._urls import BASE_URL_VARIABLE, is_trusted
 from inference_do.config import Config, Key, Timeout, check_http_client
 from inference_do.connection import SETTINGS, ClientPair
 from inference_do.errors import ConfigError
 
 from .arguments import names_of
 
-__all__ = ["ConnectionSettings", "Number", "OptionalKey", "Whole", "as_secret", "key_field"]
+__all__ = ["ConnectionSettings", "Number", "OptionalKey", "Whole", "as_secret", "check_form", "key_field"]
 
 DROPPED = ("http_client", "http_async_client")
 """Fields that no pickle has."""
@@ -62,6 +63,25 @@ def _check_timeout(value: Any) -> Any:
 Number = Annotated[float, Checked(_no_bool)]
 Whole = Annotated[int, Checked(_no_bool)]
 OptionalKey = Annotated[Key | None, Checked(_check_key)]
+
+
+def check_form(form: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Refuse a stored form that would send the environment's key to an address of the form's own choice.
+
+    Args:
+        form: What was stored.
+        given: What the caller gives besides.
+
+    Raises:
+        ConfigError: It would.
+    """
+    if given.get("base_url") or given.get("api_key") or form.get("api_key") or is_trusted(form.get("base_url")):
+        return
+    message = (
+        f"the stored base_url {form['base_url']!r} is not DigitalOcean's, and the key of the environment is not sent "
+        f"where only a stored form says: set {BASE_URL_VARIABLE} to it, or give from_dict() base_url= or api_key="
+    )
+    raise ConfigError(message)
 
 
 def key_field(**options: Any) -> Any:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import pickle
 import traceback
 from typing import Any
 
 import pytest
 from client_kit import ASK, HELLO, VECTORS, caught, make, make_async
+from pydantic import SecretStr
 
 from inference_do import AsyncClient, Client, ConfigError, KnowledgeBase, Timeout
 from inference_do._slips import check_names
@@ -227,3 +230,68 @@ def test_keys_of_other_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_client_of_another_kind_of_message_still_works(emu) -> None:
     assert caught(lambda: make(emu).chat(model=ASK["model"], messages=HELLO, top_p=0.5)).text
+
+
+def module_key() -> str:
+    return "sk-do-v1-emulator"
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_clients_pickle_without_their_key(emu, monkeypatch: pytest.MonkeyPatch, kind: Any) -> None:
+    settings: dict[str, Any] = {"base_url": emu.base_url, "timeout": Timeout(idle=9), "default_headers": {"x-a": "1"}}
+
+    def call(data: bytes) -> str:
+        client = pickle.loads(data)
+        assert (client.base_url, client._config.timeout.idle) == (emu.base_url, 9)
+        answer = client.chat(**ASK) if kind is Client else asyncio.run(client.chat(**ASK))
+        assert emu.requests[-1].headers["x-a"] == "1"
+        return answer.text
+
+    given = pickle.dumps(kind(emu.api_key, **settings))
+    function = pickle.dumps(kind(module_key, **settings))
+    monkeypatch.setenv("DIGITALOCEAN_TOKEN", emu.api_key)
+    environment = pickle.dumps(kind(**settings))
+    for data in (given, function, environment):
+        assert emu.api_key.encode() not in data
+        assert call(data)
+    monkeypatch.setenv("DIGITALOCEAN_TOKEN", "sk-do-v1-of-somebody-else")
+    assert call(function)
+    posts = emu.posts
+    with pytest.raises(ConfigError, match="given as api_key= in another one"):
+        call(given)
+    assert emu.posts == posts
+    with pytest.raises(Exception, match="401"):
+        call(environment)
+    monkeypatch.delenv("DIGITALOCEAN_TOKEN")
+    with pytest.raises(ConfigError, match="no API key: pass api_key="):
+        call(environment)
+    with pytest.raises(ConfigError, match=r"no API key in this process[^(]*$"):
+        call(given)
+
+
+def test_a_short_key_leaves_nothing_in_a_pickle(emu, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = pickle.dumps(Client("hunter2", base_url=emu.base_url))
+    monkeypatch.setenv("DIGITALOCEAN_TOKEN", "hunter2")
+    with pytest.raises(ConfigError, match="no API key in this process"):
+        pickle.loads(data).chat(**ASK)
+
+
+async def test_an_asynchronous_key_function(emu) -> None:
+    async def key() -> SecretStr:
+        await asyncio.sleep(0)
+        return SecretStr(emu.api_key)
+
+    async def broken() -> str:
+        return f"{KEY} {KEY}"
+
+    async with AsyncClient(key, base_url=emu.base_url) as client:
+        assert (await client.chat(**ASK)).text
+        assert (await client.stream(**ASK).completion()).text
+        assert await client.models()
+    with Client(key, base_url=emu.base_url) as other:
+        for call in (lambda: other.chat(**ASK), lambda: other.stream(**ASK).completion()):
+            assert "asynchronous calls only: give a plain one" in refused(call)
+    async with AsyncClient(broken, base_url=emu.base_url) as client:
+        with pytest.raises(ConfigError, match="no key has") as error:
+            await client.chat(**ASK)
+    assert KEY not in f"{error.value} {frames_of(error.value)}"

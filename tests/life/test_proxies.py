@@ -116,7 +116,9 @@ def test_a_proxy_that_refuses_a_tunnel(routed, ask, name_proxy):
         name_proxy("https", proxy.port)
         with pytest.raises(APIConnectionError) as raised:
             ask(routed(f"https://{API}/v1"))
-    assert raised.value.message.startswith("no connection to the API: the proxy answered 407 Proxy Authentication Required")
+    assert raised.value.message.startswith(
+        "no connection to the API: the proxy answered 407 Proxy Authentication Required"
+    )
     assert (raised.value.attempts, raised.value.retryable) == (1, False)
     assert_no_password(raised.value)
 
