@@ -2,7 +2,7 @@
 
     InferenceError                        .retryable .attempts .request_id .partial
       ConfigError (ValueError)            refused before anything was sent
-      APIConnectionError                  the API could not be reached, or went away before it answered
+      APIConnectionError                  the API could not be reached, or went away before it answered: .peer
         APITimeoutError (TimeoutError)    .phase: connect | pool | write | first_token | idle | total
       APIStatusError                      the API answered with an error: .status .code .type .retry_after .body
         BadRequestError                   400, 413, 422
@@ -87,7 +87,10 @@ class InferenceError(Exception):
         self.partial = partial
 
     def __str__(self) -> str:
-        notes = [f"request id {self.request_id}"] if self.request_id else []
+        peer = getattr(self, "peer", None)
+        notes = [f"at {peer}"] if peer else []
+        if self.request_id:
+            notes.append(f"request id {self.request_id}")
         if self.attempts > 1:
             notes.append(f"{self.attempts} attempts")
         return f"{self.message} ({', '.join(notes)})" if notes else self.message
@@ -110,6 +113,13 @@ class UnknownAttributeError(ConfigError, AttributeError):
 
 class APIConnectionError(InferenceError):
     """The API could not be reached, or the connection went away before it answered."""
+
+    peer: str | None
+    """The host and port that the request was for."""
+
+    def __init__(self, message: str = "", *, peer: str | None = None, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.peer = peer
 
 
 class APITimeoutError(APIConnectionError, TimeoutError):

@@ -194,8 +194,7 @@ class translate:  # noqa: N801  read as a verb: `with translate():`
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
         if isinstance(error, ours.InferenceError):
-            error.__traceback__ = None  # of what is below nothing is the user's
-            raise paired(error) from error.__cause__
+            raise paired(error) from error.__cause__  # without the frames below, of which none is the user's
 
 
 def paired(error: ours.InferenceError) -> ours.InferenceError:

@@ -34,6 +34,14 @@ LIMITS = httpx.Limits(
 )
 
 
+class Unpickled:
+    """What is of one process: its connections are in no pickle and no copy."""
+
+    def __reduce__(self) -> str:
+        message = f"{type(self).__name__} has connections and is never pickled or copied"
+        raise TypeError(message)
+
+
 class Exchange(ABC):
     """The requests of one call. `_perform` and `iterate` are what differs."""
 

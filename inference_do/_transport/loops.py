@@ -19,14 +19,14 @@ import httpx
 from inference_do._protocol.call import Disconnected, Head, PreparedRequest, Send
 from inference_do.config import Config
 
-from .exchange import Exchange, make_transport
+from .exchange import Exchange, Unpickled, make_transport
 from .loop_sockets import LoopNetwork
 from .pool import Pool
 
 Lifespan = AsyncGenerator[httpx.AsyncClient, None]
 
 
-class AsyncHTTP:
+class AsyncHTTP(Unpickled):
     """The HTTP side of an `AsyncClient`."""
 
     def __init__(self, config: Config, client: httpx.AsyncClient | None = None) -> None:

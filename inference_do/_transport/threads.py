@@ -14,12 +14,12 @@ import httpx
 from inference_do._protocol.call import Disconnected, Head, PreparedRequest, Send
 from inference_do.config import Config
 
-from .exchange import Exchange, make_transport
+from .exchange import Exchange, Unpickled, make_transport
 from .sockets import run
 from .thread_sockets import ThreadNetwork
 
 
-class SyncHTTP:
+class SyncHTTP(Unpickled):
     """The HTTP side of a `Client`."""
 
     def __init__(self, config: Config, client: httpx.Client | None = None) -> None:

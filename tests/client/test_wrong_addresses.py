@@ -18,7 +18,7 @@ from inference_do import (
     PermissionDeniedError,
     Timeout,
 )
-from inference_do.emulator import Emulator, Status
+from inference_do.emulator import Emulator, Reset, Status
 
 CLOUDFLARE = "<!DOCTYPE html><html><head><title>Attention Required! | Cloudflare</title></head></html>"
 SQUID = "<html><head><title>ERROR: The requested URL could not be retrieved</title></head></html>"
@@ -97,9 +97,10 @@ def test_errors_of_connections_name_host_and_port() -> None:
         port = server.getsockname()[1]
     for error in failures(f"http://127.0.0.1:{port}/v1"):
         assert isinstance(error, APIConnectionError)
-        assert str(error) == f"no connection to the API: Connection refused, at 127.0.0.1:{port}"
+        assert str(error) == f"no connection to the API: Connection refused (at 127.0.0.1:{port})"
+        assert error.peer == f"127.0.0.1:{port}"
     for error in failures("http://nowhere.invalid/v1", allow_http=True):
-        assert str(error) == "no connection to the API: the host's name was not found, at nowhere.invalid:80"
+        assert str(error) == "no connection to the API: the host's name was not found (at nowhere.invalid:80)"
 
 
 def test_a_connection_that_takes_too_long_names_them_too() -> None:
@@ -111,7 +112,7 @@ def test_a_connection_that_takes_too_long_names_them_too() -> None:
             other.connect_ex((host, port))
         for error in failures(f"http://127.0.0.1:{port}/v1", timeout=Timeout(connect=0.2)):
             assert isinstance(error, APITimeoutError)
-            assert str(error).endswith(f"(timeout phase 'connect'), at 127.0.0.1:{port}")
+            assert str(error).endswith(f"(timeout phase 'connect') (at 127.0.0.1:{port})")
         for other in waiting:
             other.close()
 
@@ -132,3 +133,9 @@ def test_a_connection_that_takes_too_long_names_them_too() -> None:
 )
 def test_known_hosts_have_their_path(given: str, used: str) -> None:
     assert Client("k", base_url=given).base_url == used
+
+
+def test_a_connection_that_breaks_names_them_as_well(emu: Emulator) -> None:
+    emu.always = Reset(before_head=True)
+    for error in failures(emu.base_url):
+        assert str(error).endswith(f" (at {emu.base_url.split('/')[2]})")
