@@ -72,6 +72,9 @@ FREE = frozenset(
 )
 """Arguments whose values are the caller's text, schemas, or meant for secrets of others."""
 
+OWN_SECRETS = FREE | {"api_key"}
+"""Arguments in which a key may stand."""
+
 BODIES = frozenset({"additional_kwargs", "default_params", "extra_body", "model_kwargs"})
 """Arguments that hold further fields of a request."""
 
@@ -298,7 +301,7 @@ def problem_of_names(
         sent_as: The argument that sends any name as it is, if there is one.
     """
     for name, value in given.items():
-        if value is None or (name in known and (name == "api_key" or name in FREE)):
+        if value is None or (name in known and _is_harmless(name, value)):
             continue
         if problem := _problem_of_value(name, value, is_known=name in known):
             given[name] = MASK
@@ -306,6 +309,13 @@ def problem_of_names(
         if name not in known and (problem := _problem_of_name(name, known, sent_as)):
             return problem
     return None
+
+
+def _is_harmless(name: str, value: Any) -> bool:
+    """Return whether an argument of a right name holds no key: most do not, and this is quick."""
+    if isinstance(value, str) and name not in OWN_SECRETS:
+        return LIKE_A_KEY.fullmatch(value) is None
+    return isinstance(value, int | float) or name in OWN_SECRETS
 
 
 def problem_of_config(config: Mapping[str, Any]) -> str | None:

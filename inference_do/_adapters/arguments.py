@@ -7,7 +7,8 @@ is a slip and refused; any other name is a field of the request that this packag
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from pydantic import AliasChoices, AliasPath, ValidationError
@@ -32,7 +33,7 @@ __all__ = [
 
 
 def settle(
-    values: Mapping[str, Any], *, known: Collection[str], aliases: Mapping[str, str], further: str
+    values: Mapping[str, Any], *, known: AbstractSet[str], aliases: Mapping[str, str], further: str
 ) -> dict[str, Any]:
     """Return an object's arguments under the names of its fields.
 
@@ -46,7 +47,7 @@ def settle(
         ConfigError: One field is given twice with different values.
     """
     given = {name: value for name, value in values.items() if value is not None}
-    if given.keys() <= set(known) and aliases.keys().isdisjoint(given) and not given.get(further):
+    if given.keys() <= known and aliases.keys().isdisjoint(given) and not given.get(further):
         return {**given, further: {}}
     extra = renamed(check_mapping(given.pop(further, None), name=further), aliases)
     settled = renamed(given, aliases)
