@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ._keys import as_secret
+from ._other_names import no_attribute
 from ._protocol.call import Call, PreparedRequest
 from ._protocol.retry import Budget, Policy
-from ._slips import check_arguments, check_names, no_attribute
+from ._slips import check_arguments, check_names
 from ._wires import embeddings
 from ._wires.bodies import checked_model, encode, given
 from ._wires.chat_completions import ChatCompletions, chat_body

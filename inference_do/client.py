@@ -11,10 +11,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ._core import CHAT, Core, Reading
+from ._other_names import name_other_spellings
 from ._protocol.call import Call, PreparedRequest
 from ._protocol.drive import adrive, drive
 from ._protocol.flow import call_flow, stream_flow
-from ._slips import name_other_spellings
 from ._wires.bodies import read_models, read_object
 from .accumulate import Accumulator
 from .config import Timeout

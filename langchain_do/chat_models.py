@@ -16,24 +16,24 @@ from dataclasses import asdict
 from typing import Any, ClassVar, Literal, Self
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.language_models import LanguageModelInput
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.language_models.model_profile import ModelProfile
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
-from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from pydantic import Field, model_validator
 
 from inference_do import ConfigError, Timeout
-from inference_do._adapters.arguments import problem_of_config
 from inference_do._adapters.merging import renamed
 from inference_do._adapters.signatures import with_signature
 from inference_do._adapters.tool_names import ToolNames, send_names
 from inference_do.config import KEY_VARIABLES
 
 from ._blocks import PROVIDER
+from ._checked import CheckedCalls
 from ._connection import Connected, Number, Whole
 from ._errors import translate
 from ._messages import to_wire
@@ -51,7 +51,7 @@ Method = Literal["function_calling", "json_schema", "json_mode"]
 TRACED = frozenset({"temperature", "model", "max_tokens", "stop", *ALIASES})
 
 
-class ChatDigitalOcean(Connected, BaseChatModel, defer_build=False):
+class ChatDigitalOcean(Connected, CheckedCalls, defer_build=False):
     """A chat model of DigitalOcean's inference API.
 
     Any field of the API may also be given to a single call (`invoke(..., temperature=0)`, `bind(...)`), and so may
@@ -140,12 +140,6 @@ class ChatDigitalOcean(Connected, BaseChatModel, defer_build=False):
         further = {"base_url": self.base_url, "model_affinity": self.model_affinity}
         return {"model_name": self.model, **{name: value for name, value in further.items() if value}, **params}
 
-    def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
-        """Return what is traced of a call; it is the first that core asks for."""
-        with translate():
-            check_call(kwargs)
-        return super()._get_invocation_params(stop=stop, **kwargs)
-
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         call = renamed({name: value for name, value in kwargs.items() if name in TRACED}, ALIASES)
         traced = LangSmithParams(
@@ -197,58 +191,6 @@ class ChatDigitalOcean(Connected, BaseChatModel, defer_build=False):
         return self
 
     # --- calls ---
-
-    def invoke(
-        self,
-        input: LanguageModelInput,  # noqa: A002  core's name
-        config: RunnableConfig | None = None,
-        *,
-        stop: list[str] | None = None,
-        **kwargs: Any,
-    ) -> AIMessage:
-        """Return the model's answer; names of arguments are checked before any frame of core's holds a key."""
-        with translate():
-            check_call(kwargs)
-        return super().invoke(input, config, stop=stop, **kwargs)
-
-    async def ainvoke(
-        self,
-        input: LanguageModelInput,  # noqa: A002
-        config: RunnableConfig | None = None,
-        *,
-        stop: list[str] | None = None,
-        **kwargs: Any,
-    ) -> AIMessage:
-        """Return the model's answer; see `invoke`."""
-        with translate():
-            check_call(kwargs)
-        return await super().ainvoke(input, config, stop=stop, **kwargs)
-
-    def stream(
-        self,
-        input: LanguageModelInput,  # noqa: A002
-        config: RunnableConfig | None = None,
-        *,
-        stop: list[str] | None = None,
-        **kwargs: Any,
-    ) -> Iterator[AIMessageChunk]:
-        """Return the model's answer as it is made; see `invoke`."""
-        with translate():
-            check_call(kwargs)
-        return super().stream(input, config, stop=stop, **kwargs)
-
-    def astream(
-        self,
-        input: LanguageModelInput,  # noqa: A002
-        config: RunnableConfig | None = None,
-        *,
-        stop: list[str] | None = None,
-        **kwargs: Any,
-    ) -> AsyncIterator[AIMessageChunk]:
-        """Return the model's answer as it is made; see `invoke`."""
-        with translate():
-            check_call(kwargs)
-        return super().astream(input, config, stop=stop, **kwargs)
 
     def _request(
         self, messages: list[BaseMessage], stop: list[str] | None, given: Mapping[str, Any]
@@ -361,33 +303,6 @@ class ChatDigitalOcean(Connected, BaseChatModel, defer_build=False):
                 if isinstance(count, int) and not isinstance(count, bool):
                     total[name] = total.get(name, 0) + count
         return {"token_usage": total} if total else {}
-
-    # --- binding ---
-
-    def bind(self, **kwargs: Any) -> Runnable[LanguageModelInput, AIMessage]:  # type: ignore[override]
-        """Return this model with arguments for every call.
-
-        Raises:
-            ConfigError: One is a key, an address or a slip.
-        """
-        with translate():
-            check_call(kwargs)
-        return super().bind(**kwargs)
-
-    def with_config(
-        self, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> Runnable[LanguageModelInput, AIMessage]:
-        """Return this model with a configuration for every call.
-
-        Raises:
-            ConfigError: A key is in it: it would be traced, and no call takes one.
-        """
-        if (problem := problem_of_config({**(config or {}), **kwargs})) is None:
-            return super().with_config(config, **kwargs)
-        config = None
-        kwargs.clear()
-        with translate():
-            raise ConfigError(problem)
 
     # --- tools and structured output ---
 
