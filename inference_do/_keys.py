@@ -20,11 +20,11 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from ._slips import MASK
 from .errors import ConfigError
 
 __all__ = [
     "KEY_VARIABLES",
+    "MASK",
     "Key",
     "NoKey",
     "Secret",
@@ -49,6 +49,7 @@ Key = str | SecretStr | Callable[[], str | SecretStr] | Callable[[], Awaitable[s
 UNREAD = ("GRADIENT_API_KEY", "DIGITAL_OCEAN", "DIGITALOCEAN_API_KEY", "OPENAI_API_KEY")
 """Variables of other packages, which are not read; they are named where no key is found."""
 
+MASK = "**********"
 SHORTEST_SECRET = 6
 """Characters; what is shorter is a word like "none" for a server without keys, and is not looked for in responses."""
 

@@ -8,29 +8,25 @@ from __future__ import annotations
 
 import inspect
 import re
-import traceback
 from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
 from pydantic import SecretStr
 
+from ._keys import MASK
 from ._other_names import ELSEWHERE
 from .errors import ConfigError, UnknownArgumentError
 
 __all__ = [
     "BODIES",
     "CALL_NAMES",
-    "MASK",
-    "callers_level",
     "check_arguments",
     "check_names",
     "looks_like_key",
     "problem_of_config",
     "problem_of_names",
 ]
-
-MASK = "**********"
 
 SLIP = 0.85
 """How alike an unknown name must be to a known one to be taken for a slip; `top_k` and `top_p` are 0.80."""
@@ -90,17 +86,6 @@ CALL_NAMES = frozenset(
     """.split()  # noqa: SIM905  a list would take a line for each
 )
 """Fields of requests, and options of a call."""
-
-
-MAKERS = frozenset({"inference_do", "langchain_core", "langchain_do", "llama_index", "llamaindex_do", "pydantic"})
-"""Packages whose frames are not the user's."""
-
-
-def callers_level() -> int:
-    """Return how far up the stack, from where it is asked, stands the user's code."""
-    frames = enumerate(frame for frame, _ in traceback.walk_stack(inspect.currentframe()))
-    levels = (level for level, frame in frames if str(frame.f_globals.get("__name__")).partition(".")[0] not in MAKERS)
-    return next(levels, 1)
 
 
 @lru_cache(maxsize=16)

@@ -9,7 +9,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
-from ._slips import callers_level
+from ._callers import callers_level
 from .errors import ConfigError
 
 BASE_URL = "https://inference.do-ai.run/v1"

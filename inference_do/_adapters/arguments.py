@@ -14,7 +14,8 @@ from typing import Any
 from pydantic import AliasChoices, AliasPath, ValidationError
 from pydantic.fields import FieldInfo
 
-from inference_do._slips import CALL_NAMES, callers_level, check_names, problem_of_config
+from inference_do._callers import callers_level
+from inference_do._slips import CALL_NAMES, check_names, problem_of_config
 from inference_do.config import check_mapping
 from inference_do.errors import ConfigError
 
