@@ -1,4 +1,4 @@
-"""Keys, addresses and settings under other names than ours: B7, B9, H38 of the list of faults."""
+"""Keys, addresses and settings under other names than ours (B7, B9, H38)."""
 
 from __future__ import annotations
 
