@@ -11,7 +11,12 @@ __all__ = ["lazy_names"]
 
 
 def lazy_names(
-    package: str, homes: Mapping[str, str], *, needs: str | None = None, install: str = ""
+    package: str,
+    homes: Mapping[str, str],
+    *,
+    needs: str | None = None,
+    install: str = "",
+    elsewhere: Mapping[str, str] | None = None,
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return a package's `__getattr__` and `__dir__`.
 
@@ -20,6 +25,7 @@ def lazy_names(
         homes: Its public names, each with the module that has it. `__version__` is known by itself.
         needs: A framework without which nothing of the package works.
         install: How to install that.
+        elsewhere: Names of other packages that people import from this one, with what to write.
     """
 
     def get(name: str) -> Any:
@@ -29,6 +35,9 @@ def lazy_names(
             value: Any = version("inference-do")
         elif name in homes:
             value = getattr(_home(homes[name]), name)
+        elif elsewhere and name in elsewhere:
+            message = f"{package} has no {name}: {elsewhere[name]}"
+            raise ImportError(message)  # `from ... import` would drop the text of an AttributeError
         else:
             message = f"module {package!r} has no attribute {name!r}"
             raise AttributeError(message)

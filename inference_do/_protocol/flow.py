@@ -144,12 +144,13 @@ def _redirected(call: Call, info: ResponseInfo) -> ProtocolError:
 
 def _status_error(call: Call, status: int, body: bytes) -> InferenceError:
     headers = call.info.headers if call.info else {}
+    text = body.decode("utf-8-sig", "replace")
     error = from_status(
         status,
-        body.decode("utf-8-sig", "replace"),
+        text,
         scrub=call.scrub,
         retry_after=wait_hint(headers, now=call.now()),
-        hint=call.hint(status),
+        hint=call.hint(status, text),
         **call.details,
     )
     error.retryable = is_retryable(error, headers)

@@ -19,14 +19,14 @@ import httpx
 from inference_do._protocol.call import Disconnected, Head, PreparedRequest, Send
 from inference_do.config import Config
 
-from .exchange import Exchange, make_transport
+from .exchange import Exchange, Unpickled, make_transport
 from .loop_sockets import LoopNetwork
 from .pool import Pool
 
 Lifespan = AsyncGenerator[httpx.AsyncClient, None]
 
 
-class AsyncHTTP:
+class AsyncHTTP(Unpickled):
     """The HTTP side of an `AsyncClient`."""
 
     def __init__(self, config: Config, client: httpx.AsyncClient | None = None) -> None:
@@ -106,6 +106,9 @@ class AsyncExchange(Exchange):
         if self._timer is not None:
             with suppress(RuntimeError):  # it is over already
                 self._timer.reschedule(0)
+
+    async def _key(self) -> str:
+        return await self._config.secret.aget_secret_value()
 
     async def _perform(self, client: Any, request: Any) -> Any:
         async with asyncio.timeout(None) as self._timer:

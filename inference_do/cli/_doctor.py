@@ -25,7 +25,8 @@ from inference_do import (
     closest_models,
     model_info,
 )
-from inference_do.config import BASE_URL, BASE_URL_VARIABLE, KEY_VARIABLES, find_key
+from inference_do._keys import find_key
+from inference_do.config import BASE_URL, BASE_URL_VARIABLE, KEY_VARIABLES
 
 from ._screen import errors, screen, write
 
