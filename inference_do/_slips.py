@@ -67,6 +67,9 @@ FREE = frozenset(
 )
 """Arguments whose values are the caller's text, schemas, or meant for secrets of others."""
 
+FRAMEWORKS_OWN = ("lc_", "ls_")
+"""How names begin that LangChain adds for its traces; schemas are among their values."""
+
 OWN_SECRETS = FREE | {"api_key"}
 """Arguments in which a key may stand."""
 
@@ -178,7 +181,7 @@ def _problem_of_value(name: str, value: Any, *, is_known: bool) -> str | None:
     """Return why an argument may hold a secret."""
     if not is_known and _may_be_secret(name, value):
         return _no_secret(name)
-    if name in FREE:
+    if name in FREE or name.startswith(FRAMEWORKS_OWN):
         return None
     if isinstance(value, Mapping):
         return _problem_of_fields(name, value) if name in BODIES or not is_known else None
@@ -257,7 +260,7 @@ def _no_address(name: object) -> str:
 
 def _problem_of_name(name: str, known: Collection[str], sent_as: str | None) -> str | None:
     """Return why a name is refused that is none of ours."""
-    if name.startswith(("lc_", "ls_")):  # LangChain's own
+    if name.startswith(FRAMEWORKS_OWN):
         return None
     if looks_like_key(name):
         return "the name of an argument looks like a key: a key is given as api_key= when the object is made"

@@ -15,6 +15,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 
 from inference_do import ConfigError
 from inference_do._adapters.arguments import problem_of_config
+from inference_do.tool_secrets import mask_tools
 
 from ._errors import translate
 from ._params import check_call
@@ -84,14 +85,14 @@ class CheckedCalls(BaseChatModel, defer_build=True):
         return super()._get_invocation_params(stop=stop, **kwargs)
 
     def bind(self, **kwargs: Any) -> Runnable[LanguageModelInput, AIMessage]:  # type: ignore[override]
-        """Return this model with arguments for every call.
+        """Return this model with arguments for every call; the secrets of tools are sent, and shown as masks.
 
         Raises:
             ConfigError: One is a key, an address or a slip.
         """
         with translate():
             check_call(kwargs)
-        return super().bind(**kwargs)
+        return super().bind(**mask_tools(kwargs))
 
     def with_config(
         self, config: RunnableConfig | None = None, **kwargs: Any

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LanguageModelInput
@@ -193,19 +193,11 @@ class ChatDigitalOcean(Connected, CheckedCalls, defer_build=False):
     def _resolve_model_profile(self) -> ModelProfile | None:
         return profile_of(self.model)
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Set a setting; with the model goes its profile, unless the caller gave one."""
-        follows = name == "model" and self._profile_is_the_models
-        super().__setattr__(name, value)
-        if follows:
-            super().__setattr__("profile", profile_of(self.model))
-
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """Return a copy; with another model goes its profile, unless the caller gave one."""
-        changed = dict(update or {})
+    def _changes_with(self, changed: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the profile of another model, unless the caller gave one."""
         if "model" in changed and "profile" not in changed and self._profile_is_the_models:
-            changed["profile"] = profile_of(changed["model"])
-        return super().model_copy(update=changed, deep=deep)
+            return {"profile": profile_of(changed["model"])}
+        return {}
 
     @property
     def _profile_is_the_models(self) -> bool:
@@ -341,12 +333,6 @@ class ChatDigitalOcean(Connected, CheckedCalls, defer_build=False):
         return {"token_usage": total} if total else {}
 
     # --- tools and structured output ---
-
-    if not TYPE_CHECKING:  # checkers read core's declaration, whose result has a private type
-
-        def bind(self, **kwargs: Any) -> Any:
-            """Return this model with arguments of its calls; the secrets of tools are sent, and shown as masks."""
-            return super().bind(**mask_tools(kwargs))
 
     def bind_tools(
         self,

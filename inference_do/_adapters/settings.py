@@ -259,7 +259,10 @@ class ConnectionSettings(BaseModel):
         elif name in BODIES and value and (problem := problem_of_names({name: value}, self.ARGUMENTS)):
             value = None  # a key is in it
             raise ConfigError(problem)
+        follows = self._changes_with({name: value}) if name in type(self).model_fields else {}
         super().__setattr__(name, value)
+        for other, following in follows.items():
+            super().__setattr__(other, following)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy; a key among what is changed is wrapped as at construction.
@@ -273,7 +276,11 @@ class ConnectionSettings(BaseModel):
         if problem := problem_of_names(changed, self.ARGUMENTS):
             changed, update = {}, None
             raise ConfigError(problem)
-        return super().model_copy(update=changed, deep=deep)
+        return super().model_copy(update={**changed, **self._changes_with(changed)}, deep=deep)
+
+    def _changes_with(self, changed: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002  for classes made of this
+        """Return settings that change together with others."""
+        return {}
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         memo = {} if memo is None else memo
