@@ -26,6 +26,7 @@ from inference_do.errors import (
     RateLimitError,
     ServerError,
     StreamFailed,
+    printable,
 )
 
 from .json import load_json
@@ -107,7 +108,7 @@ class ErrorDetail:
 
     def scrubbed(self, scrub: Callable[[str], str]) -> ErrorDetail:
         """Return the same detail with the key masked."""
-        names = (name and scrub(name)[:MESSAGE_LIMIT] for name in (self.type, self.code))
+        names = (name and scrub(printable(name))[:MESSAGE_LIMIT] for name in (self.type, self.code))
         return ErrorDetail(scrub(self.message), *names)
 
     @property
@@ -136,7 +137,14 @@ def parse_error_body(body: Any) -> ErrorDetail | None:
     message = source.get("message") or _details(source.get("detail"))
     if not isinstance(message, str) or not message:
         return ErrorDetail(snippet(repr(inner))) if inner else None
-    return ErrorDetail(message, _name(source, body, "type", "id"), _name(source, body, "code", "status_code"))
+    return ErrorDetail(
+        _one_line(message), _name(source, body, "type", "id"), _name(source, body, "code", "status_code")
+    )
+
+
+def _one_line(message: str) -> str:
+    """Return a server's message as one line, which cannot pass for further lines of a log."""
+    return " ".join(filter(None, map(str.strip, message.splitlines())))
 
 
 def _name(source: dict[str, Any], body: dict[str, Any], *keys: str) -> str | None:

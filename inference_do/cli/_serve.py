@@ -25,9 +25,9 @@ def serve(*, host: str, port: int, event_delay: float, knowledge: Path | None) -
         knowledge: A text file whose lines are the knowledge base `kb`.
 
     Raises:
-        ConfigError: It cannot listen there.
+        ConfigError: It cannot listen there, or the text file cannot be read.
     """
-    lines = [] if knowledge is None else [line for line in knowledge.read_text(encoding="utf-8").splitlines() if line]
+    lines = [] if knowledge is None else _lines(knowledge)
     try:
         emulator = Emulator(host=host, port=port, event_delay=event_delay, knowledge={"kb": lines} if lines else None)
         emulator.start()
@@ -36,6 +36,17 @@ def serve(*, host: str, port: int, event_delay: float, knowledge: Path | None) -
     else:
         return _served(emulator)
     message = f"the emulator cannot listen on {host!r}, port {port}: {reason}"
+    raise ConfigError(message)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        reason = f"it is not UTF-8 text: {error.reason} at byte {error.start}"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    message = f"--knowledge {str(path)!r} cannot be read: {reason}"
     raise ConfigError(message)
 
 
