@@ -142,9 +142,12 @@ def serve(
     knowledge: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="A text file: a knowledge base `kb`, a line each.")
     ] = None,
+    cors: Annotated[
+        list[str] | None, typer.Option(help="An origin whose pages may use it, such as http://localhost:3000.")
+    ] = None,
 ) -> int:
     """Run the emulator: the API offline, without a model."""
-    return run_emulator(host=host, port=port, event_delay=event_delay, knowledge=knowledge)
+    return run_emulator(host=host, port=port, event_delay=event_delay, knowledge=knowledge, cors=cors or [])
 
 
 @app.command()

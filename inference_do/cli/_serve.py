@@ -15,7 +15,7 @@ from ._screen import screen, write
 __all__ = ["serve"]
 
 
-def serve(*, host: str, port: int, event_delay: float, knowledge: Path | None) -> int:
+def serve(*, host: str, port: int, event_delay: float, knowledge: Path | None, cors: list[str]) -> int:
     """Serve until interrupted or terminated.
 
     Args:
@@ -23,13 +23,15 @@ def serve(*, host: str, port: int, event_delay: float, knowledge: Path | None) -
         port: 0 takes a free one.
         event_delay: Seconds before each event of a stream.
         knowledge: A text file whose lines are the knowledge base `kb`.
+        cors: Origins whose pages may use it.
 
     Raises:
         ConfigError: It cannot listen there, or the text file cannot be read.
     """
     lines = [] if knowledge is None else _lines(knowledge)
     try:
-        emulator = Emulator(host=host, port=port, event_delay=event_delay, knowledge={"kb": lines} if lines else None)
+        bases = {"kb": lines} if lines else None
+        emulator = Emulator(host=host, port=port, event_delay=event_delay, knowledge=bases, cors=cors)
         emulator.start()
     except (OSError, ValueError) as error:
         reason = str(error)

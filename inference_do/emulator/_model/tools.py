@@ -19,6 +19,7 @@ from .arguments import value_for
 from .arithmetic import signs_in, steps_of
 from .choices import chosen_numbers
 from .context import best_first
+from .effort import spend
 from .prompt_values import PromptValues
 from .text import stems, text_of
 
@@ -47,6 +48,14 @@ class WantedCall:
 def functions(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the functions among a request's tools."""
     return [tool["function"] for tool in request.get("tools") or () if tool.get("type") == "function"]
+
+
+def forced_function(request: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the one function that a request leaves no choice but to call, as structured output asks for it."""
+    tools, choice = functions(request), request.get("tool_choice")
+    if isinstance(choice, Mapping):
+        return next((tool for tool in tools if tool["name"] == choice["function"]["name"]), None)
+    return tools[0] if choice == "required" and len(tools) == 1 else None
 
 
 def calls_to_make(request: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -127,6 +136,7 @@ def _has_values(text: str) -> bool:
 
 def _asked_for(tools: Sequence[Mapping[str, Any]], clause: str) -> list[Mapping[str, Any]]:
     """Return the tools that a clause asks for: all that it names, else the best one if it is good enough."""
+    spend()
     named = [tool for tool in tools if re.search(rf"\b{re.escape(tool['name'])}\b", clause, re.IGNORECASE)]
     if named:
         return named

@@ -5,6 +5,7 @@ It comes from the pretend model, or from a scripted answer. Its form is canonica
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from inference_do.emulator._json import to_json
 from inference_do.emulator._model.answer import Answer, Call, call_id
 from inference_do.emulator._model.tokens import prompt_tokens
+from inference_do.emulator._model.tools import forced_function
 
 if TYPE_CHECKING:
     from inference_do.emulator.quirks import Quirks
@@ -93,6 +95,8 @@ def _scripted_answer(request: Mapping[str, Any], script: Scripted) -> Answer:
     if script.chunks and not request.get("stream"):
         script = replace(script, **assembled(script.chunks))
     message = script.message or {}
+    if (forced := forced_function(request)) and script.text and _gives_arguments(script.text, forced):
+        script = replace(script, text=None, tool_calls=((forced["name"], script.text),))
     calls = [Call(call_id(request, i, name), name, _text(args)) for i, (name, args) in enumerate(script.tool_calls)]
     for i, raw in enumerate(message.get("tool_calls") or ()):
         function = raw.get("function", raw)
@@ -106,6 +110,16 @@ def _scripted_answer(request: Mapping[str, Any], script: Scripted) -> Answer:
         finish=script.finish_reason or ("tool_calls" if calls else "stop"),
         extra={key: value for key, value in message.items() if key not in known},
     )
+
+
+def _gives_arguments(text: str, function: Mapping[str, Any]) -> bool:
+    """Return whether a text is a JSON object with nothing but properties of a function: structured output by a call."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    properties = (function.get("parameters") or {}).get("properties") or {}
+    return isinstance(value, dict) and value.keys() <= properties.keys()
 
 
 def usage_of(prompt: int, answers: Sequence[Answer], quirks: Quirks) -> JsonObject:
