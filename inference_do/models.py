@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import warnings
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, fields, replace
@@ -290,8 +291,18 @@ class _Shipped(NamedTuple):
 
 @cache
 def _shipped() -> _Shipped:
-    data = json.loads(resources.files(__package__).joinpath("_models.json").read_text(encoding="utf-8"))
+    try:
+        data = json.loads(resources.files(__package__).joinpath("_models.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        warnings.warn(NO_DATA, RuntimeWarning, stacklevel=2)
+        return _Shipped({}, {})
     return _Shipped(data["families"], data["models"])
+
+
+NO_DATA = (
+    "inference_do was packed without its file _models.json, so nothing is known of any model: calls work, but are not "
+    "checked against what a model takes. Tell what packs it to take the package's data files."
+)
 
 
 @cache

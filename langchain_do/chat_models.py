@@ -109,7 +109,7 @@ class ChatDigitalOcean(Connected, BaseChatModel, defer_build=False):
     ALIASES: ClassVar[Mapping[str, str]] = ALIASES
 
     def _complete(self) -> None:
-        from . import __version__  # noqa: PLC0415  read once, from the installed package's metadata
+        from . import __version__  # noqa: PLC0415  a name that is made when it is asked for
 
         self._add_version("inference-do", __version__)
 

@@ -22,6 +22,7 @@ from inference_do import (
     InferenceError,
     PermissionDeniedError,
     ResponseInfo,
+    __version__,
     closest_models,
     model_info,
 )
@@ -173,6 +174,8 @@ def _failed(console: Console, what: str, error: InferenceError, kind: KeyKind) -
 
 
 def _version(package: str) -> str:
+    if package == "inference-do":
+        return __version__
     try:
         return version(package)
     except PackageNotFoundError:

@@ -50,14 +50,6 @@ def functions(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [tool["function"] for tool in request.get("tools") or () if tool.get("type") == "function"]
 
 
-def forced_function(request: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the one function that a request leaves no choice but to call, as structured output asks for it."""
-    tools, choice = functions(request), request.get("tool_choice")
-    if isinstance(choice, Mapping):
-        return next((tool for tool in tools if tool["name"] == choice["function"]["name"]), None)
-    return tools[0] if choice == "required" and len(tools) == 1 else None
-
-
 def calls_to_make(request: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """Return name and arguments of each call that the model makes now."""
     tools, choice = functions(request), request.get("tool_choice", "auto")

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from inference_do.emulator._json import to_json
 from inference_do.emulator._model.answer import Answer, Call, call_id
 from inference_do.emulator._model.tokens import prompt_tokens
-from inference_do.emulator._model.tools import forced_function
 
 if TYPE_CHECKING:
     from inference_do.emulator.quirks import Quirks
@@ -95,7 +94,7 @@ def _scripted_answer(request: Mapping[str, Any], script: Scripted) -> Answer:
     if script.chunks and not request.get("stream"):
         script = replace(script, **assembled(script.chunks))
     message = script.message or {}
-    if (forced := forced_function(request)) and script.text and _gives_arguments(script.text, forced):
+    if (forced := _forced(request)) and script.text and _gives_arguments(script.text, forced):
         script = replace(script, text=None, tool_calls=((forced["name"], script.text),))
     calls = [Call(call_id(request, i, name), name, _text(args)) for i, (name, args) in enumerate(script.tool_calls)]
     for i, raw in enumerate(message.get("tool_calls") or ()):
@@ -110,6 +109,15 @@ def _scripted_answer(request: Mapping[str, Any], script: Scripted) -> Answer:
         finish=script.finish_reason or ("tool_calls" if calls else "stop"),
         extra={key: value for key, value in message.items() if key not in known},
     )
+
+
+def _forced(request: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the one function that a request leaves no choice but to call, as structured output asks for it."""
+    functions = [tool["function"] for tool in request.get("tools") or () if tool.get("type") == "function"]
+    choice = request.get("tool_choice")
+    if isinstance(choice, Mapping):
+        return next((function for function in functions if function["name"] == choice["function"]["name"]), None)
+    return functions[0] if choice == "required" and len(functions) == 1 else None
 
 
 def _gives_arguments(text: str, function: Mapping[str, Any]) -> bool:

@@ -74,6 +74,7 @@ class Emulator:
         keep_requests: How many of the latest requests `requests` remembers; of large ones fewer, see `KEPT_BYTES`.
         cors: Origins whose pages in a browser may use it, such as `"http://localhost:3000"`; `"*"` allows all. Without
             it no page of another origin can.
+        hosts: Names that it answers to besides those of this machine, `*.test` and DigitalOcean's own.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class Emulator:
         ssl_context: ssl.SSLContext | None = None,
         keep_requests: int = 10_000,
         cors: str | Iterable[str] = (),
+        hosts: str | Iterable[str] = (),
     ) -> None:
         self._host = _loopback(host)
         self._port = port
@@ -119,7 +121,7 @@ class Emulator:
             knowledge=bases_of(knowledge or {}),
         )
         self._tls = ssl_context
-        self._pages = Pages.of(cors)
+        self._pages = Pages.of(cors, hosts)
         self._kept_bytes = 0
         self._requests: deque[Request] = deque()
         self._keep = keep_requests

@@ -2,7 +2,8 @@
 
 * A page of another origin sends `Origin`; one that is not allowed gets 403, and takes no element of a script.
 * A page can make its own name point to this machine (DNS rebinding), and is then of the same origin. Its requests have
-  that name as their host, so only names of this machine are answered. A name without a dot is in no public DNS.
+  that name as their host. So only names are answered that no such page has: those of this machine, those that are in no
+  public DNS (without a dot, `.test`, `.localhost`: RFC 6761), and DigitalOcean's own, which tests lead here.
 """
 
 from __future__ import annotations
@@ -20,16 +21,20 @@ if TYPE_CHECKING:
 
 TOKENS = re.compile(r"[\w!#$%&'*+.^`|~ ,-]{1,1000}", re.ASCII)
 
+OURS = (".localhost", ".test", ".do-ai.run", ".digitalocean.com")
+"""How names end that no foreign page has."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """Whose pages may read the emulator's responses."""
+    """Whose pages may read the emulator's responses, and the names that it answers to besides the usual ones."""
 
     origins: frozenset[str]
+    hosts: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, cors: str | Iterable[str]) -> Self:
-        """Make it of origins; `*` allows all.
+    def of(cls, cors: str | Iterable[str], hosts: str | Iterable[str] = ()) -> Self:
+        """Make it of origins, of which `*` allows all, and of hosts.
 
         Raises:
             ValueError: It is no origin.
@@ -39,13 +44,13 @@ class Pages:
             if origin != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/\s]+", origin):
                 msg = f"cors takes origins such as 'http://localhost:3000', or '*' for all, not {origin!r}"
                 raise ValueError(msg)
-        return cls(origins)
+        return cls(origins, frozenset({hosts} if isinstance(hosts, str) else hosts))
 
     def answer(self, request: Request) -> ServerResponse | None:
         """Answer a page's question whether it may ask, or refuse its request; None for all other requests."""
         host, origin = request.headers.get("host"), request.headers.get("origin")
-        if host and not _is_own(host):
-            return _refused(f"the emulator answers to names of this machine only, such as localhost, not to {host!r}")
+        if host and not self._is_ours(_name_of(host)):
+            return _refused(f"the emulator does not answer to the host {host!r}: Emulator(hosts=[...]) adds a name")
         if origin is not None and not self._allows(origin):
             return _refused(f"pages of {origin!r} may not ask: Emulator(cors=[{origin!r}]) allows them")
         if request.method == "OPTIONS" and origin is not None and "access-control-request-method" in request.headers:
@@ -59,6 +64,14 @@ class Pages:
             return response
         own = (("access-control-allow-origin", origin), ("access-control-expose-headers", "*"), ("vary", "origin"))
         return replace(response, headers=(*response.headers, *own))
+
+    def _is_ours(self, name: str) -> bool:
+        if name in self.hosts or ("." not in name and ":" not in name) or name.endswith(OURS):
+            return True
+        try:
+            return ipaddress.ip_address(name).is_loopback
+        except ValueError:
+            return False
 
     def _allows(self, origin: str) -> bool:
         return bool(self.origins & {origin, "*"})
@@ -80,11 +93,5 @@ def _refused(message: str) -> ServerResponse:
     return json_response(error_body(403, message), status=403)
 
 
-def _is_own(host: str) -> bool:
-    name = re.sub(r":\d*$", "", host).lower().rstrip(".")
-    if "." not in name and ":" not in name:
-        return True
-    try:
-        return ipaddress.ip_address(name.strip("[]")).is_loopback
-    except ValueError:
-        return name.endswith(".localhost")
+def _name_of(host: str) -> str:
+    return re.sub(r":\d*$", "", host).lower().rstrip(".").strip("[]")

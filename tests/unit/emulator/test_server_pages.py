@@ -94,10 +94,27 @@ def test_names_that_are_not_this_machines_are_refused(emu, host, path):
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "LOCALHOST:1", "localhost.", "app.localhost:8000", "127.0.0.2", "[::1]:9", "emulator"]
+    "host",
+    [
+        "localhost",
+        "LOCALHOST:1",
+        "localhost.",
+        "app.localhost:8000",
+        "127.0.0.2",
+        "[::1]:9",
+        "emulator",
+        "api.test",
+        "inference.do-ai.run",
+    ],
 )
 def test_names_of_this_machine_are_answered(emu, host):
     assert ask(emu, host=host).status_code == 200
+
+
+def test_further_names_can_be_added():
+    with Emulator(hosts=["llm.example.com"]) as emu:
+        assert ask(emu, host="llm.example.com:443").status_code == 200
+        assert ask(emu, host="llm.example.org").status_code == 403
 
 
 # --- scripted JSON where structured output is asked for ---
