@@ -290,7 +290,7 @@ class Emulator:
             server = await loop.create_server(
                 partial(ServerConnection, self), self._host, self._port, backlog=BACKLOG, ssl=self._tls
             )
-        except OSError as error:
+        except (OSError, OverflowError) as error:
             ready.error = error
             ready.event.set()
             return
@@ -354,7 +354,7 @@ class _Ready:
 
     def __init__(self) -> None:
         self.event = threading.Event()
-        self.error: OSError | None = None
+        self.error: OSError | OverflowError | None = None
 
 
 def _loopback(host: str) -> str:

@@ -12,6 +12,7 @@ import pytest
 from emulator_kit import body, connect, user
 
 from inference_do.emulator import Emulator
+from inference_do.emulator.__main__ import main
 from inference_do.emulator._server.connection import LARGEST_BODY_UNKNOWN, MOST_WAITING
 
 
@@ -223,3 +224,10 @@ def test_what_is_remembered_is_bounded(ask, emu, monkeypatch):
     for number in range(5):
         ask.post(f"{number} " + "x" * 4_000)
     assert [request.json["messages"][0]["content"][0] for request in emu.requests] == ["3", "4"]
+
+
+@pytest.mark.parametrize("arguments", [["--host", "0.0.0.0"], ["--port", "99999999"], ["--cors", "localhost"]], ids=str)
+def test_by_hand_a_mistake_is_one_sentence(arguments, capsys):
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert "error: it cannot listen on" in capsys.readouterr().err
