@@ -273,6 +273,6 @@ class Config:
     @cached_property
     def user_agent(self) -> str:
         """What this client calls itself."""
-        from . import __version__  # noqa: PLC0415  read once, from the installed package's metadata
+        from . import __version__  # noqa: PLC0415  a name that is made when it is asked for
 
         return f"inference-do/{__version__}"

@@ -25,6 +25,7 @@ pickle and copy. None holds a request, a header that was sent or another library
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 if TYPE_CHECKING:
@@ -58,6 +59,16 @@ MESSAGE_LIMIT = 500
 """The most characters of a server's message that an error repeats."""
 
 
+CONTROLS = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
+"""Characters that steer a terminal, forge a line of a log or turn the order of what is read. A pattern as text: it is
+compiled when it is needed."""
+
+
+def printable(text: str) -> str:
+    """Return text for terminals and logs: each character of `CONTROLS` becomes U+FFFD; line ends and tabs stay."""
+    return text if text.isprintable() else re.sub(CONTROLS, "\ufffd", text)
+
+
 class InferenceError(Exception):
     """Base of every error of this project."""
 
@@ -79,6 +90,7 @@ class InferenceError(Exception):
         request_id: str | None = None,
         partial: ChatCompletion | None = None,
     ) -> None:
+        message = printable(message)  # much of it may be a server's
         super().__init__(message)
         self.message = message
         self.retryable = retryable
@@ -90,7 +102,7 @@ class InferenceError(Exception):
         peer = getattr(self, "peer", None)
         notes = [f"at {peer}"] if peer else []
         if self.request_id:
-            notes.append(f"request id {self.request_id}")
+            notes.append(f"request id {printable(self.request_id)}")
         if self.attempts > 1:
             notes.append(f"{self.attempts} attempts")
         return f"{self.message} ({', '.join(notes)})" if notes else self.message

@@ -125,7 +125,7 @@ class ChatDigitalOcean(Connected, CheckedCalls, defer_build=False):
         return mask_tools(value) if value else value
 
     def _complete(self) -> None:
-        from . import __version__  # noqa: PLC0415  read once, from the installed package's metadata
+        from . import __version__  # noqa: PLC0415  a name that is made when it is asked for
 
         self._add_version("inference-do", __version__)
 

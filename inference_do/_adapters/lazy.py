@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
+from inference_do._version import VERSION
+
 __all__ = ["lazy_names"]
 
 
@@ -30,9 +32,7 @@ def lazy_names(
 
     def get(name: str) -> Any:
         if name == "__version__":
-            from importlib.metadata import version  # noqa: PLC0415  read when it is asked for
-
-            value: Any = version("inference-do")
+            value: Any = VERSION
         elif name in homes:
             value = getattr(_home(homes[name]), name)
         elif elsewhere and name in elsewhere:
