@@ -117,7 +117,7 @@ class Bound:
             raise ProtocolError(message)
 
 
-class _Call:
+class _PartialCall:
     """A tool call as far as it has come."""
 
     __slots__ = (
@@ -225,9 +225,9 @@ class ToolCalls:
     def __init__(self, choice: int, bound: Bound) -> None:
         self._choice = choice
         self._bound = bound
-        self._by_id: dict[str, _Call] = {}
-        self._by_index: dict[int, _Call] = {}
-        self.calls: list[_Call] = []
+        self._by_id: dict[str, _PartialCall] = {}
+        self._by_index: dict[int, _PartialCall] = {}
+        self.calls: list[_PartialCall] = []
 
     def as_dicts(self) -> list[dict[str, Any]]:
         """Return the calls as they would stand in a whole response."""
@@ -266,7 +266,7 @@ class ToolCalls:
         call.write(arguments)
         return ToolCallFragment(self._choice, call.position, call.id if is_new else None, new_name, arguments)
 
-    def _find(self, wire_id: str | None, index: int | None, name: str, arguments: str) -> _Call | None:
+    def _find(self, wire_id: str | None, index: int | None, name: str, arguments: str) -> _PartialCall | None:
         """Return the call that a fragment belongs to; None if it begins one."""
         if index is not None:
             call = self._by_index.get(index)
@@ -287,7 +287,9 @@ class ToolCalls:
             self._by_index.setdefault(index, call)
         return call
 
-    def _by_wire_id(self, wire_id: str, index: int | None, placed: _Call | None, *, is_part: bool) -> _Call | None:
+    def _by_wire_id(
+        self, wire_id: str, index: int | None, placed: _PartialCall | None, *, is_part: bool
+    ) -> _PartialCall | None:
         """Return the call for a fragment with an id.
 
         Args:
@@ -307,10 +309,10 @@ class ToolCalls:
             return placed
         return known if is_part and (placed is not None or known.is_open) else None
 
-    def _begin(self, wire_id: str | None, index: int | None) -> _Call:
+    def _begin(self, wire_id: str | None, index: int | None) -> _PartialCall:
         self._bound.take()
         is_own = wire_id is not None and wire_id not in self._by_id
-        call = _Call(len(self.calls), index, wire_id if is_own and wire_id else new_call_id(), wire_id)
+        call = _PartialCall(len(self.calls), index, wire_id if is_own and wire_id else new_call_id(), wire_id)
         self.calls.append(call)
         if wire_id is not None:
             self._by_id[wire_id] = call

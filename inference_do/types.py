@@ -85,6 +85,13 @@ class Wire(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow", defer_build=True, protected_namespaces=())
 
+    def __getitem__(self, name: str) -> Any:
+        """Return a field, as packages do whose responses are dicts: `completion["choices"]`."""
+        try:
+            return getattr(self, name)
+        except AttributeError:
+            raise KeyError(name) from None
+
 
 class FunctionCall(Wire):
     """The function of a tool call; `arguments` is JSON text, which the model may have got wrong."""

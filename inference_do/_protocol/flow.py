@@ -146,12 +146,13 @@ def _redirected(call: Call, info: ResponseInfo) -> ProtocolError:
 
 def _status_error(call: Call, status: int, body: bytes) -> InferenceError:
     headers = call.info.headers if call.info else {}
+    text = body.decode("utf-8-sig", "replace")
     error = from_status(
         status,
-        body.decode("utf-8-sig", "replace"),
+        text,
         scrub=call.scrub,
         retry_after=wait_hint(headers, now=call.now()),
-        hint=call.hint(status),
+        hint=call.hint(status, text),
         **call.details,
     )
     error.retryable = is_retryable(error, headers)
@@ -292,6 +293,8 @@ class _StreamReading:
             if self._begins(begun, self._feed(data)):
                 return begun
             data = (yield from self._read_first(started)) or None
+            if start and data and len(start) < PEEK_LIMIT:
+                start += data  # to say what it was, if no event comes
         if self._begins(begun, self._parser.finish()):
             return begun
         if start and is_event_stream(start, says_so=False) is False:

@@ -29,6 +29,7 @@ from inference_do.errors import (
     RateLimitError,
     ServerError,
     StreamFailed,
+    printable,
 )
 
 from .json import load_json
@@ -128,7 +129,7 @@ class ErrorDetail:
 
     def scrubbed(self, scrub: Callable[[str], str]) -> ErrorDetail:
         """Return the same detail with the key masked."""
-        kind, code = (name and scrub(name)[:MESSAGE_LIMIT] for name in (self.type, self.code))
+        kind, code = (name and scrub(printable(name))[:MESSAGE_LIMIT] for name in (self.type, self.code))
         return ErrorDetail(scrub(self.message), kind, code, self.number)
 
     @property
@@ -167,11 +168,16 @@ def parse_error_body(body: Any) -> ErrorDetail | None:
         return ErrorDetail(snippet(repr(inner))) if inner else None
     code = _name(source, body, *STATUS_FIELDS)
     return ErrorDetail(
-        message,
+        _one_line(message),
         _name(source, body, "type") or (None if inner else _name(source, body, "id")),
         code,
         number=None if code and re.fullmatch(STATUS, code) else _number(source, body),
     )
+
+
+def _one_line(message: str) -> str:
+    """Return a server's message as one line, which cannot pass for further lines of a log."""
+    return " ".join(filter(None, map(str.strip, message.splitlines())))
 
 
 def _error_of_choice(choices: Any) -> Any:

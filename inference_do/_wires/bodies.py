@@ -68,8 +68,8 @@ def read_models(data: bytes) -> ModelList:
     if not isinstance(parsed, dict) or "data" not in parsed:
         message = "it has no data"
         raise ValueError(message)
-    if isinstance(items := parsed["data"], list):
-        parsed = {**parsed, "data": list(filter(_has_id, items))}
+    if isinstance(items := parsed["data"], list) and (named := list(filter(_has_id, items))):
+        parsed = {**parsed, "data": named}
     return read_leniently(ModelList.model_validate, parsed, OF_MODELS)
 
 

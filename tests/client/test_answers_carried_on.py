@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from client_kit import ASK, CHAT, HELLO, VECTORS, make, make_async
-from raw_server import KEY, RawServer, serving, sized
+from client_modes import KEY
+from raw_server import RawServer, serving, sized
 
 from inference_do import AsyncClient, ChatCompletion, Client, ProtocolError, RateLimitError, ServerError
 from inference_do.emulator import RawBody, RawStream

@@ -165,7 +165,9 @@ def test_odd_entries_of_the_list_of_models():
     assert (models[1].created, models[1].owned_by, models[1].max_output_tokens) == (None, "", None)
 
 
-@pytest.mark.parametrize("data", [{}, [], {"data": "none"}, {"data": {}}, {"error": "no", "data": []}])
+@pytest.mark.parametrize(
+    "data", [{}, [], {"data": "none"}, {"data": {}}, {"error": "no", "data": []}, {"data": [{}, 5]}]
+)
 def test_what_is_no_list_of_models(data):
     with pytest.raises(ValueError, match=r"."):
         read_models(json.dumps(data).encode())
