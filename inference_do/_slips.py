@@ -86,6 +86,7 @@ CALL_NAMES = frozenset(
     repetition_penalty response_format retrieval_method safety_identifier seed service_tier stop store stream
     stream_options temperature thinking timeout tool_choice tools top_k top_logprobs top_p truncate user verbosity
     web_search_options dimensions strict audio alpha filters num_results query
+    api use_responses_api include truncation instructions background previous_response_id
     """.split()  # noqa: SIM905  a list would take a line for each
 )
 """Fields of requests, and options of a call."""

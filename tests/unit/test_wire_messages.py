@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_do import ConfigError, ModelInfo, register_model
+from inference_do import ConfigError, register_model
 from inference_do._wires.codec import ReportedError
 from inference_do._wires.messages import Messages
 from inference_do.accumulate import Accumulator
@@ -44,7 +44,7 @@ def test_a_plain_request():
 
 
 def test_the_required_limit_is_the_models_own():
-    register_model(ModelInfo(id="test-claude", kind="chat", max_output_tokens=777))
+    register_model("test-claude", kind="chat", max_output_tokens=777)
     request = {"model": "test-claude", "messages": [{"role": "user", "content": "a"}]}
     assert Messages(request).body(request)["max_tokens"] == 777
     assert Messages(request).body({**request, "model": "unheard-of"})["max_tokens"] == 4096
