@@ -37,7 +37,7 @@ from .responses import endpoint as responses
 from .responses.store import StoredResponses
 from .router import Router
 from .sse import gzipped
-from .wires import Call
+from .wires import WireCall
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -168,7 +168,7 @@ class Api:
         def finish(chat: Mapping[str, Any], quirks: Quirks) -> Completion:
             return self._completion(chat, info, quirks, replies)
 
-        call = Call(
+        call = WireCall(
             info=info,
             quirks=quirks,
             cache=self.cache,

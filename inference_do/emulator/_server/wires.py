@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class WireCall:
     """One request to a wire, beside its body."""
 
     info: ModelInfo

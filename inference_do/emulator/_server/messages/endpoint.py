@@ -17,10 +17,10 @@ from .response import message_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from inference_do.emulator._server.wires import Call
+    from inference_do.emulator._server.wires import WireCall
 
 
-def respond(body: Mapping[str, Any], call: Call) -> ServerResponse:
+def respond(body: Mapping[str, Any], call: WireCall) -> ServerResponse:
     """Answer a request.
 
     Raises:

@@ -20,7 +20,7 @@ from inference_do.emulator._server.fields import accept_anything as anything
 
 from .blocks import check_cache_control
 from .family import is_anthropic
-from .tools import Tools, tools_of
+from .tools import MessagesTools, tools_of
 from .turns import check_marks, messages_of
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class MessagesRequest:
 
     chat: dict[str, Any]
     """The canonical request."""
-    tools: Tools
+    tools: MessagesTools
     shows_thinking: bool
     """Whether thinking is shown; else its signature comes without it."""
 
@@ -80,7 +80,7 @@ def _check_fields(body: Mapping[str, Any], *, allow_unknown: bool) -> None:
             check(name, value)
 
 
-def _check_claude(body: Mapping[str, Any], info: ModelInfo, tools: Tools) -> None:
+def _check_claude(body: Mapping[str, Any], info: ModelInfo, tools: MessagesTools) -> None:
     """Refuse what Anthropic refuses of its own models."""
     limit = body["max_tokens"]
     if info.max_output_tokens is not None and limit > info.max_output_tokens:
@@ -107,7 +107,7 @@ def _check_claude(body: Mapping[str, Any], info: ModelInfo, tools: Tools) -> Non
 
 
 def _canonical(
-    body: Mapping[str, Any], info: ModelInfo, messages: list[dict[str, Any]], tools: Tools
+    body: Mapping[str, Any], info: ModelInfo, messages: list[dict[str, Any]], tools: MessagesTools
 ) -> dict[str, Any]:
     chat = {name: body[name] for name in ("model", "temperature", "top_p") if name in body}
     chat |= {"messages": messages, "max_completion_tokens": body["max_tokens"]}

@@ -36,7 +36,7 @@ DATE = re.compile(r"_\d{8}$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tools:
+class MessagesTools:
     """What a request says of tools, in canonical form."""
 
     tools: list[dict[str, Any]] = field(default_factory=list)
@@ -50,7 +50,7 @@ class Tools:
         return self.choice not in {"auto", "none"} if isinstance(self.choice, str) else True
 
 
-def tools_of(body: Mapping[str, Any], info: ModelInfo) -> Tools:
+def tools_of(body: Mapping[str, Any], info: ModelInfo) -> MessagesTools:
     """Check a request's tools and the choice among them.
 
     Raises:
@@ -61,7 +61,7 @@ def tools_of(body: Mapping[str, Any], info: ModelInfo) -> Tools:
     if tools:
         _check_functions(tools)
     if "tool_choice" not in body:
-        return Tools(tools=tools)
+        return MessagesTools(tools=tools)
     if not tools:
         raise Refusal(400, "tool_choice: tool_choice may only be specified while providing tools")
     found = _choice(body["tool_choice"], tools)
@@ -122,7 +122,7 @@ def _server_tool(tool: dict[str, Any], kind: Any, where: str) -> dict[str, Any]:
     return {**tool, "type": plain}
 
 
-def _choice(choice: Any, tools: list[dict[str, Any]]) -> Tools:
+def _choice(choice: Any, tools: list[dict[str, Any]]) -> MessagesTools:
     OBJECT("tool_choice", choice)
     kind = choice.get("type")
     allowed = {"auto": {"disable_parallel_tool_use"}, "any": {"disable_parallel_tool_use"}, "none": set[str]()}
@@ -138,12 +138,12 @@ def _choice(choice: Any, tools: list[dict[str, Any]]) -> Tools:
     functions = {tool["function"]["name"] for tool in tools if tool["type"] == "function"}
     if kind != "tool":
         forces = kind == "any" and not functions
-        return Tools(tools=tools, choice=CHOICES[kind], is_parallel=is_parallel, forces_search=forces)
+        return MessagesTools(tools=tools, choice=CHOICES[kind], is_parallel=is_parallel, forces_search=forces)
     name = choice.get("name")
     STRING("tool_choice.tool.name", name)
     if name in functions:
         wanted = {"type": "function", "function": {"name": name}}
-        return Tools(tools=tools, choice=wanted, is_parallel=is_parallel)
+        return MessagesTools(tools=tools, choice=wanted, is_parallel=is_parallel)
     if name == "web_search" and any(is_search(tool) for tool in tools):
-        return Tools(tools=tools, choice="none", is_parallel=is_parallel, forces_search=True)
+        return MessagesTools(tools=tools, choice="none", is_parallel=is_parallel, forces_search=True)
     raise Refusal(400, f"tool_choice: Tool '{name}' not found in provided tools")

@@ -41,7 +41,7 @@ def messages_of(body: Mapping[str, Any], info: ModelInfo) -> list[dict[str, Any]
         raise Refusal(400, "messages: at least one message is required")
     system = _system(body["system"]) if "system" in body else []
     needs_thinking = is_anthropic(info) and (body.get("thinking") or {}).get("type") == "enabled"
-    turns = _Turns(info)
+    turns = _Conversation(info)
     for index, message in enumerate(body["messages"]):
         turns.read(message, index)
     turns.end(needs_thinking=needs_thinking)
@@ -80,7 +80,7 @@ def _system(value: Any) -> list[dict[str, Any]]:
     return [{"role": "system", "content": parts}] if parts else []
 
 
-class _Turns:
+class _Conversation:
     """The messages so far, and which calls wait for their results."""
 
     def __init__(self, info: ModelInfo) -> None:
@@ -139,7 +139,8 @@ class _Turns:
             raise Refusal(
                 400,
                 f"messages.{self._is_thoughtless}.content.0.type: Expected `thinking` or `redacted_thinking`, but "
-                "found `tool_use`. When `thinking` is enabled, a final `assistant` message must start with a thinking block.",
+                "found `tool_use`. When `thinking` is enabled, a final `assistant` message must start with a thinking "
+                "block.",
             )
 
     def _refuse_open(self, where: str) -> None:
@@ -189,7 +190,7 @@ class _Turns:
     def _assistant(self, content: list[Any], where: str, index: int) -> None:
         texts: list[dict[str, Any]] = []
         calls: list[dict[str, Any]] = []
-        turn = _Turn(self._info)
+        turn = _ModelTurn(self._info)
         for number, block in enumerate(content):
             place = f"{where}.content.{number}"
             kind = block_kind(block, ASSISTANT, place)
@@ -215,7 +216,7 @@ class _Turns:
         self._ids.add(id_)
 
 
-class _Turn:
+class _ModelTurn:
     """One message of the model: that its thoughts are its own, and lead to what stands behind them."""
 
     def __init__(self, info: ModelInfo) -> None:

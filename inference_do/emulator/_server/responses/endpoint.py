@@ -18,12 +18,12 @@ from .response import begun_response, response_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from inference_do.emulator._server.wires import Call
+    from inference_do.emulator._server.wires import WireCall
 
     from .store import StoredResponses
 
 
-def respond(body: Mapping[str, Any], call: Call, stored: StoredResponses) -> ServerResponse:
+def respond(body: Mapping[str, Any], call: WireCall, stored: StoredResponses) -> ServerResponse:
     """Answer a request.
 
     Raises:

@@ -30,7 +30,7 @@ def events_of(begun: Item, ended: Item, quirks: Quirks, *, openai: bool, padded:
         openai: Whether the model is OpenAI's, which decides on ids and on the events of reasoning.
         padded: Whether deltas have `obfuscation`.
     """
-    writer = _Writer(quirks, openai=openai, padded=padded)
+    writer = _ResponseEvents(quirks, openai=openai, padded=padded)
     events: list[Item] = [{"type": f"response.{name}", "response": begun} for name in ("created", "in_progress")]
     for index, item in enumerate(ended["output"]):
         events += writer.item(item if openai else _streamed(item), index)
@@ -48,7 +48,7 @@ def _streamed(item: Item) -> Item:
     return changed
 
 
-class _Writer:
+class _ResponseEvents:
     def __init__(self, quirks: Quirks, *, openai: bool, padded: bool) -> None:
         self._quirks = quirks
         self._openai = openai

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from inference_do.models import ModelInfo
 
+ENCRYPTED = "reasoning.encrypted_content"
+"""What a request includes to have its reasoning in a form that can come back."""
 PHASED = re.compile(r"openai-gpt-(5\.[4-9]|[6-9])")
 """Models whose messages have a `phase`; they know namespaces of tools too."""
 UPDATED = re.compile(r"openai-gpt-[6-9]")

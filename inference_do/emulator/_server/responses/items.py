@@ -51,13 +51,13 @@ def messages_of(items: Sequence[Any], info: ModelInfo, stored: StoredResponses) 
     Raises:
         Refusal: 400, naming the item as `input[i]`.
     """
-    reader = _Items(info, stored)
+    reader = _InputItems(info, stored)
     for index, item in enumerate(items):
         reader.read(item, f"input[{index}]")
     return reader.end(), reader.effort
 
 
-class _Items:
+class _InputItems:
     """The messages so far, and what is still to come."""
 
     def __init__(self, info: ModelInfo, stored: StoredResponses) -> None:

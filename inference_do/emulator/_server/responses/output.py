@@ -11,8 +11,8 @@ from inference_do.emulator._model.tokens import tokens
 from inference_do.emulator._server.chat.body import logprobs_of
 from inference_do.emulator._server.seals import ItemId, item_id, seal
 
+from .family import ENCRYPTED as INCLUDED
 from .family import PHASED, is_openai
-from .request import ENCRYPTED as INCLUDED
 from .thoughts import ENCRYPTED
 
 if TYPE_CHECKING:
@@ -37,10 +37,10 @@ def output_of(
     search: Search | None,
 ) -> list[Item]:
     """Return the items of an answer: reasoning, what the API's own tools did, the message, calls."""
-    return _Output(completion, asked, body, info).items(search)
+    return _OutputWriter(completion, asked, body, info).items(search)
 
 
-class _Output:
+class _OutputWriter:
     def __init__(
         self, completion: Completion, asked: ResponsesRequest, body: Mapping[str, Any], info: ModelInfo
     ) -> None:
@@ -58,7 +58,8 @@ class _Output:
         if answer.reasoning:
             self._items.append(self._reasoning(answer.reasoning))
         for item in answer.extra.get("server_tool_calls", ()):
-            self._items.append({"id": self._id("item"), **item})
+            own = {key: value for key, value in item.items() if key != "format"}
+            self._items.append({"id": self._id("item"), **own})
         if search is not None:
             self._items.append(self._search(search))
         if answer.text is not None or answer.extra.get("refusal"):

@@ -20,9 +20,9 @@ from inference_do.emulator._server.fields import (
 )
 from inference_do.emulator._server.fields import accept_anything as anything
 
-from .family import default_effort, is_openai
+from .family import ENCRYPTED, default_effort, is_openai
 from .items import check_input, messages_of
-from .tools import Tools, tools_of
+from .tools import ResponsesTools, tools_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from .store import StoredResponses
 
-ENCRYPTED = "reasoning.encrypted_content"
 LOGPROBS = "message.output_text.logprobs"
 INCLUDES = frozenset(
     {
@@ -67,7 +66,7 @@ class ResponsesRequest:
     items: list[Any]
     """The whole conversation so far."""
     effort: str | None
-    tools: Tools
+    tools: ResponsesTools
 
 
 def read_request(
@@ -143,7 +142,7 @@ def _check_json_word(body: Mapping[str, Any], messages: list[dict[str, Any]]) ->
 
 
 def _canonical(
-    body: Mapping[str, Any], messages: list[dict[str, Any]], tools: Tools, effort: str | None
+    body: Mapping[str, Any], messages: list[dict[str, Any]], tools: ResponsesTools, effort: str | None
 ) -> dict[str, Any]:
     chat = {name: body[name] for name in SAME if name in body}
     chat["messages"] = messages

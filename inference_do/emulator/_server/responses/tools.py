@@ -39,7 +39,7 @@ BASE = {"type": anything, "knowledge_base_id": STRING}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tools:
+class ResponsesTools:
     """What a request says of tools, in canonical form."""
 
     tools: list[dict[str, Any]] = field(default_factory=list)
@@ -49,7 +49,7 @@ class Tools:
     """The namespace of each function that has one."""
 
 
-def tools_of(body: Mapping[str, Any], info: ModelInfo) -> Tools:
+def tools_of(body: Mapping[str, Any], info: ModelInfo) -> ResponsesTools:
     """Check a request's tools and the choice among them.
 
     Raises:
@@ -58,7 +58,7 @@ def tools_of(body: Mapping[str, Any], info: ModelInfo) -> Tools:
     if "tools" not in body:
         if body.get("tool_choice", "auto") not in {"auto", "none"}:
             raise Refusal(400, "Tool choice 'required' must be specified with 'tools' parameter.")
-        return Tools()
+        return ResponsesTools()
     LIST("tools", body["tools"])
     namespaces: dict[str, str] = {}
     tools: list[dict[str, Any]] = []
@@ -67,7 +67,7 @@ def tools_of(body: Mapping[str, Any], info: ModelInfo) -> Tools:
     if tools:
         CHECKS["tools"]("tools", tools)
     choice, allowed, forces = _choice(body.get("tool_choice", "auto"), tools)
-    return Tools(tools=allowed, choice=choice, forces_search=forces, namespaces=namespaces)
+    return ResponsesTools(tools=allowed, choice=choice, forces_search=forces, namespaces=namespaces)
 
 
 def _canonical(tool: Any, where: str, info: ModelInfo, namespaces: dict[str, str]) -> list[dict[str, Any]]:
