@@ -450,7 +450,7 @@ def test_what_was_changed_foreign_or_misplaced_is_refused(emu, ask):
     assert "`signature`" in refused(thought, *calls, model="anthropic-claude-opus-4.8")
     assert "cannot be `thinking`" in refused(*calls, ask.whole(**THINKING)["content"][1])
     other = turn(ask, system="Else.")[0]
-    assert "did not lead to it" not in refused(thought, *other[2:])  # other ids are refused by their results first
+    assert "did not lead to it" in refused(thought, *other[2:])
     answer = ask.whole(**THINKING)["content"][1]
     assert "did not lead to it" in refused(answer, *calls)
     missing = [user(BOTH), said(thought, first), user(results["content"][0])]

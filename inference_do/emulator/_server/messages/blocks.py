@@ -67,7 +67,7 @@ def check_cache_control(mark: Any, where: str) -> None:
     """
     OBJECT(where, mark)
     only(mark, {"type", "ttl"}, where)
-    if mark.get("type") != "ephemeral" or mark.get("ttl", "5m") not in {"5m", "1h"}:
+    if mark.get("type") != "ephemeral" or mark.get("ttl", "5m") not in ("5m", "1h"):
         raise Refusal(400, f"{where}: it should be of type 'ephemeral', with a ttl of '5m' or '1h', not {mark!r}")
 
 

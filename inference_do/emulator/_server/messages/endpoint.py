@@ -27,6 +27,8 @@ def respond(body: Mapping[str, Any], call: WireCall) -> ServerResponse:
         Refusal: What the API would refuse.
     """
     info = call.info
+    if call.allow_unknown:
+        body = {name: value for name, value in body.items() if value is not None}
     asked = read_request(body, info, allow_unknown=call.allow_unknown)
     quirks = replace(call.quirks, usage_excludes_cached=True)
     completion, search, quirks = call.complete(asked.chat, quirks, forces_search=asked.tools.forces_search)

@@ -149,7 +149,7 @@ def _thinking(name: str, value: Any) -> None:
         "disabled": {},
     }
     kind = value.get("type") if isinstance(value, dict) else None
-    if kind not in kinds:
+    if not isinstance(kind, str) or kind not in kinds:
         raise Refusal(400, f"{name}: Input tag {kind!r} does not match any of the expected tags: {', '.join(kinds)}")
     known = {"type": anything, "display": one_of("summarized", "omitted"), **kinds[kind]}
     check_object(value, known, f"{name}.{kind}", required=("budget_tokens",) if kind == "enabled" else ())

@@ -127,7 +127,7 @@ def _choice(choice: Any, tools: list[dict[str, Any]]) -> MessagesTools:
     kind = choice.get("type")
     allowed = {"auto": {"disable_parallel_tool_use"}, "any": {"disable_parallel_tool_use"}, "none": set[str]()}
     allowed["tool"] = {"disable_parallel_tool_use", "name"}
-    if kind not in allowed:
+    if not isinstance(kind, str) or kind not in allowed:
         raise Refusal(
             400, f"tool_choice: Input tag {kind!r} does not match any of the expected tags: auto, any, none, tool"
         )

@@ -63,7 +63,7 @@ def _part(part: Any, role: str, where: str) -> dict[str, Any]:
 
 
 def _image(part: Mapping[str, Any], where: str) -> dict[str, Any]:
-    if part.get("detail", "auto") not in {"auto", "low", "high", "original"}:
+    if part.get("detail", "auto") not in ("auto", "low", "high", "original"):
         raise Refusal(400, f"Invalid value: {part['detail']!r}. '{where}.detail' should be auto, low or high.")
     url, file_id = part.get("image_url"), part.get("file_id")
     if (url is None) == (file_id is None):

@@ -56,7 +56,7 @@ def tools_of(body: Mapping[str, Any], info: ModelInfo) -> ResponsesTools:
         Refusal: 400.
     """
     if "tools" not in body:
-        if body.get("tool_choice", "auto") not in {"auto", "none"}:
+        if body.get("tool_choice", "auto") not in ("auto", "none"):
             raise Refusal(400, "Tool choice 'required' must be specified with 'tools' parameter.")
         return ResponsesTools()
     LIST("tools", body["tools"])
