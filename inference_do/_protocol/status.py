@@ -1,8 +1,9 @@
 """What an error response means: its detail, in whatever form it comes, and the class of error.
 
-DigitalOcean's hosts answer in at least seven shapes: `{"error": {"message", "type"}}`, the same with `status_code`
+DigitalOcean's hosts answer in at least eight shapes: `{"error": {"message", "type"}}`, the same with `status_code`
 beside it, `{"id", "message"}`, `{"type": "error", "error": {…}}`, `{"detail": [{"msg"}]}`, `{"error": "text", "code"}`,
-vLLM's `{"object": "error", "message", "type", "code"}`, and whatever a proxy on the way sends.
+vLLM's `{"object": "error", "message", "type", "code"}`, a failed response of `/responses`, whole or in an event, which
+has its error inside, and whatever a proxy on the way sends.
 """
 
 from __future__ import annotations
@@ -125,6 +126,9 @@ def parse_error_body(body: Any) -> ErrorDetail | None:
     """Read an error's detail from parsed JSON; None if it has none."""
     if not isinstance(body, dict):
         return None
+    response = body if body.get("object") == "response" else body.get("response")
+    if isinstance(response, dict):  # its own id, which others use as an error's name, is none here
+        return parse_error_body({"error": response.get("error")}) or ErrorDetail(f"status {response.get('status')!r}")
     inner = body.get("error")
     match inner:
         case dict() if inner:
