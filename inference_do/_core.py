@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
+from ._keys import as_secret
+from ._other_names import no_attribute
 from ._protocol.call import Call, PreparedRequest
 from ._protocol.retry import Budget, Policy
+from ._slips import check_arguments, check_names
 from ._wires import embeddings
 from ._wires.bodies import checked_model, encode, given
 from ._wires.chat_completions import ChatCompletions, chat_body
 from ._wires.codec import Codec
 from .accumulate import Accumulator
-from .config import Config, Key, Timeout, as_secret, check_headers, check_http_client, check_mapping, check_retries
+from .config import Config, Key, Timeout, check_headers, check_http_client, check_mapping, check_retries
 from .errors import ConfigError
 from .models import EMBEDDINGS_PATH, model_info
 from .params import CALL_OPTIONS, CallOptions, ChatParams, EmbedParams, Messages
@@ -45,6 +48,7 @@ class Core(Generic[H]):
         retry_ambiguous: bool = True,
         allow_http: bool = False,
         ca: str | os.PathLike[str] | None = None,
+        **unknown: Any,
     ) -> None:
         """Check the settings; nothing is sent and no connection is made.
 
@@ -63,12 +67,14 @@ class Core(Generic[H]):
             allow_http: Accept a plain http base URL of any host, for a private network.
             ca: A PEM file, or PEM text, of authorities to trust besides the system's, as a dedicated endpoint's private
                 address needs. It is not for a client given as `http_client`, which has its own.
+            **unknown: Refused, with the right name where it is known.
 
         Raises:
             ConfigError: A setting cannot be right.
         """
         api_key = as_secret(api_key)
         try:
+            check_arguments(type(self), unknown, base_url=base_url, ca=ca, timeout=timeout)
             self._config = Config.build(
                 api_key,
                 base_url=base_url,
@@ -88,18 +94,39 @@ class Core(Generic[H]):
             return
         base_url = timeout = default_headers = default_query = http_client = ca = None  # one of them may be a key
         max_retries = 0
+        unknown.clear()
         raise failure.with_traceback(None)
 
     def __repr__(self) -> str:
         config = getattr(self, "_config", None)  # a traceback may show a client whose settings were refused
         return f"{type(self).__name__}(base_url={config.base_url!r})" if config else type(self).__name__
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise no_attribute(self, name)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a pickle holds: the settings, without the key and without an HTTP client of the caller's."""
+        return {"_config": self._config}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        vars(self).update(state, _http_client=None, _budget=Budget())
+
+    def __copy__(self) -> Self:
+        return self  # it is never changed, and any number of threads may share it
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
     @property
     def base_url(self) -> str:
         """Where requests go."""
         return self._config.base_url
 
-    def _call(self, body: Mapping[str, Any], timeout: float | Timeout | None, max_retries: int | None) -> Call:
+    def _call(
+        self, body: Mapping[str, Any], timeout: float | Timeout | None, max_retries: int | None, path: str = "/models"
+    ) -> Call:
         config = self._config
         retries = config.max_retries if max_retries is None else check_retries(max_retries)
         return Call(
@@ -107,7 +134,10 @@ class Core(Generic[H]):
             policy=Policy(max_retries=retries, retry_ambiguous=config.retry_ambiguous),
             budget=self._budget,
             scrub=config.secret.scrub,
-            hint=lambda status: None if config.is_agent else explain_error(status, body),
+            hint=lambda status, text: explain_error(
+                status, {} if config.is_agent else body, base_url=config.base_url, path=path, response=text
+            ),
+            peer=config.peer,
             on_empty=lambda spent: warn_empty(body, spent),
         )
 
@@ -141,7 +171,7 @@ class Core(Generic[H]):
         headers, query = body.pop("extra_headers", None), body.pop("extra_query", None)
         body.update(check_mapping(body.pop("extra_body", None), name="extra_body"))
         request = self._request(path, body, extra_headers=headers, extra_query=query, **options)
-        return self._call(body, timeout, max_retries), request
+        return self._call(body, timeout, max_retries, path), request
 
     def _chat(self, model: str, messages: Messages, params: ChatParams) -> tuple[Call, PreparedRequest]:
         if params.get("stream") or check_mapping(params.get("extra_body"), name="extra_body").get("stream"):
@@ -150,6 +180,7 @@ class Core(Generic[H]):
         return self._prepare(CHAT.path, CHAT.body(self._chat_body(model, messages, params)))
 
     def _chat_body(self, model: str, messages: Messages, params: ChatParams) -> dict[str, Any]:
+        check_names(cast("dict[str, Any]", params))
         defaults = check_mapping(params.pop("default_params", None), name="default_params")
         body = chat_body(model, messages, params)
         return (
@@ -179,15 +210,20 @@ class Core(Generic[H]):
             message = f"request() takes no {min(unknown)!r}: fields of the request belong into body"
             raise ConfigError(message)
         if body is not None:
-            return self._prepare(path, {**body, **options})
+            check_names(body := {**body, **options}, frozenset(body))
+            return self._prepare(path, body)
         query, headers = options.pop("extra_query", None), options.pop("extra_headers", None)
-        call = self._call({}, options.get("timeout"), options.get("max_retries"))
+        call = self._call({}, options.get("timeout"), options.get("max_retries"), path)
         return call, self._request(path, None, extra_headers=headers, extra_query=query)
 
     def _embed(
         self, model: str, texts: str | Sequence[str], params: EmbedParams
     ) -> tuple[Call, PreparedRequest, Reading[EmbeddingResponse]]:
+        check_names(cast("dict[str, Any]", params))
         body, count = embeddings.embedding_body(model, texts, params)
         check_endpoint(model_info(checked_model(model)), EMBEDDINGS_PATH)
         call, request = self._prepare(embeddings.PATH, body)
         return call, request, lambda data: embeddings.read_embeddings(data, count)
+
+
+Core.__init__.__qualname__ = "Client.__init__"  # Python names it where too many arguments are given

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
+from ._callers import callers_level
 from .errors import ConfigError
 
 BASE_URL = "https://inference.do-ai.run/v1"
 AGENT_HOSTS = ".agents.do-ai.run"
+VERSIONED_HOSTS = frozenset({"inference.do-ai.run", "kbaas.do-ai.run"})
+OWN_HOSTS = ".do-ai.run"
+DEDICATED_HOSTS = "-dedicated-inference.do-infra.ai"
+"""DigitalOcean's hosts whose API is at `/v1`."""
 BASE_URL_VARIABLE = "DIGITALOCEAN_INFERENCE_BASE_URL"
+
+UNREAD_URLS = ("GRADIENT_INFERENCE_ENDPOINT", "GRADIENT_BASE_URL", "GRADIENT_AGENT_ENDPOINT")
+"""Variables of the retired SDK, which are not read: https://pypi.org/project/gradient."""
+
+PORTS = {"http": 80, "https": 443}
+METHODS = ("/chat/completions", "/completions", "/embeddings", "/responses", "/messages", "/models")
+"""What is added to a base URL."""
+VERSION = re.compile(r"/v\d+[a-z0-9]*(/|$)")
 
 LONGEST_URL = 2000
 URL_OF_HOST = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[A-Za-z0-9._/-]*")
@@ -31,11 +45,24 @@ def check_base_url(url: object, *, allow_http: bool = False) -> str:
         ConfigError: It is not an http(s) URL of a host, has user info, a query or a fragment, or is plain http to a
             host that is not this machine.
     """
-    url = url or os.environ.get(BASE_URL_VARIABLE) or BASE_URL
+    if not url and not (url := os.environ.get(BASE_URL_VARIABLE)):
+        url = BASE_URL
+        _warn_of_unread()
     if not isinstance(url, str):
         message = f"base_url must be a string, not {type(url).__name__}"
         raise ConfigError(message)
     return checked(url, allow_http=bool(allow_http))
+
+
+def _warn_of_unread() -> None:
+    """Warn where a variable names another address than the one that the key is now sent to."""
+    for name in UNREAD_URLS:
+        if (value := os.environ.get(name)) and urlsplit(BASE_URL).netloc not in value:
+            warnings.warn(
+                f"{name} is set, but not read: requests go to {BASE_URL}. Set {BASE_URL_VARIABLE} or give base_url= to "
+                f"send them elsewhere; unset {name} if this is meant",
+                stacklevel=callers_level(),
+            )
 
 
 @lru_cache(maxsize=64)  # an application builds its models anew for each request, of the same few addresses
@@ -54,7 +81,9 @@ def checked(url: str, *, allow_http: bool) -> str:
     if not all("!" <= character <= "~" for character in parts.path):
         message = f"base_url must not hold spaces or characters outside ASCII in its path: {url!r}"
         raise ConfigError(message)
-    return parts.geturl().rstrip("/")
+    address = parts.geturl().rstrip("/")
+    is_bare = not parts.path.strip("/") and (host in VERSIONED_HOSTS or host.endswith(DEDICATED_HOSTS))
+    return f"{address}/v1" if is_bare else address
 
 
 def _parts_of(url: str) -> tuple[SplitResult, str]:
@@ -90,6 +119,43 @@ def of_agent(url: str) -> tuple[str, bool]:
     if not (parts.hostname or "").endswith(AGENT_HOSTS):
         return url, False
     return (url if parts.path else f"{url}/api/v1"), True
+
+
+def is_trusted(url: object) -> bool:
+    """Return whether the environment's key may go to an address that only a stored form names.
+
+    It may go to DigitalOcean, to this machine, and to what the environment itself names.
+    """
+    if not isinstance(url, str) or url.rstrip("/") == os.environ.get(BASE_URL_VARIABLE, "").rstrip("/"):
+        return True
+    try:
+        parts = urlsplit(url.strip())
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    return is_loopback(host) or (parts.scheme == "https" and host.endswith((OWN_HOSTS, DEDICATED_HOSTS)))
+
+
+def host_and_port(url: str) -> str:
+    """Return where a base URL's connections go."""
+    parts = urlsplit(url)
+    return f"{parts.netloc.rpartition('@')[2]}" if parts.port else f"{parts.netloc}:{PORTS[parts.scheme]}"
+
+
+def problem_of_path(url: str) -> str | None:
+    """Say what is unusual in a base URL at which nothing was found; None if nothing is."""
+    parts = urlsplit(url)
+    version = "/api/v1" if (parts.hostname or "").endswith(AGENT_HOSTS) else "/v1"
+    end = next((end for end in METHODS if parts.path.endswith(end)), None)
+    right = url.removesuffix(end) if end else url
+    if not VERSION.search(right):
+        right += version
+    if right == url:
+        return None
+    reason = (
+        f"base_url ends in {end}, which is added to it" if end else f"base_url has no {version}, as most servers do"
+    )
+    return f"{reason}: give {right!r}"
 
 
 def _ascii(host: str) -> str:

@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .client import Client
-from .errors import InferenceError
+from .errors import ConfigError, InferenceError
+from .models import checked_facts
 
 __all__ = ["CONTROL_PLANE", "as_text", "fetch", "from_catalogue", "from_listing", "merged"]
 
@@ -66,7 +67,21 @@ def fetch(client: Client, control_plane: Client | None = None) -> Table:
     today = datetime.now(UTC).date().isoformat()
     listing = from_listing([model.model_dump() for model in client.models()], date=today)
     catalogue = {} if control_plane is None else from_catalogue(_pages(control_plane), date=today)
-    return merged(listing, {id_: facts for id_, facts in catalogue.items() if id_ in listing})
+    found = merged(listing, {id_: facts for id_, facts in catalogue.items() if id_ in listing})
+    return {id_: _readable(id_, facts) for id_, facts in found.items()}
+
+
+def _readable(id_: str, facts: Facts) -> Facts:
+    """Return the facts that can be read again: one odd fact must not make a whole file unusable."""
+    return {name: value for name, value in facts.items() if _is_readable(id_, name, value)}
+
+
+def _is_readable(id_: str, name: str, value: Any) -> bool:
+    try:
+        checked_facts(id_, {name: value})
+    except ConfigError:
+        return False
+    return True
 
 
 def _pages(client: Client) -> list[Facts]:
@@ -77,7 +92,7 @@ def _pages(client: Client) -> list[Facts]:
         if found is None:
             message = "the control plane's catalogue holds no list of models"
             raise InferenceError(message, request_id=response.request_id)
-        entries += found
+        entries += [entry for entry in found if isinstance(entry, dict)]
         if len(found) < PAGE:
             break
     return entries
@@ -110,11 +125,11 @@ def _catalogued(entry: Mapping[str, Any], date: str) -> Facts:
     facts = _limits_and_abilities(entry)
     if kind := KINDS.get(str(entry.get("type"))):
         facts["kind"] = kind
-    modalities = entry.get("modalities") or {}
+    modalities = _mapping(entry.get("modalities"))
     for way in ("input", "output"):
-        if modalities.get(way):
-            facts[f"{way}_modalities"] = list(modalities[way])
-    if endpoints := [place["endpoint"] for place in entry.get("endpoints") or () if place.get("endpoint")]:
+        if names := _texts(modalities.get(way)):
+            facts[f"{way}_modalities"] = names
+    if endpoints := _texts([_mapping(place).get("endpoint") for place in _list(entry.get("endpoints"))]):
         facts["endpoints"] = endpoints
     if status := {"deprecated": "deprecated", "end_of_life": "retired"}.get(str(entry.get("lifecycle_status"))):
         facts["status"] = status
@@ -129,26 +144,45 @@ def _limits_and_abilities(entry: Mapping[str, Any]) -> Facts:
     for name in ("context_window", "max_output_tokens"):
         if count := _count(entry.get(name)):
             facts[name] = count
-    for capability in entry.get("capabilities") or ():
+    for capability in _list(entry.get("capabilities")):
         facts.update({fact: True for part, fact in CAPABILITIES.items() if part in str(capability).lower()})
-    if efforts := entry.get("reasoning_efforts"):
-        facts["reasoning_efforts"] = list(efforts)
+    if efforts := _texts(entry.get("reasoning_efforts")):
+        facts["reasoning_efforts"] = efforts
     if entry.get("thinking"):
         facts["reasoning"] = True
     return facts
 
 
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _texts(value: Any) -> list[str]:
+    return [item for item in _list(value) if isinstance(item, str) and item]
+
+
+LARGEST_COUNT = 10**15
+"""Tokens; what is larger is a mistake."""
+
+
 def _count(value: Any) -> int | None:
     """Read a count, which the catalogue gives as a number or as its text."""
     try:
-        return int(value) or None
-    except (TypeError, ValueError):
+        count = None if isinstance(value, bool) else int(value)
+    except (TypeError, ValueError, OverflowError):
         return None
+    return count if count and 0 < count < LARGEST_COUNT else None
 
 
 def _price(entry: Mapping[str, Any], name: str) -> float | None:
-    value = (entry.get("pricing") or {}).get(name)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    value = _mapping(entry.get("pricing")).get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value < LARGEST_COUNT else None
 
 
 def merged(*layers: Mapping[str, Facts]) -> Table:

@@ -11,13 +11,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from ._core import CHAT, Core, Reading
+from ._other_names import name_other_spellings
 from ._protocol.call import Call, PreparedRequest
 from ._protocol.drive import adrive, drive
 from ._protocol.flow import call_flow, stream_flow
 from ._wires.bodies import read_models, read_object
 from .accumulate import Accumulator
 from .config import Timeout
-from .errors import StreamInterrupted
+from .errors import ConfigError, StreamInterrupted
 from .params import AsyncHTTPClient, CallOptions, ChatParams, EmbedParams, HTTPClient, Messages
 from .types import ChatCompletion, ChatCompletionChunk, EmbeddingResponse, Model, Reply, ResponseInfo
 
@@ -188,6 +189,10 @@ class AsyncClient(Core[AsyncHTTPClient]):
         await self.aclose()
 
 
+name_other_spellings(Client)
+name_other_spellings(AsyncClient)
+
+
 class _Streaming:
     """What both kinds of stream know of themselves."""
 
@@ -260,6 +265,15 @@ class Stream(_Streaming):
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    if not TYPE_CHECKING:
+
+        def __await__(self) -> Any:
+            """Refuse what only an asynchronous client's stream could be asked."""
+            message = "client.stream() of a Client is read with `for`: an AsyncClient has what event loops need"
+            raise ConfigError(message)
+
+        __aiter__ = __await__
+
 
 def _read_alone(
     chunks: Generator[ChatCompletionChunk, None, None], call: Call
@@ -318,6 +332,15 @@ class AsyncStream(_Streaming):
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+    if not TYPE_CHECKING:
+
+        def __await__(self) -> Any:
+            """Refuse to be awaited, or read by a thread."""
+            message = "client.stream() is not awaited: read it with `async for chunk in client.stream(...)`"
+            raise ConfigError(message)
+
+        __iter__ = __await__
 
 
 def _warn_if_empty(completion: ChatCompletion, call: Call) -> ChatCompletion:

@@ -1,39 +1,24 @@
 """The settings of a client: the key, where to send, how long to wait.
 
 Everything is checked here, when a client is built, so that a mistake is reported before anything is sent.
-The environment is read at that moment too, never on import. The key lives in a `Secret`, whose every rendering is a
-mask; the one place that unwraps it is the one that writes the Authorization header.
+The environment is read at that moment too, never on import. The key lives in a `Secret` (`_keys.py`).
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from functools import cached_property
+from functools import cached_property, wraps
 from typing import Any
-from urllib.parse import quote
 
-from pydantic import SecretStr
-
-from ._urls import BASE_URL, BASE_URL_VARIABLE, check_base_url, is_of_this_machine, of_agent
+from ._keys import KEY_VARIABLES, Key, Secret, find_key
+from ._slips import check_arguments
+from ._urls import BASE_URL, BASE_URL_VARIABLE, check_base_url, host_and_port, is_of_this_machine, of_agent
 from .errors import ConfigError, Phase
 
 __all__ = ["BASE_URL", "BASE_URL_VARIABLE", "KEY_VARIABLES", "Config", "Key", "Secret", "Timeout"]
-
-KEY_VARIABLES = (
-    "DIGITALOCEAN_INFERENCE_KEY",
-    "MODEL_ACCESS_KEY",
-    "GRADIENT_MODEL_ACCESS_KEY",
-    "DIGITALOCEAN_TOKEN",
-    "DIGITALOCEAN_ACCESS_TOKEN",
-)
-"""Where a key is looked for, in this order: the names that DigitalOcean's own packages and documents use."""
-
-Key = str | SecretStr | Callable[[], str | SecretStr]
-"""A key, or a function that is asked for one before each request."""
 
 PATH = re.compile(r"^[./~\\]|[/\\].*\.|\.(pem|crt|cer|ca|bundle)$", re.IGNORECASE)
 """What looks like a path and not like a key."""
@@ -42,131 +27,12 @@ LIKE_A_KEY = re.compile(r"\S{16}|^(sk|dop|doo)[-_]")
 
 PEM = "-----BEGIN CERTIFICATE-----"
 
-MASK = "**********"
-SHORTEST_SECRET = 6
-"""Characters; what is shorter is a word like "none" for a server without keys, and is not looked for in responses."""
-
-IN_NO_KEY = re.compile(r"[^!-~]")
-ESCAPED = re.compile(r"\\u00([0-9A-Fa-f]{2})")
 MADE_HERE = frozenset(
     {"connection", "content-length", "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
 )
 HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
 LONGEST_WAIT = 1_000_000.0
 """Seconds; sockets cannot wait much longer."""
-
-
-class Secret:
-    """A key that shows itself to nobody who does not ask for it by `get_secret_value()`.
-
-    No frame of a traceback holds it either: it is wrapped before anything else, and checked where nothing is raised.
-    """
-
-    __slots__ = ("_last", "_pattern", "_source")
-
-    def __init__(self, source: Key) -> None:
-        source = as_secret(source)
-        self._source: SecretStr | Callable[[], str | SecretStr]
-        self._last: SecretStr | None = None
-        self._pattern: re.Pattern[str] | None = None  # finds the last key, made when it is looked for
-        if callable(source):
-            self._source = source
-        else:
-            self._source = self._last = _checked_key(source)
-
-    def get_secret_value(self) -> str:
-        """Return the key.
-
-        Raises:
-            ConfigError: The function that should give it gave something that cannot be a key.
-        """
-        if isinstance(self._source, SecretStr):
-            return self._source.get_secret_value()
-        self._last, self._pattern = _checked_key(as_secret(self._source())), None
-        return self._last.get_secret_value()
-
-    def scrub(self, text: str) -> str:
-        """Return `text` with the key masked, wherever a server repeated it: as it is, or as JSON or URLs write it."""
-        if self._last is None or len(self._last) < SHORTEST_SECRET:
-            return text
-        if self._pattern is None:
-            spellings = _spellings(self._last.get_secret_value())
-            self._pattern = re.compile("|".join(map(re.escape, spellings)), re.IGNORECASE)
-        masked = self._pattern.sub(MASK, text)
-        if "\\u00" not in masked:
-            return masked
-        unescaped = ESCAPED.sub(lambda found: chr(int(found[1], 16)), masked)
-        return self._pattern.sub(MASK, unescaped) if self._pattern.search(unescaped) else masked
-
-    def __repr__(self) -> str:
-        return f"Secret('{MASK}')"
-
-    def __reduce__(self) -> str:
-        message = "a key is never pickled"
-        raise TypeError(message)
-
-
-class NoKey:
-    """What stands in place of a value that is no key and may hold one: the name of its type."""
-
-    __slots__ = ("kind",)
-
-    def __init__(self, value: object) -> None:
-        self.kind = type(value).__name__
-
-    def __repr__(self) -> str:
-        return f"NoKey({self.kind})"
-
-
-def as_secret(key: Any) -> Any:
-    """Return a key wrapped. What takes a key from a caller does this first; what is no key is not kept."""
-    if isinstance(key, str):
-        return SecretStr(key)
-    return key if key is None or isinstance(key, SecretStr | NoKey) or callable(key) else NoKey(key)
-
-
-def _spellings(key: str) -> set[str]:
-    escaped = json.dumps(key)[1:-1]
-    return {key, escaped, key.replace("/", "\\/"), escaped.replace("/", "\\/"), quote(key, safe="")}
-
-
-def find_key(api_key: Key | None) -> Secret:
-    """Return the key that was given, else the first that the environment has.
-
-    Raises:
-        ConfigError: There is none, or it holds a character that no key has.
-    """
-    if api_key is not None:
-        return Secret(api_key)
-    for name in KEY_VARIABLES:
-        if os.environ.get(name):
-            return Secret(os.environ[name])
-    message = f"no API key: pass api_key=, or set {KEY_VARIABLES[0]} (also read: {', '.join(KEY_VARIABLES[1:])})"
-    raise ConfigError(message)
-
-
-def _checked_key(key: object) -> SecretStr:
-    """Return a key without the white space around it."""
-    if not isinstance(key, SecretStr):
-        kind = key.kind if isinstance(key, NoKey) else type(key).__name__
-        message = f"api_key must be a string, or a function that returns one, not {kind}"
-        raise ConfigError(message)
-    clean = SecretStr(key.get_secret_value().strip(" \t\r\n"))
-    if problem := _problem_of_key(clean):
-        raise ConfigError(problem)
-    return clean
-
-
-def _problem_of_key(key: SecretStr) -> str | None:
-    """Say what is wrong with a key; the frame that knows the key's characters is gone when the error is raised."""
-    if not key:
-        return "the API key is empty"
-    if found := IN_NO_KEY.search(key.get_secret_value()):
-        return (
-            f"the API key has a character at position {found.start()} that no key has (a space, a control character "
-            "or one outside ASCII): copy it again"
-        )
-    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,6 +102,22 @@ def _shown(value: object) -> str:
 def _is_positive(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= LONGEST_WAIT
 
+
+def _by_name(init: Callable[..., None]) -> Callable[..., None]:
+    """Return a constructor that refuses what is given without a name, or under another library's."""
+
+    @wraps(init)
+    def checked(self: Timeout, *positional: Any, **given: Any) -> None:
+        if positional:
+            message = "Timeout takes its phases by name, as in Timeout(connect=10, idle=60); timeout=60 is all of them"
+            raise ConfigError(message)
+        check_arguments(Timeout, {name: value for name, value in given.items() if name not in Timeout.__slots__})
+        init(self, **given)
+
+    return checked
+
+
+setattr(Timeout, "__init__", _by_name(Timeout.__init__))  # noqa: B010  mypy refuses the assignment
 
 DEFAULTS = Timeout()
 
@@ -367,7 +249,7 @@ class Config:
             base_url=url,
             timeout=Timeout.of(timeout),
             max_retries=check_retries(max_retries),
-            retry_ambiguous=retry_ambiguous,
+            retry_ambiguous=bool(retry_ambiguous),
             headers=check_headers(default_headers, name="default_headers"),
             query={**query, **check_mapping(default_query, name="default_query")},
             ca=check_ca(ca),
@@ -384,8 +266,13 @@ class Config:
         return is_of_this_machine(self.base_url)
 
     @cached_property
+    def peer(self) -> str:
+        """The host and port that requests go to."""
+        return host_and_port(self.base_url)
+
+    @cached_property
     def user_agent(self) -> str:
         """What this client calls itself."""
-        from . import __version__  # noqa: PLC0415  read once, from the installed package's metadata
+        from . import __version__  # noqa: PLC0415  a name that is made when it is asked for
 
         return f"inference-do/{__version__}"

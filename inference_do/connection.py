@@ -9,6 +9,7 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ._keys import key_to_pickle
 from .config import check_http_client
 
 if TYPE_CHECKING:
@@ -52,6 +53,13 @@ class ClientPair:
 
     def __repr__(self) -> str:
         return "ClientPair()"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        key = self._settings.get("api_key")
+        return ClientPair, ({**self._settings, "api_key": None if key is None else key_to_pickle(key)},)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> ClientPair:
+        return self  # any number of copies of an object may share its connections
 
     def are_of(self, settings: Mapping[str, Any], http_client: Any, http_async_client: Any) -> bool:
         """Return whether these clients are still the right ones."""

@@ -2,7 +2,7 @@
 
     InferenceError                        .retryable .attempts .request_id .partial
       ConfigError (ValueError)            refused before anything was sent
-      APIConnectionError                  the API could not be reached, or went away before it answered
+      APIConnectionError                  the API could not be reached, or went away before it answered: .peer
         APITimeoutError (TimeoutError)    .phase: connect | pool | write | first_token | idle | total
       APIStatusError                      the API answered with an error: .status .code .type .retry_after .body
         BadRequestError                   400, 413, 422
@@ -25,6 +25,7 @@ pickle and copy. None holds a request, a header that was sent or another library
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 if TYPE_CHECKING:
@@ -58,6 +59,16 @@ MESSAGE_LIMIT = 500
 """The most characters of a server's message that an error repeats."""
 
 
+CONTROLS = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
+"""Characters that steer a terminal, forge a line of a log or turn the order of what is read. A pattern as text: it is
+compiled when it is needed."""
+
+
+def printable(text: str) -> str:
+    """Return text for terminals and logs: each character of `CONTROLS` becomes U+FFFD; line ends and tabs stay."""
+    return text if text.isprintable() else re.sub(CONTROLS, "\ufffd", text)
+
+
 class InferenceError(Exception):
     """Base of every error of this project."""
 
@@ -79,6 +90,7 @@ class InferenceError(Exception):
         request_id: str | None = None,
         partial: ChatCompletion | None = None,
     ) -> None:
+        message = printable(message)  # much of it may be a server's
         super().__init__(message)
         self.message = message
         self.retryable = retryable
@@ -87,7 +99,10 @@ class InferenceError(Exception):
         self.partial = partial
 
     def __str__(self) -> str:
-        notes = [f"request id {self.request_id}"] if self.request_id else []
+        peer = getattr(self, "peer", None)
+        notes = [f"at {peer}"] if peer else []
+        if self.request_id:
+            notes.append(f"request id {printable(self.request_id)}")
         if self.attempts > 1:
             notes.append(f"{self.attempts} attempts")
         return f"{self.message} ({', '.join(notes)})" if notes else self.message
@@ -100,8 +115,23 @@ class ConfigError(InferenceError, ValueError):
     """A setting or an argument that was refused before anything was sent."""
 
 
+class UnknownArgumentError(ConfigError, TypeError):
+    """An argument that a class does not take, which is Python's `TypeError` too."""
+
+
+class UnknownAttributeError(ConfigError, AttributeError):
+    """An attribute that clients of other packages have."""
+
+
 class APIConnectionError(InferenceError):
     """The API could not be reached, or the connection went away before it answered."""
+
+    peer: str | None
+    """The host and port that the request was for."""
+
+    def __init__(self, message: str = "", *, peer: str | None = None, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.peer = peer
 
 
 class APITimeoutError(APIConnectionError, TimeoutError):
@@ -215,6 +245,11 @@ class StreamFailed(StreamError, _Reported):  # noqa: N818  named for what happen
 
 
 E_ = TypeVar("E_", bound=InferenceError)
+
+
+for _name in __all__:
+    if _name != "Phase":
+        globals()[_name].__module__ = "inference_do"  # a traceback shows the name that users import
 
 
 def _rebuild(cls: type[E_], args: tuple[Any, ...], state: dict[str, Any]) -> E_:

@@ -17,8 +17,10 @@ from urllib.parse import quote
 
 from pydantic import Field
 
+from ._keys import as_secret
+from ._slips import check_arguments, check_names
 from ._urls import check_base_url
-from .config import Config, Key, Timeout, as_secret, check_mapping
+from .config import Config, Key, Timeout, check_mapping
 from .connection import ClientPair
 from .errors import ConfigError
 from .types import Count, Items, Reply, Text, Wire
@@ -58,6 +60,7 @@ class KnowledgeBase:
         allow_http: Accept a plain http base URL of any host.
         ca: Authorities to trust besides the system's; see `Client`.
         clients: ClientPair to call with, of somebody else's settings; then the arguments above do not count.
+        **unknown: Refused, with the right name where it is known.
 
     Raises:
         ConfigError: An argument cannot be right.
@@ -77,25 +80,37 @@ class KnowledgeBase:
         allow_http: bool = False,
         ca: str | os.PathLike[str] | None = None,
         clients: ClientPair | None = None,
+        **unknown: Any,
     ) -> None:
         api_key = as_secret(api_key)
         if not isinstance(id, str) or not id.strip():
             message = f"id must be a knowledge base's id, not {id!r}"
             raise ConfigError(message)
         self.id = id.strip()
-        if clients is None:
-            settings: dict[str, Any] = {
-                "api_key": api_key,
-                "base_url": check_base_url(base_url or KNOWLEDGE_URL, allow_http=allow_http),
-                "timeout": timeout,
-                "max_retries": max_retries,
-                "default_headers": default_headers,
-                "allow_http": allow_http,
-                "ca": ca,
-            }
-            Config.build(**settings)
-            clients = ClientPair(settings, http_client=http_client, http_async_client=http_async_client)
-        self._clients = clients
+        try:
+            check_arguments(type(self), unknown, base_url=base_url, ca=ca, timeout=timeout)
+            if clients is None:
+                settings: dict[str, Any] = {
+                    "api_key": api_key,
+                    "base_url": check_base_url(base_url or KNOWLEDGE_URL, allow_http=allow_http),
+                    "timeout": timeout,
+                    "max_retries": max_retries,
+                    "default_headers": default_headers,
+                    "allow_http": allow_http,
+                    "ca": ca,
+                }
+                Config.build(**settings)
+                clients = ClientPair(settings, http_client=http_client, http_async_client=http_async_client)
+            self._clients = clients
+        except ConfigError as error:
+            failure = error.with_traceback(None)
+        else:
+            return
+        base_url = timeout = default_headers = ca = http_client = http_async_client = None  # one of them may be a key
+        max_retries = 0
+        unknown.clear()
+        settings = {}
+        raise failure
 
     def __repr__(self) -> str:
         return f"KnowledgeBase({self.id!r})"
@@ -121,6 +136,7 @@ class KnowledgeBase:
         return (await self._clients.asynchronous.request_as(_Retrieval, path, body, **others)).results
 
     def _asked(self, query: str, options: dict[str, Any]) -> tuple[str, dict[str, Any], dict[str, Any]]:
+        check_names(options)
         if not isinstance(query, str) or not query.strip():
             message = f"query must be text, not {query!r}"
             raise ConfigError(message)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import warnings
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, fields, replace
@@ -211,7 +212,7 @@ def register_model(model: str, **facts: Any) -> ModelInfo:
     if not isinstance(model, str) or not model.strip():
         message = f"model must be a model's id, not {model!r}"
         raise ConfigError(message)
-    registered = _with_facts(model_info(model), _checked(model, facts))
+    registered = _with_facts(model_info(model), checked_facts(model, facts))
     _REGISTERED[model] = registered
     known_models.cache_clear()
     return registered
@@ -290,8 +291,18 @@ class _Shipped(NamedTuple):
 
 @cache
 def _shipped() -> _Shipped:
-    data = json.loads(resources.files(__package__).joinpath("_models.json").read_text(encoding="utf-8"))
+    try:
+        data = json.loads(resources.files(__package__).joinpath("_models.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        warnings.warn(NO_DATA, RuntimeWarning, stacklevel=2)
+        return _Shipped({}, {})
     return _Shipped(data["families"], data["models"])
+
+
+NO_DATA = (
+    "inference_do was packed without its file _models.json, so nothing is known of any model: calls work, but are not "
+    "checked against what a model takes. Tell what packs it to take the package's data files."
+)
 
 
 @cache
@@ -304,11 +315,11 @@ def _users_file() -> dict[str, dict[str, Any]]:
     if not (name := os.environ.get(MODELS_VARIABLE)):
         return {}
     try:
-        models = json.loads(Path(name).read_text(encoding="utf-8"))["models"]
-        return {id_: _checked(id_, facts) for id_, facts in models.items()}
+        models = json.loads(Path(name).read_text(encoding="utf-8-sig"))["models"]
+        return {id_: checked_facts(id_, facts) for id_, facts in models.items()}
     except ConfigError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = str(error) if isinstance(error, OSError | ValueError) else "it has no object of models by id"
     message = f"{MODELS_VARIABLE}: {name!r} is no file of models: {reason}"
     raise ConfigError(message)
@@ -347,6 +358,8 @@ PYTHON_TYPES: Mapping[str, type | tuple[type, ...]] = {
 def _read(name: str, value: Any) -> Any:
     """Return a fact of JSON as the field has it."""
     match name, value:
+        case "dates", _:
+            return _dates(dict(value))
         case "price_tiers", list() | tuple():
             return tuple(tier if isinstance(tier, PriceTier) else PriceTier(**tier) for tier in value)
         case _, dict():
@@ -357,8 +370,19 @@ def _read(name: str, value: Any) -> Any:
             return value
 
 
-def _checked(model: str, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return facts that a user gave, as fields."""
+def _dates(dates: Mapping[Any, Any]) -> tuple[tuple[str, str], ...]:
+    if not all(isinstance(text, str) for pair in dates.items() for text in pair):
+        message = "a date is a text, and so is its group"
+        raise TypeError(message)
+    return tuple(dates.items())
+
+
+def checked_facts(model: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return facts that a user gave, as fields.
+
+    Raises:
+        ConfigError: There is no such field, or its value is of another type.
+    """
     checked: dict[str, Any] = {}
     for name, value in facts.items():
         if name == "id" or name not in TYPES:
@@ -374,7 +398,7 @@ def _checked(model: str, facts: Mapping[str, Any]) -> dict[str, Any]:
             raise ConfigError(message)
         try:
             checked[name] = _read(name, value)
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             message = f"{model!r}: {name} cannot be read: {error}"
             raise ConfigError(message) from None
     return checked

@@ -8,6 +8,10 @@ from typing import NamedTuple
 __all__ = ["RateLimit", "ResponseInfo"]
 
 
+LONGEST_COUNT = 18
+"""Digits of a count that means something; Python reads no more than 4,300."""
+
+
 class RateLimit(NamedTuple):
     """One of the account's limits, as it stood when a response was made."""
 
@@ -44,6 +48,10 @@ class ResponseInfo(NamedTuple):
             limit, remaining, reset = (
                 self.headers.get(f"x-ratelimit-{part}-{name}", "") for part in ("limit", "remaining", "reset")
             )
-            if limit.isdecimal() and remaining.isdecimal():
-                found[name] = RateLimit(int(limit), int(remaining), int(reset) if reset.isdecimal() else None)
+            if _is_count(limit) and _is_count(remaining):
+                found[name] = RateLimit(int(limit), int(remaining), int(reset) if _is_count(reset) else None)
         return found
+
+
+def _is_count(text: str) -> bool:
+    return text.isdecimal() and len(text) <= LONGEST_COUNT

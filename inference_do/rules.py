@@ -13,10 +13,12 @@ Nothing here knows a model by its name: the facts stand in `_models.json`, and `
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ._urls import problem_of_path
 from .errors import ConfigError
 from .models import CHAT_PATH, EMBEDDINGS_PATH, FLAGS, ModelInfo, closest_models, known_models, model_info
 
@@ -179,30 +181,38 @@ def _alternatives(info: ModelInfo, is_fit: Callable[[ModelInfo], bool]) -> list[
 # --- explaining refusals ---
 
 
-def explain_error(status: int, body: Mapping[str, Any]) -> str | None:
-    """Say what is known of the model that may be why the API refused a request.
+def explain_error(
+    status: int, body: Mapping[str, Any], *, base_url: str = "", path: str = "", response: str = ""
+) -> str | None:
+    """Say what is known of the model and the address that may be why a request was refused.
 
     Args:
         status: The response's HTTP status.
         body: The request.
+        base_url: The base URL of what was asked.
+        path: What was added to it.
+        response: The response's body.
     """
     model = body.get("model")
-    if not isinstance(model, str):
-        return None
-    info = model_info(model)
+    info = model_info(model) if isinstance(model, str) else None
+    is_page = bool(response.strip()) and not response.lstrip().startswith("{")
     match status:
         case 404:
-            return _unknown_model(model)
-        case 400 | 422:
-            return "; ".join(_refused(info, body)) or None
-        case 403 if info.provider in COMMERCIAL:
+            of_model = not is_page and (not base_url or re.search(r"(?i)\bmodel\b", response))
+            return _unknown_model(info) if of_model else _nothing_there(info, base_url, path)
+        case 403 if is_page:
+            return f"a proxy or firewall refused {base_url}{path}, and not the API: look at HTTPS_PROXY and at base_url"
+        case 403 if info and info.provider in COMMERCIAL:
             return (
                 f"{info.provider}'s models are locked on the lowest tier of accounts, also where /v1/models lists them"
             )
+        case 400 | 422:
+            reasons = _refused(info, body) if info else ()
         case 500:
-            return "; ".join(_failing(info, body)) or None
+            reasons = _failing(info, body) if info else ()
         case _:
-            return None
+            reasons = ()
+    return "; ".join(reasons) or None
 
 
 def warn_empty(body: Mapping[str, Any], spent: int) -> None:
@@ -229,9 +239,22 @@ def warn_empty(body: Mapping[str, Any], spent: int) -> None:
 COMMERCIAL = frozenset({"Anthropic", "OpenAI"})
 
 
-def _unknown_model(model: str) -> str | None:
-    close = closest_models(model)
-    return f"there is no model {model!r} for this key; closest: {', '.join(close)}" if close else None
+def _unknown_model(info: ModelInfo | None) -> str | None:
+    if info is None:
+        return None
+    if info.is_known:
+        return f"model {info.id!r} is known, but not here or not for this key: models() lists those that are"
+    close = closest_models(info.id)
+    return f"there is no model {info.id!r} for this key; closest: {', '.join(close)}" if close else None
+
+
+def _nothing_there(info: ModelInfo | None, base_url: str, path: str) -> str:
+    """Explain a 404 that does not speak of a model."""
+    problem = problem_of_path(base_url)
+    further = None if problem or info is None or info.is_known else _unknown_model(info)
+    return (
+        f"{base_url}{path} was asked: {'; '.join(filter(None, (problem or 'the server has nothing there', further)))}"
+    )
 
 
 def _refused(info: ModelInfo, body: Mapping[str, Any]) -> Iterator[str]:

@@ -32,6 +32,9 @@ NO_IDS = frozenset({"", "null", "None"})
 STRUCTURE = re.compile(r'\\.|["{}]', re.DOTALL)
 """What a scan of JSON stops at: an escaped character, quotes, braces."""
 
+BEGINNINGS = frozenset("{ \t\r\n")
+"""What arguments may begin with, white space included."""
+
 NULL_SIZE = 64
 """Characters up to which text that ends in an "l" may be `null` between white space."""
 
@@ -114,7 +117,7 @@ class Bound:
             raise ProtocolError(message)
 
 
-class _Call:
+class _PartialCall:
     """A tool call as far as it has come."""
 
     __slots__ = (
@@ -130,8 +133,8 @@ class _Call:
         "index",
         "name",
         "position",
-        "size",
         "wire_id",
+        "write",
     )
 
     def __init__(self, position: int, index: int | None, id_: str, wire_id: str | None) -> None:
@@ -140,9 +143,9 @@ class _Call:
         self.id = id_
         self.wire_id = wire_id
         self.name = ""
-        self.size = 0
-        """Characters of arguments."""
         self._text = StringIO()
+        self.write = self._text.write
+        """Adds to the arguments."""
         self._scanned = 0  # characters that have been looked at, so that asking again and again takes linear time
         self._unscanned = ""
         self._depth = 0
@@ -151,9 +154,10 @@ class _Call:
         self._is_whole = False
         self._is_broken = False  # nothing that follows can make it whole
 
-    def add(self, arguments: str) -> None:
-        self._text.write(arguments)
-        self.size += len(arguments)
+    @property
+    def size(self) -> int:
+        """Characters of arguments."""
+        return self._text.tell()
 
     @property
     def arguments(self) -> str:
@@ -221,9 +225,9 @@ class ToolCalls:
     def __init__(self, choice: int, bound: Bound) -> None:
         self._choice = choice
         self._bound = bound
-        self._by_id: dict[str, _Call] = {}
-        self._by_index: dict[int, _Call] = {}
-        self.calls: list[_Call] = []
+        self._by_id: dict[str, _PartialCall] = {}
+        self._by_index: dict[int, _PartialCall] = {}
+        self.calls: list[_PartialCall] = []
 
     def as_dicts(self) -> list[dict[str, Any]]:
         """Return the calls as they would stand in a whole response."""
@@ -238,10 +242,20 @@ class ToolCalls:
         name, arguments = function.get("name") or "", function.get("arguments") or ""
         if not isinstance(arguments, str):
             arguments = json.dumps(arguments, ensure_ascii=False)
-        wire_id = fragment.get("id")
+        wire_id, index = fragment.get("id"), fragment.get("index")
+        call = self._by_index.get(index) if index is not None else None
+        if call is not None and (
+            not (wire_id or name)
+            or (
+                wire_id
+                and wire_id == call.wire_id
+                and (not name or (name == call.name and arguments[:1] not in BEGINNINGS))
+            )
+        ):  # nearly all: what `_find` would say, said at once
+            call.write(arguments)
+            return ToolCallFragment(self._choice, call.position, None, None, arguments)
         if not isinstance(wire_id, str) or wire_id in NO_IDS:
             wire_id = None
-        index = fragment.get("index")
         call = self._find(wire_id, index, name, arguments)
         is_new = call is None
         if call is None:
@@ -249,11 +263,10 @@ class ToolCalls:
         new_name = name if name and name != call.name else None
         if new_name:
             call.name += new_name
-        if arguments:
-            call.add(arguments)
+        call.write(arguments)
         return ToolCallFragment(self._choice, call.position, call.id if is_new else None, new_name, arguments)
 
-    def _find(self, wire_id: str | None, index: int | None, name: str, arguments: str) -> _Call | None:
+    def _find(self, wire_id: str | None, index: int | None, name: str, arguments: str) -> _PartialCall | None:
         """Return the call that a fragment belongs to; None if it begins one."""
         if index is not None:
             call = self._by_index.get(index)
@@ -274,7 +287,9 @@ class ToolCalls:
             self._by_index.setdefault(index, call)
         return call
 
-    def _by_wire_id(self, wire_id: str, index: int | None, placed: _Call | None, *, is_part: bool) -> _Call | None:
+    def _by_wire_id(
+        self, wire_id: str, index: int | None, placed: _PartialCall | None, *, is_part: bool
+    ) -> _PartialCall | None:
         """Return the call for a fragment with an id.
 
         Args:
@@ -294,10 +309,10 @@ class ToolCalls:
             return placed
         return known if is_part and (placed is not None or known.is_open) else None
 
-    def _begin(self, wire_id: str | None, index: int | None) -> _Call:
+    def _begin(self, wire_id: str | None, index: int | None) -> _PartialCall:
         self._bound.take()
         is_own = wire_id is not None and wire_id not in self._by_id
-        call = _Call(len(self.calls), index, wire_id if is_own and wire_id else new_call_id(), wire_id)
+        call = _PartialCall(len(self.calls), index, wire_id if is_own and wire_id else new_call_id(), wire_id)
         self.calls.append(call)
         if wire_id is not None:
             self._by_id[wire_id] = call

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from .config import MASK
+from ._keys import MASK
 from .errors import ConfigError
 
 __all__ = ["MaskedText", "mask_secrets", "mask_tools", "reveal_secrets"]

@@ -2,7 +2,7 @@
 
 Responses are read leniently (DigitalOcean sends `id: ""`, `role: ""`, `choices: null`, and fields of its own): every
 field may be missing, `null` becomes the field's default, unknown fields stay readable as attributes. A field of the
-wrong shape is an error, never a guess.
+wrong shape is an error, never a guess; what no answer depends on has been left out before (`_wires.repair`).
 
 A streamed chunk is parsed into plain dicts and checked in one pass; the typed objects are made only when somebody
 looks at them, because that costs several times the parsing.
@@ -51,9 +51,18 @@ Count = Annotated[int, BeforeValidator(lambda value: 0 if value is None else val
 Items = Annotated[list[T], BeforeValidator(lambda value: [] if value is None else value)]
 
 
+def read_count(value: Any) -> int | None:
+    """Return a count that may have come as a text or with a fraction; None if it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        return value if isinstance(value, int) else int(float(value))
+    except (ValueError, OverflowError):
+        return None
+
+
 def _count(details: dict[str, Any] | None, key: str) -> int:
-    value = (details or {}).get(key)
-    return value if isinstance(value, int) else 0
+    return read_count((details or {}).get(key)) or 0
 
 
 def _vector(value: Any) -> Any:
@@ -75,6 +84,13 @@ class Wire(BaseModel):
     """Something that came in: frozen, with unknown fields kept."""
 
     model_config = ConfigDict(frozen=True, extra="allow", defer_build=True, protected_namespaces=())
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a field, as packages do whose responses are dicts: `completion["choices"]`."""
+        try:
+            return getattr(self, name)
+        except AttributeError:
+            raise KeyError(name) from None
 
 
 class FunctionCall(Wire):

@@ -1,4 +1,4 @@
-"""DigitalOcean's inference API for LangChain: a chat model, embeddings, and `register()` for `init_chat_model`.
+"""DigitalOcean's inference API for LangChain: a chat model, embeddings, errors, and `register()` for `init_chat_model`.
 
 Names are imported when they are first touched: `import langchain_do` alone imports neither LangChain nor httpx.
 """
@@ -10,6 +10,30 @@ from typing import TYPE_CHECKING
 from inference_do._adapters.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from ._errors import (
+        APIConnectionError,
+        APIStatusError,
+        APITimeoutError,
+        AuthenticationError,
+        BadRequestError,
+        ConfigError,
+        ConflictError,
+        ContextLengthError,
+        InferenceError,
+        NotFoundError,
+        PermissionDeniedError,
+        ProtocolError,
+        QuotaExceededError,
+        RateLimitError,
+        RefusalError,
+        ServerError,
+        StreamContextLengthError,
+        StreamError,
+        StreamFailed,
+        StreamInterrupted,
+        StreamRateLimited,
+        StreamRefused,
+    )
     from ._register import register
     from .chat_models import ChatDigitalOcean
     from .embeddings import DigitalOceanEmbeddings
@@ -19,15 +43,64 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "APIConnectionError",
+    "APIStatusError",
+    "APITimeoutError",
+    "AuthenticationError",
+    "BadRequestError",
     "ChatDigitalOcean",
+    "ConfigError",
+    "ConflictError",
+    "ContextLengthError",
     "DigitalOceanEmbeddings",
     "DigitalOceanKnowledgeBaseRetriever",
+    "InferenceError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "ProtocolError",
+    "QuotaExceededError",
+    "RateLimitError",
+    "RefusalError",
+    "ServerError",
+    "StreamContextLengthError",
+    "StreamError",
+    "StreamFailed",
+    "StreamInterrupted",
+    "StreamRateLimited",
+    "StreamRefused",
     "UsageCallback",
     "register",
     "retrieved_documents",
 ]
 
 _HOMES = {
+    **dict.fromkeys(
+        (
+            "APIConnectionError",
+            "APIStatusError",
+            "APITimeoutError",
+            "AuthenticationError",
+            "BadRequestError",
+            "ConfigError",
+            "ConflictError",
+            "ContextLengthError",
+            "InferenceError",
+            "NotFoundError",
+            "PermissionDeniedError",
+            "ProtocolError",
+            "QuotaExceededError",
+            "RateLimitError",
+            "RefusalError",
+            "ServerError",
+            "StreamContextLengthError",
+            "StreamError",
+            "StreamFailed",
+            "StreamInterrupted",
+            "StreamRateLimited",
+            "StreamRefused",
+        ),
+        "_errors",
+    ),
     "ChatDigitalOcean": "chat_models",
     "DigitalOceanEmbeddings": "embeddings",
     "DigitalOceanKnowledgeBaseRetriever": "retrievers",
@@ -36,6 +109,18 @@ _HOMES = {
     "retrieved_documents": "retrievers",
 }
 
+_ELSEWHERE = {
+    "ChatGradient": "here it is ChatDigitalOcean",
+    "DigitalOcean": "LlamaIndex's LLM is llamaindex_do.DigitalOcean; here it is ChatDigitalOcean",
+    "DigitalOceanEmbedding": "here it is DigitalOceanEmbeddings; LlamaIndex's is llamaindex_do.DigitalOceanEmbedding",
+    "DigitalOceanGradientEmbeddings": "here it is DigitalOceanEmbeddings",
+}
+"""Names of earlier packages, and of the other framework's."""
+
 __getattr__, __dir__ = lazy_names(
-    __name__, _HOMES, needs="langchain_core", install='pip install "inference-do[langchain]"'
+    __name__,
+    _HOMES,
+    needs="langchain_core",
+    install='pip install "inference-do[langchain]"',
+    elsewhere=_ELSEWHERE,
 )

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from pydantic import Field, ValidationError, field_serializer, field_validator, model_validator
+from pydantic import Field, ValidationError, field_serializer, field_validator
 
 from inference_do import ConfigError
 from inference_do._adapters.arguments import problems_of, settle
-from inference_do._adapters.settings import ConnectionSettings, Number, Whole
-from inference_do.config import as_secret
+from inference_do._adapters.settings import ConnectionSettings, Number, Whole, as_secret
 
 from ._errors import translate
 
@@ -20,8 +19,23 @@ __all__ = ["Connected", "Number", "Whole"]
 class Connected(ConnectionSettings):
     """A component of LangChain that calls the API."""
 
-    model_kwargs: dict[str, Any] = Field(default_factory=dict)
-    """Further fields of every request's body."""
+    model_kwargs: dict[str, Any] = Field(
+        default_factory=dict, description="Further fields of every request, sent as they are."
+    )
+
+    INHERITED: ClassVar[Mapping[str, str]] = {
+        "cache": "Whether answers are cached, or a cache; by default LangChain's global one, if it is set.",
+        "callbacks": "Callbacks of every call.",
+        "custom_get_token_ids": "A function from a text to token ids, to count tokens by.",
+        "disable_streaming": "Whether `stream` waits for the whole answer; `'tool_calling'`: only with tools.",
+        "metadata": "What is added to every trace.",
+        "name": "The name in traces.",
+        "output_version": "The form of a message's content: `v0` the API's, `v1` LangChain's standard blocks.",
+        "profile": "What is known of the model, for agents; by default what this package knows.",
+        "rate_limiter": "A limiter of LangChain's, which is asked before each call.",
+        "tags": "Tags of every trace.",
+        "verbose": "Whether what is asked and answered is printed.",
+    }
 
     ALIASES: ClassVar[Mapping[str, str]] = {"model_name": "model", "request_timeout": "timeout"}
 
@@ -29,7 +43,8 @@ class Connected(ConnectionSettings):
         values["api_key"] = as_secret(values.get("api_key"))
         with translate():
             try:
-                super().__init__(**values)
+                self._check_names(values)
+                super().__init__(**settle(values, known=self.ARGUMENTS, aliases=self.ALIASES, further="model_kwargs"))
                 self._check_connection()
             except ValidationError as error:
                 failure = ConfigError(f"{type(self).__name__}: {problems_of(error)}")
@@ -43,13 +58,6 @@ class Connected(ConnectionSettings):
 
     def _complete(self) -> None:
         """Do what comes when the settings are right."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _settle_names(cls, values: Any) -> Any:
-        if not isinstance(values, dict):
-            return values
-        return settle(values, known=cls.model_fields, aliases=cls.ALIASES, further="model_kwargs")
 
     @field_validator("model", check_fields=False)
     @classmethod

@@ -27,7 +27,31 @@ from langchain_core.messages import BaseMessage
 
 import inference_do.errors as ours
 
-__all__ = ["RefusalError", "translate"]
+__all__ = [
+    "APIConnectionError",
+    "APIStatusError",
+    "APITimeoutError",
+    "AuthenticationError",
+    "BadRequestError",
+    "ConfigError",
+    "ConflictError",
+    "ContextLengthError",
+    "InferenceError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "ProtocolError",
+    "QuotaExceededError",
+    "RateLimitError",
+    "RefusalError",
+    "ServerError",
+    "StreamContextLengthError",
+    "StreamError",
+    "StreamFailed",
+    "StreamInterrupted",
+    "StreamRateLimited",
+    "StreamRefused",
+    "translate",
+]
 
 # langchain-core has it from 1.7.5 on
 ModelRefusalError: type[ModelError] = getattr(theirs, "ModelRefusalError", ModelError)
@@ -156,6 +180,10 @@ PAIRS: dict[type[ours.InferenceError], type[ours.InferenceError]] = {
 }
 
 
+for _name in set(__all__) - {"translate"}:
+    globals()[_name].__module__ = "langchain_do"  # a traceback shows the name that users import
+
+
 class translate:  # noqa: N801  read as a verb: `with translate():`
     """Raise our errors as errors of LangChain's too, with all their attributes."""
 
@@ -166,7 +194,7 @@ class translate:  # noqa: N801  read as a verb: `with translate():`
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
         if isinstance(error, ours.InferenceError):
-            raise paired(error).with_traceback(error.__traceback__) from error.__cause__
+            raise paired(error) from error.__cause__  # without the frames below, of which none is the user's
 
 
 def paired(error: ours.InferenceError) -> ours.InferenceError:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from inference_do import model_info
+from inference_do._adapters.arguments import CALL_NAMES, check_names
 from inference_do._adapters.merging import merge_layers
 from inference_do._adapters.tool_forms import wire_choice
 from inference_do.params import CHAT_FIELDS
@@ -17,7 +18,7 @@ from inference_do.params import CHAT_FIELDS
 from ._connection import Connected
 from ._tools import wire_format, wire_tool
 
-__all__ = ["ALIASES", "UNANSWERED", "Settings", "merge", "streaming_options", "takes_cache_control"]
+__all__ = ["ALIASES", "UNANSWERED", "Settings", "check_call", "merge", "streaming_options", "takes_cache_control"]
 
 ALIASES: Mapping[str, str] = {
     "model_name": "model",
@@ -48,6 +49,9 @@ INTERNAL = frozenset(
 FIXED = frozenset(Connected.model_fields) - {"max_retries", "model_kwargs", "timeout"}
 """Settings that no call can change; above all a key must not end up in a request's body."""
 
+CALL_ARGUMENTS = CALL_NAMES | INTERNAL | ALIASES.keys() | FIXED - {"api_key", "base_url"}
+"""Names that an argument of a call may have."""
+
 OWN = (*CHAT_FIELDS, "extra_body", "model_affinity")
 """Settings of the model that a request is made from."""
 
@@ -64,6 +68,15 @@ class Settings(Protocol):
     stream_usage: bool
 
 
+def check_call(given: dict[str, Any]) -> None:
+    """Refuse a key, an address or a slip among the arguments of a call, before anything is traced.
+
+    Raises:
+        ConfigError: There is one.
+    """
+    check_names(given, CALL_ARGUMENTS)
+
+
 def merge(settings: Settings, stop: list[str] | None, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the client's arguments for one call, messages apart.
 
@@ -75,6 +88,7 @@ def merge(settings: Settings, stop: list[str] | None, given: Mapping[str, Any]) 
     Raises:
         ConfigError: An argument is one of the model's own, has two values, or is of the wrong kind.
     """
+    check_names(given if isinstance(given, dict) else dict(given), CALL_ARGUMENTS)
     values = vars(settings)
     own = {name: value for name in OWN if (value := values[name]) is not None}
     call = {**given, "stop": stop} if stop is not None else given

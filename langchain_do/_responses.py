@@ -1,8 +1,8 @@
 """The API's answers as LangChain's: whole ones, and chunk by chunk.
 
 LangChain adds chunks up: texts of one key are joined and numbers summed. So whatever must appear once is sent once:
-the model's name on the first chunk; finish reason, ids, headers and usage on the last, which comes when the stream is
-over. Only `model_provider` is on every chunk, where core keeps it as it is.
+the model's name on the first chunk; finish reason, ids, headers, usage and what deltas have as lists or objects on the
+last, which comes when the stream is over. Only `model_provider` is on every chunk, where core keeps it as it is.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from inference_do._adapters.deltas import AGENTS, PLAIN
 from inference_do._adapters.tool_arguments import arguments_or_problem, is_cut_off
 from inference_do._adapters.tool_names import ToolNames
 from inference_do.accumulate import reasoning_text
+from inference_do.deltas import put_together
 from inference_do.types import AGENT_FIELDS, ToolCallFragment
 
 from . import _blocks
@@ -198,6 +199,7 @@ class ChunkReader:
         "_model",
         "_named",
         "_names",
+        "_parts",
         "_usage",
     )
 
@@ -212,6 +214,8 @@ class ChunkReader:
         self._finish_reason: str | None = None
         self._further: dict[str, Any] = {}
         self._empty: dict[str, Any] = {}
+        self._parts: dict[str, list[Any]] = {}
+        """Lists and objects of deltas, for the last chunk: core's sum of them would repeat their labels."""
         self._arguments: dict[int, list[str]] = {}
         self._held: dict[int, str] = {}
 
@@ -246,6 +250,8 @@ class ChunkReader:
 
     def _kwargs(self, delta: dict[str, Any]) -> dict[str, Any]:
         kwargs = {name: value for name, value in delta.items() if value and name not in HANDLED}
+        for name in [name for name, value in kwargs.items() if isinstance(value, list | dict)]:
+            self._parts.setdefault(name, []).append(kwargs.pop(name))
         if reasoning := reasoning_text(delta):
             kwargs["reasoning_content"] = reasoning
         elif delta.get("reasoning_content") == "":  # some models want an empty one back as well
@@ -305,7 +311,7 @@ class ChunkReader:
         metadata = {**self._metadata({}), **self._head, **_http(info, headers=self._headers), **finish}
         message = AIMessageChunk(
             content="",
-            additional_kwargs=self._empty,
+            additional_kwargs=self._empty | {name: put_together(name, parts) for name, parts in self._parts.items()},
             usage_metadata=usage_metadata(Usage.model_validate(self._usage)) if self._usage else None,
             response_metadata=metadata,
             chunk_position="last",

@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.language_models import LanguageModelInput
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.language_models.model_profile import ModelProfile
 from langchain_core.messages import AIMessage, BaseMessage
@@ -23,7 +23,7 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.prompt_values import ChatPromptValue, PromptValue
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from inference_do import ConfigError, Timeout
 from inference_do._adapters.histories import write_json
@@ -36,10 +36,11 @@ from inference_do.config import KEY_VARIABLES
 from inference_do.tool_secrets import mask_tools
 
 from ._blocks import PROVIDER
+from ._checked import CheckedCalls
 from ._connection import Connected, Number, Whole
 from ._errors import translate
 from ._messages import readable_by_core, to_wire
-from ._params import ALIASES, UNANSWERED, merge, streaming_options, takes_cache_control
+from ._params import ALIASES, UNANSWERED, check_call, merge, streaming_options, takes_cache_control
 from ._profile import is_known, profile_of
 from ._responses import ChunkReader, from_completion
 from ._tools import wire_format, wire_tool
@@ -52,7 +53,7 @@ Method = Literal["function_calling", "json_schema", "json_mode"]
 TRACED = frozenset({"temperature", "model", "max_tokens", "stop", *ALIASES})
 
 
-class ChatDigitalOcean(Connected, BaseChatModel, defer_build=False):
+class ChatDigitalOcean(Connected, CheckedCalls, defer_build=False):
     """A chat model of DigitalOcean's inference API.
 
     Any field of the API may also be given to a single call (`invoke(..., temperature=0)`, `bind(...)`), and so may
@@ -64,51 +65,59 @@ class ChatDigitalOcean(Connected, BaseChatModel, defer_build=False):
         model.invoke("What is a droplet?").text
     """
 
-    model: str
-    """A model's id, `router:NAME`, or what a dedicated endpoint calls its model."""
-    temperature: Number | None = None
-    max_tokens: Whole | None = None
-    """The most tokens of the answer, reasoning included; sent as `max_completion_tokens`, its other name here."""
-    top_p: Number | None = None
-    stop: list[str] | str | None = None
-    """Up to four texts at which the answer ends."""
-    seed: Whole | None = None
-    n: Whole | None = None
-    """How many answers; `generate()` returns all of them."""
-    logprobs: bool | None = None
-    top_logprobs: Whole | None = None
-    logit_bias: Mapping[str | int, float] | None = None
-    frequency_penalty: Number | None = None
-    presence_penalty: Number | None = None
-    reasoning_effort: str | None = None
-    """`none`, `low`, `medium`, `high`, `max`; which of them a model takes is in its profile."""
-    reasoning: Mapping[str, Any] | str | None = None
-    """`{"effort": ..., "max_tokens": ...}`, or an effort."""
-    parallel_tool_calls: bool | None = None
-    """Sent only together with tools."""
-    response_format: Any = None
-    """A dict as the API has it, or a schema."""
-    user: str | None = None
-    service_tier: str | None = None
-    prompt_cache_retention: str | None = None
-    """`in_memory` or `24h`, for OpenAI's models."""
-    chat_template_kwargs: Mapping[str, Any] | None = None
-    """Switches of an open model's template, such as `{"enable_thinking": False}`."""
-    model_affinity: str | None = None
-    """Sent as the header `X-Model-Affinity`: keeps a router on one model, so that its prompt cache can help."""
-    extra_body: Mapping[str, Any] | None = None
-    """Further fields of the request's body, sent as they are."""
-    streaming: bool = False
-    """Whether `invoke` streams too; if False is given, nothing ever does."""
-    stream_usage: bool = True
-    """Whether streams ask for usage."""
-    send_reasoning: bool | Literal["reasoning_content", "reasoning"] = True
-    """Whether earlier answers go back with their reasoning, which models that think between tool calls need; or the
-    name to send it under, for servers that only know the other one."""
-    include_response_headers: bool = False
-    """Whether `response_metadata` has the response's `headers`, rate limits among them."""
+    model: str = Field(description="A model's id, `router:NAME`, or what a dedicated endpoint calls its model.")
+    temperature: Number | None = Field(default=None, description="0 to 2.")
+    max_tokens: Whole | None = Field(
+        default=None,
+        description="The most tokens of the answer, reasoning included; sent as `max_completion_tokens`, its other "
+        "name here.",
+    )
+    top_p: Number | None = Field(default=None, description="0 to 1.")
+    stop: list[str] | str | None = Field(default=None, description="Up to four texts at which the answer ends.")
+    seed: Whole | None = Field(default=None, description="Makes answers repeat, as far as the model can.")
+    n: Whole | None = Field(default=None, description="How many answers; `generate()` returns all of them.")
+    logprobs: bool | None = Field(default=None, description="Whether the answer has its tokens' log probabilities.")
+    top_logprobs: Whole | None = Field(default=None, description="0 to 20; needs `logprobs`.")
+    logit_bias: Mapping[str | int, float] | None = Field(default=None, description="Token id to bias, -100 to 100.")
+    frequency_penalty: Number | None = Field(default=None, description="-2 to 2.")
+    presence_penalty: Number | None = Field(default=None, description="-2 to 2.")
+    reasoning_effort: str | None = Field(
+        default=None,
+        description="`none`, `low`, `medium`, `high`, `max`; which of them a model takes is in its profile.",
+    )
+    reasoning: Mapping[str, Any] | str | None = Field(
+        default=None, description="`{'effort': ..., 'max_tokens': ...}`, or an effort."
+    )
+    parallel_tool_calls: bool | None = Field(default=None, description="Sent only together with tools.")
+    response_format: Any = Field(default=None, description="A dict as the API has it, or a schema.")
+    user: str | None = Field(default=None, description="An id of your user, for the provider to tell abuse apart.")
+    service_tier: str | None = Field(default=None, description="The provider's tier, where a model has several.")
+    prompt_cache_retention: str | None = Field(default=None, description="`in_memory` or `24h`, for OpenAI's models.")
+    chat_template_kwargs: Mapping[str, Any] | None = Field(
+        default=None, description="Switches of an open model's template, such as `{'enable_thinking': False}`."
+    )
+    model_affinity: str | None = Field(
+        default=None,
+        description="Sent as the header `X-Model-Affinity`: keeps a router on one model, so that its prompt cache can "
+        "help.",
+    )
+    extra_body: Mapping[str, Any] | None = Field(
+        default=None, description="Further fields of the request's body, sent as they are."
+    )
+    streaming: bool = Field(
+        default=False, description="Whether `invoke` streams too; if False is given, nothing ever does."
+    )
+    stream_usage: bool = Field(default=True, description="Whether streams ask for usage.")
+    send_reasoning: bool | Literal["reasoning_content", "reasoning"] = Field(
+        default=True,
+        description="Whether earlier answers go back with their reasoning, which models that think between tool calls "
+        "need; or the name to send it under, for servers that only know the other one.",
+    )
+    include_response_headers: bool = Field(
+        default=False, description="Whether `response_metadata` has the response's `headers`, rate limits among them."
+    )
 
-    ALIASES: ClassVar[Mapping[str, str]] = ALIASES
+    ALIASES: ClassVar[Mapping[str, str]] = {**ALIASES, "stream": "streaming"}
 
     @field_validator("model_kwargs", "extra_body", check_fields=False)
     @classmethod
@@ -116,7 +125,7 @@ class ChatDigitalOcean(Connected, BaseChatModel, defer_build=False):
         return mask_tools(value) if value else value
 
     def _complete(self) -> None:
-        from . import __version__  # noqa: PLC0415  read once, from the installed package's metadata
+        from . import __version__  # noqa: PLC0415  a name that is made when it is asked for
 
         self._add_version("inference-do", __version__)
 
@@ -184,19 +193,11 @@ class ChatDigitalOcean(Connected, BaseChatModel, defer_build=False):
     def _resolve_model_profile(self) -> ModelProfile | None:
         return profile_of(self.model)
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Set a setting; with the model goes its profile, unless the caller gave one."""
-        follows = name == "model" and self._profile_is_the_models
-        super().__setattr__(name, value)
-        if follows:
-            super().__setattr__("profile", profile_of(self.model))
-
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """Return a copy; with another model goes its profile, unless the caller gave one."""
-        changed = dict(update or {})
+    def _changes_with(self, changed: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the profile of another model, unless the caller gave one."""
         if "model" in changed and "profile" not in changed and self._profile_is_the_models:
-            changed["profile"] = profile_of(changed["model"])
-        return super().model_copy(update=changed, deep=deep)
+            return {"profile": profile_of(changed["model"])}
+        return {}
 
     @property
     def _profile_is_the_models(self) -> bool:
@@ -333,12 +334,6 @@ class ChatDigitalOcean(Connected, BaseChatModel, defer_build=False):
 
     # --- tools and structured output ---
 
-    if not TYPE_CHECKING:  # checkers read core's declaration, whose result has a private type
-
-        def bind(self, **kwargs: Any) -> Any:
-            """Return this model with arguments of its calls; the secrets of tools are sent, and shown as masks."""
-            return super().bind(**mask_tools(kwargs))
-
     def bind_tools(
         self,
         tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
@@ -362,14 +357,15 @@ class ChatDigitalOcean(Connected, BaseChatModel, defer_build=False):
             ConfigError: `tool_choice` names a tool that is not among the tools.
         """
         with translate():
+            check_call(kwargs)
             formed = [wire_tool(tool, strict=strict) for tool in tools]
             choice = wire_choice(tool_choice, formed) if formed else None
             if (form := kwargs.get("response_format")) is not None:
                 kwargs["response_format"] = wire_format(form, strict=strict)
         if not formed:
-            return super().bind(**kwargs)
+            return self.bind(**kwargs)
         chosen = {} if choice is None else {"tool_choice": choice}
-        return super().bind(tools=formed, **chosen, **kwargs)
+        return self.bind(tools=formed, **chosen, **kwargs)
 
     def with_structured_output(
         self,
@@ -397,13 +393,16 @@ class ChatDigitalOcean(Connected, BaseChatModel, defer_build=False):
         """
         from ._structured import joined, parsed, plan  # noqa: PLC0415  its parsers are built on import
 
+        with translate():
+            check_call(kwargs)
+
         if method is None:
             known = bool((self.profile or {}).get("structured_output"))
             method = "json_schema" if known and schema is not None else "function_calling"
         with translate():
             bound, parser = plan(schema, method, strict)
             bound = joined(bound, kwargs, include_raw=include_raw)
-        return parsed(super().bind(**bound), parser, include_raw=include_raw)
+        return parsed(self.bind(**bound), parser, include_raw=include_raw)
 
     # --- counting ---
 

@@ -31,15 +31,17 @@ class DigitalOceanKnowledgeBaseRetriever(Connected, BaseRetriever, defer_build=F
     retriever = DigitalOceanKnowledgeBaseRetriever(knowledge_base_id="11f0-...", k=4)
     """
 
-    knowledge_base_id: str
-    """The id that the control panel shows."""
-    k: int = Field(default=4, ge=1)
-    """How many documents at most."""
-    alpha: float | None = None
-    """0 to 1: the weight of meaning against keywords; None leaves it to the API."""
-    filters: Mapping[str, Any] | None = None
-    """Conditions on metadata under `must`, `should` and `must_not`; see `inference_do.KnowledgeBase.retrieve`."""
-    base_url: str | None = KNOWLEDGE_URL
+    knowledge_base_id: str = Field(description="The id that the control panel shows.")
+    k: int = Field(default=4, ge=1, description="How many documents at most.")
+    alpha: float | None = Field(
+        default=None, description="0 to 1: the weight of meaning against keywords; None leaves it to the API."
+    )
+    filters: Mapping[str, Any] | None = Field(
+        default=None,
+        description="Conditions on metadata under `must`, `should` and `must_not`; see "
+        "`inference_do.KnowledgeBase.retrieve`.",
+    )
+    base_url: str | None = Field(default=KNOWLEDGE_URL, description="Where knowledge bases are.")
 
     ALIASES: ClassVar[Mapping[str, str]] = {
         "num_results": "k",

@@ -39,6 +39,18 @@ _HOMES = {
     "source_nodes": "retrievers",
 }
 
+_ELSEWHERE = {
+    "ChatDigitalOcean": "LangChain's chat model is langchain_do.ChatDigitalOcean; here it is DigitalOcean",
+    "DigitalOceanEmbeddings": "here it is DigitalOceanEmbedding; LangChain's is langchain_do.DigitalOceanEmbeddings",
+    "GradientAI": "here it is DigitalOcean",
+    "GradientKBRetriever": "here it is DigitalOceanKnowledgeBaseRetriever",
+}
+"""Names of earlier packages, and of the other framework's."""
+
 __getattr__, __dir__ = lazy_names(
-    __name__, _HOMES, needs="llama_index", install='pip install "inference-do[llamaindex]"'
+    __name__,
+    _HOMES,
+    needs="llama_index",
+    install='pip install "inference-do[llamaindex]"',
+    elsewhere=_ELSEWHERE,
 )

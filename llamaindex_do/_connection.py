@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 from pydantic import ValidationError
 
 from inference_do._adapters.arguments import problems_of, settle
-from inference_do._adapters.settings import ConnectionSettings, Key, key_field
-from inference_do.config import as_secret
+from inference_do._adapters.settings import ConnectionSettings, OptionalKey, as_secret, check_form, key_field
 from inference_do.errors import ConfigError
 
 __all__ = ["Connected", "check_model"]
-
-KEY_ARGUMENTS = frozenset({"api_key", "model_access_key"})
 
 
 class Connected(ConnectionSettings):
     """A component of LlamaIndex that calls the API."""
 
-    ALIASES: ClassVar[Mapping[str, str]] = {}
-    """Arguments under the names that earlier packages gave them."""
+    INHERITED: ClassVar[Mapping[str, str]] = {
+        "callback_manager": "LlamaIndex's callbacks.",
+        "pydantic_program_mode": "How structured output is asked for; by default what the model is known to take.",
+    }
 
-    api_key: Key = key_field(exclude=True)
+    api_key: OptionalKey = key_field(exclude=True)
 
     def __init__(self, **options: Any) -> None:
         """Check the arguments; nothing is sent.
@@ -31,12 +30,11 @@ class Connected(ConnectionSettings):
         Raises:
             ConfigError: An argument is unknown or cannot be right, or there is no key.
         """
-        for name in KEY_ARGUMENTS & options.keys():
-            options[name] = as_secret(options[name])
-        fields = type(self).model_fields
+        options["api_key"] = as_secret(options.get("api_key"))
         options.pop("class_name", None)
         try:
-            super().__init__(**settle(options, known=fields, aliases=self.ALIASES, further="additional_kwargs"))
+            self._check_names(options)
+            super().__init__(**settle(options, known=self.ARGUMENTS, aliases=self.ALIASES, further="additional_kwargs"))
             self._check()
         except ValidationError as error:
             failure = ConfigError(f"{type(self).__name__}: {problems_of(error)}")
@@ -47,15 +45,24 @@ class Connected(ConnectionSettings):
         options.clear()  # a key may be among them, in a wrong place
         raise failure
 
+    @classmethod
+    def from_dict(cls, data: dict[str, Any], **kwargs: Any) -> Self:
+        """Return the object of a stored form, as `load_llm` and `load_embed_model` do.
+
+        Args:
+            data: The form.
+            **kwargs: Arguments to use instead of the form's.
+
+        Raises:
+            ConfigError: The form has an argument that cannot be right, or sends the environment's key to an address
+                that nothing but the form names.
+        """
+        check_form(data, kwargs)
+        return super().from_dict(data, **kwargs)  # type: ignore[misc, no-any-return]
+
     def _check(self) -> None:
         """Refuse settings that cannot be right."""
         self._check_connection()
-
-    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
-        plumbing = {name for name, field in type(self).model_fields.items() if field.exclude}
-        for name, value in super().__repr_args__():
-            if name not in plumbing and value not in (None, {}):
-                yield name, value
 
 
 def check_model(model: str) -> None:

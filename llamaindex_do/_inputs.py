@@ -3,7 +3,7 @@
 Those put all arguments of a call into spans, events and callbacks, and for a wrong message they raise pydantic's error
 about their own event. So each of the eight methods of the LLM is wrapped here, in this order from outside:
 
-1. Messages or the prompt are checked; headers of the call and secrets of tools are masked.
+1. Arguments' names, and messages or the prompt, are checked; headers of the call and secrets of tools are masked.
 2. LlamaIndex's span and its callbacks: one event a call.
 3. The method itself, which sends the headers as they are (`_params.py`).
 """
@@ -21,13 +21,19 @@ from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 from pydantic import SecretStr
 
+from inference_do._adapters.arguments import CALL_NAMES, check_names
 from inference_do._adapters.signatures import with_signature
 from inference_do.errors import ConfigError
 from inference_do.tool_secrets import mask_tools
 
+from ._params import INTERNAL
+
 __all__ = ["like", "mask_and_instrument_tools", "validate_and_instrument_chat", "validate_and_instrument_completion"]
 
 Method = TypeVar("Method", bound=Callable[..., Any])
+
+CALL_ARGUMENTS = CALL_NAMES | INTERNAL
+"""Names that an argument of a call may have."""
 
 NO_LISTS = (str, bytes, Mapping, ChatMessage)
 """What can be iterated over, and is no conversation."""
@@ -69,6 +75,7 @@ def _asking(method: Method, report: Callable[[Any], Any], name: str, check: Call
 
     def ask(llm: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call the reported method, with its object and with what has been checked."""
+        check_names(kwargs, CALL_ARGUMENTS)
         if name in kwargs and not args:
             args = (kwargs.pop(name),)
         if args:

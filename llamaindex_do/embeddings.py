@@ -6,12 +6,14 @@ the client puts the vectors in the order of the texts and refuses an answer that
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal
 
 from llama_index.core.base.embeddings.base import BaseEmbedding, Embedding
 from pydantic import Field
+from typing_extensions import override
 
+from inference_do._adapters.arguments import check_text, check_texts
 from inference_do._adapters.settings import Whole
 from inference_do.types import EmbeddingResponse
 
@@ -19,6 +21,9 @@ from ._connection import Connected, check_model
 from ._loading import register_class
 
 __all__ = ["DigitalOceanEmbedding"]
+
+Aggregate = Callable[..., Embedding]
+"""A function that makes one vector of several."""
 
 
 class DigitalOceanEmbedding(Connected, BaseEmbedding, defer_build=False):
@@ -30,7 +35,6 @@ class DigitalOceanEmbedding(Connected, BaseEmbedding, defer_build=False):
 
     ALIASES: ClassVar[Mapping[str, str]] = {
         "model": "model_name",
-        "model_access_key": "api_key",
         "request_timeout": "timeout",
     }
 
@@ -40,7 +44,7 @@ class DigitalOceanEmbedding(Connected, BaseEmbedding, defer_build=False):
     encoding_format: Literal["float", "base64"] | None = Field(
         default=None, description="How vectors travel; base64 is a third of the size and exact."
     )
-    user: str | None = None
+    user: str | None = Field(default=None, description="An id of your user, for the provider to tell abuse apart.")
     additional_kwargs: dict[str, Any] = Field(default_factory=dict, description="Further fields of every request.")
 
     def _check(self) -> None:
@@ -56,6 +60,28 @@ class DigitalOceanEmbedding(Connected, BaseEmbedding, defer_build=False):
         given = {"encoding_format": self.encoding_format, "user": self.user, **self.additional_kwargs}
         return {"model": self.model_name, "input": texts, **given}
 
+    @override
+    def get_text_embedding_batch(self, texts: list[str], show_progress: bool = False, **kwargs: Any) -> list[Embedding]:
+        """Return a vector for each text, in the order of the texts; no text, no request."""
+        return super().get_text_embedding_batch(check_texts(texts), show_progress, **kwargs)
+
+    @override
+    async def aget_text_embedding_batch(
+        self, texts: list[str], show_progress: bool = False, **kwargs: Any
+    ) -> list[Embedding]:
+        """Return a vector for each text, in the order of the texts; no text, no request."""
+        return await super().aget_text_embedding_batch(check_texts(texts), show_progress, **kwargs)
+
+    @override
+    def get_agg_embedding_from_queries(self, queries: list[str], agg_fn: Aggregate | None = None) -> Embedding:
+        """Return one vector for several queries, by default their mean."""
+        return super().get_agg_embedding_from_queries(check_texts(queries), agg_fn)
+
+    @override
+    async def aget_agg_embedding_from_queries(self, queries: list[str], agg_fn: Aggregate | None = None) -> Embedding:
+        """Return one vector for several queries, by default their mean."""
+        return await super().aget_agg_embedding_from_queries(check_texts(queries), agg_fn)
+
     def _get_text_embeddings(self, texts: list[str]) -> list[Embedding]:
         return _vectors(self._clients.sync.embed(**self._request(texts))) if texts else []
 
@@ -63,10 +89,10 @@ class DigitalOceanEmbedding(Connected, BaseEmbedding, defer_build=False):
         return _vectors(await self._clients.asynchronous.embed(**self._request(texts))) if texts else []
 
     def _get_text_embedding(self, text: str) -> Embedding:
-        return self._get_text_embeddings([text])[0]
+        return self._get_text_embeddings(check_text(text))[0]
 
     async def _aget_text_embedding(self, text: str) -> Embedding:
-        return (await self._aget_text_embeddings([text]))[0]
+        return (await self._aget_text_embeddings(check_text(text)))[0]
 
     def _get_query_embedding(self, query: str) -> Embedding:
         return self._get_text_embedding(query)

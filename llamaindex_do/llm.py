@@ -78,10 +78,10 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
     """
 
     ALIASES: ClassVar[Mapping[str, str]] = {
-        "model_access_key": "api_key",
         "model_name": "model",
         "request_timeout": "timeout",
         "stop_sequences": "stop",
+        "stream": "streaming",
     }
 
     model: str = Field(description="A model's id, `router:NAME`, or what a dedicated endpoint calls its model.")
@@ -94,11 +94,11 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
     )
     top_p: Number | None = Field(default=None, description="0 to 1.")
     stop: str | list[str] | None = Field(default=None, description="Up to 4 strings that end an answer.")
-    seed: Whole | None = None
+    seed: Whole | None = Field(default=None, description="Makes answers repeat, as far as the model can.")
     n: Whole | None = Field(
         default=None, description="Answers to a request; the first is the message, all are in `raw`."
     )
-    logprobs: bool | None = None
+    logprobs: bool | None = Field(default=None, description="Whether the answer has its tokens' log probabilities.")
     top_logprobs: Whole | None = Field(default=None, description="0 to 20; needs `logprobs`.")
     logit_bias: dict[str | int, float] | None = Field(default=None, description="Token id to bias, -100 to 100.")
     frequency_penalty: Number | None = Field(default=None, description="-2 to 2.")
@@ -113,8 +113,8 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
     response_format: dict[str, Any] | None = Field(
         default=None, description="The API's `response_format`, or a pydantic class for an object of it."
     )
-    user: str | None = None
-    service_tier: str | None = None
+    user: str | None = Field(default=None, description="An id of your user, for the provider to tell abuse apart.")
+    service_tier: str | None = Field(default=None, description="The provider's tier, where a model has several.")
     prompt_cache_retention: str | None = Field(default=None, description="`in_memory` or `24h`, for OpenAI's models.")
     chat_template_kwargs: dict[str, Any] | None = Field(
         default=None, description="Switches of an open model's template, such as `{'enable_thinking': False}`."

@@ -23,3 +23,17 @@ def test_the_blocks_of_the_platforms_page_run():
     assert "docs/platform.md: 4 blocks ran" in done.stdout
     assert "length '' 5" in done.stdout
     assert "qwen3-coder-flash code-generation" in done.stdout
+
+
+def test_the_blocks_of_the_emulators_page_run():
+    done = subprocess.run(
+        [sys.executable, "tools/run_readme.py", "docs/emulator.md"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "docs/emulator.md: 3 blocks ran" in done.stdout

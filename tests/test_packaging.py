@@ -1,14 +1,25 @@
 """What the wheel holds, and what it says of itself."""
 
 import email
+import importlib
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+import tarfile
 import zipfile
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
 
 import inference_do
+from inference_do._pyinstaller import hook_dirs
+from inference_do.emulator import Emulator
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = {"inference_do", "langchain_do", "llamaindex_do"}
@@ -52,3 +63,113 @@ def test_it_installs_the_command(wheel):
 
 def test_the_changelog_has_this_version():
     assert f"## {inference_do.__version__} " in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+# --- the sdist ---
+
+
+def test_the_sdist_has_what_its_scripts_and_tests_need(tmp_path):
+    [path] = SdistBuilder(str(ROOT)).build(directory=str(tmp_path))
+    with tarfile.open(path) as opened:
+        names = {name.partition("/")[2] for name in opened.getnames()}
+    top = {name.split("/")[0] for name in names}
+    mentioned = set()
+    for script in [*(ROOT / "scripts").iterdir(), ROOT / ".ci" / "run"]:
+        words = re.findall(r"(?<![\w./$-])[\w.-]+(?:/[\w.-]+)*", script.read_text(encoding="utf-8"))
+        mentioned |= {word.split("/")[0] for word in words if (ROOT / word).exists() and not word.startswith(".")}
+    assert {"benchmarks", "constraints.txt", "tests", "tools", "examples"} <= mentioned
+    assert mentioned <= top
+    assert {"pyproject.toml", "CONTRIBUTING.md", "SECURITY.md", ".ci/run"} <= names | top
+    assert not [name for name in names if name.endswith(".pyc")]
+
+
+# --- copies and frozen programs ---
+
+ASKS = """
+import warnings
+import inference_do
+from inference_do import Client, closest_models, known_models, model_info
+from langchain_do import ChatDigitalOcean
+import langchain_do, llamaindex_do, sys
+print(inference_do.__version__, langchain_do.__version__, llamaindex_do.__version__)
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    print(len(known_models()), model_info("glm-5.2").context_window, closest_models("glm-5"))
+print([str(warning.message).split(",")[0] for warning in caught])
+with Client(sys.argv[2], base_url=sys.argv[1]) as client:
+    print(client.chat(model="glm-5.2", messages=[{"role": "user", "content": "Hello"}]).text)
+print(ChatDigitalOcean(model="glm-5.2", api_key=sys.argv[2], base_url=sys.argv[1]).invoke("Hello").text)
+"""
+
+
+@pytest.mark.parametrize("is_whole", [True, False], ids=["vendored", "without data files"])
+def test_a_copy_without_metadata_works(tmp_path, is_whole):
+    """As vendored, or packed by a tool that takes modules only."""
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    if not is_whole:
+        (tmp_path / "inference_do" / "_models.json").unlink()
+    without = (
+        "import importlib.metadata as metadata\n"
+        "real = metadata.Distribution.from_name\n"
+        "def hidden(name):\n"
+        "    if name == 'inference-do':\n"
+        "        raise metadata.PackageNotFoundError(name)\n"
+        "    return real(name)\n"
+        "metadata.Distribution.from_name = hidden\n"
+    )
+    with Emulator() as emu:
+        done = subprocess.run(
+            [sys.executable, "-c", without + ASKS, emu.base_url, emu.api_key],
+            cwd=tmp_path,
+            env={"PYTHONPATH": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=50,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    versions, known, warned, *answers = done.stdout.splitlines()
+    assert versions.split() == [inference_do.__version__] * 3
+    if is_whole:
+        assert (known.split()[0], warned) == (str(len(inference_do.known_models())), "[]")
+    else:
+        assert (known, warned) == ("0 None []", "['inference_do was packed without its file _models.json']")
+    assert answers == ["You said: Hello"] * 2
+
+
+def test_pyinstaller_finds_hooks_for_each_package(wheel):
+    [name] = [name for name in wheel.namelist() if name.endswith(".dist-info/entry_points.txt")]
+    assert "[pyinstaller40]\nhook-dirs = inference_do._pyinstaller:hook_dirs" in wheel.read(name).decode()
+    [folder] = hook_dirs()
+    assert {path.name for path in Path(folder).glob("hook-*.py")} == {f"hook-{package}.py" for package in PACKAGES}
+
+
+def test_the_hooks_take_the_data_and_every_module_that_is_imported_late(monkeypatch):
+    """PyInstaller's three functions are written out here: it is no dependency of the tests."""
+
+    def collect_submodules(package, filter=lambda _: True):  # noqa: A002  PyInstaller's name
+        paths = [path.relative_to(ROOT).with_suffix("") for path in (ROOT / package).rglob("*.py")]
+        names = {".".join(path.parts).removesuffix(".__init__") for path in paths}
+        return sorted(name for name in names if filter(name))
+
+    hooks = ModuleType("PyInstaller.utils.hooks")
+    hooks.collect_submodules = collect_submodules
+    hooks.collect_data_files = lambda package: [str(path) for path in (ROOT / package).rglob("*.json")]
+    for name in ("PyInstaller", "PyInstaller.utils"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    monkeypatch.setitem(sys.modules, "PyInstaller.utils.hooks", hooks)
+    [folder] = hook_dirs()
+    for package in PACKAGES:
+        taken = runpy.run_path(f"{folder}/hook-{package}.py")
+        late = {f"{package}.{module}" for module in importlib.import_module(package)._HOMES.values()}
+        assert late <= set(taken["hiddenimports"])
+        rooms = {name.split(".")[1] for name in taken["hiddenimports"] if "." in name}
+        assert not rooms & {"cli", "emulator", "testing"}
+    assert [path for path in runpy.run_path(f"{folder}/hook-inference_do.py")["datas"] if path.endswith("_models.json")]
+
+
+def test_the_distributions_that_are_imported_are_declared(wheel):
+    [name] = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
+    declared = email.message_from_bytes(wheel.read(name)).get_all("Requires-Dist")
+    assert [line for line in declared if line.startswith("wrapt") and "llamaindex" in line]

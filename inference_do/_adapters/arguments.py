@@ -6,44 +6,49 @@ is a slip and refused; any other name is a field of the request that this packag
 
 from __future__ import annotations
 
-import inspect
-import traceback
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import AliasChoices, AliasPath, ValidationError
+from pydantic.fields import FieldInfo
 
+from inference_do._callers import callers_level
+from inference_do._slips import CALL_NAMES, check_names, problem_of_config
 from inference_do.config import check_mapping
 from inference_do.errors import ConfigError
 
 from .merging import renamed
 
-__all__ = ["problems_of", "settle"]
-
-SLIP = 0.85
-"""How alike an unknown name must be to a known one to be taken for a slip; `top_k` and `top_p` are 0.80."""
-
-MAKERS = frozenset({"inference_do", "langchain_core", "langchain_do", "llama_index", "llamaindex_do", "pydantic"})
-"""Packages whose frames are not the user's."""
+__all__ = [
+    "CALL_NAMES",
+    "check_names",
+    "check_text",
+    "check_texts",
+    "names_of",
+    "problem_of_config",
+    "problems_of",
+    "settle",
+]
 
 
 def settle(
-    values: Mapping[str, Any], *, known: Mapping[str, Any], aliases: Mapping[str, str], further: str
+    values: Mapping[str, Any], *, known: AbstractSet[str], aliases: Mapping[str, str], further: str
 ) -> dict[str, Any]:
     """Return an object's arguments under the names of its fields.
 
     Args:
         values: The arguments as they were given.
-        known: The object's fields.
+        known: The names of the object's fields, and their aliases.
         aliases: Other names of fields, with the fields' own.
         further: The field that holds further fields of every request.
 
     Raises:
-        ConfigError: A name is a slip, or one field is given twice with different values.
+        ConfigError: One field is given twice with different values.
     """
     given = {name: value for name, value in values.items() if value is not None}
-    if given.keys() <= known.keys() and aliases.keys().isdisjoint(given) and not given.get(further):
+    if given.keys() <= known and aliases.keys().isdisjoint(given) and not given.get(further):
         return {**given, further: {}}
     extra = renamed(check_mapping(given.pop(further, None), name=further), aliases)
     settled = renamed(given, aliases)
@@ -53,32 +58,55 @@ def settle(
             raise ConfigError(message)
         del extra[name]
     for name in [name for name in settled if name not in known]:
-        _check_unknown(name, known, further)
+        warnings.warn(
+            f"{name} is no argument of this class and will be sent as a field of the request; "
+            f"put it into {further} or extra_body to say that this is meant",
+            stacklevel=callers_level(),
+        )
         extra[name] = settled.pop(name)
     return {**settled, further: extra}
 
 
-def _check_unknown(name: str, known: Mapping[str, Any], further: str) -> None:
-    import difflib  # noqa: PLC0415  only needed to explain a mistake
+def names_of(fields: Mapping[str, FieldInfo], aliases: Mapping[str, str]) -> frozenset[str]:
+    """Return every name that a class's arguments may have: its fields', their aliases', and other names of ours."""
+    names = {*fields, *aliases}
+    for field in fields.values():
+        for alias in (field.alias, field.validation_alias):
+            choices = alias.choices if isinstance(alias, AliasChoices) else [alias] if alias else []
+            names.update(str(choice.path[0] if isinstance(choice, AliasPath) else choice) for choice in choices)
+    return frozenset(names)
 
-    if close := difflib.get_close_matches(name, known, n=1, cutoff=SLIP):
-        message = f"there is no argument {name!r}: did you mean {close[0]!r}? ({further}= sends any name as it is)"
+
+def check_texts(texts: object) -> list[str]:
+    """Return texts to embed as a list.
+
+    Raises:
+        ConfigError: They are one text, whose letters would be embedded, or something else than texts.
+    """
+    if isinstance(texts, str):
+        message = "one text was given where a list of texts is expected, and its letters would be embedded: give [text]"
         raise ConfigError(message)
-    warnings.warn(
-        f"{name} is no argument of this class and will be sent as a field of the request; "
-        f"put it into {further} or extra_body to say that this is meant",
-        stacklevel=_callers_level(),
-    )
+    if isinstance(texts, bytes | bytearray | Mapping) or not isinstance(texts, Iterable):
+        message = f"what is embedded must be a list of texts, not {type(texts).__name__}"
+        raise ConfigError(message)
+    listed = list(texts)
+    for position, text in enumerate(listed):
+        if not isinstance(text, str):
+            message = f"what is embedded must be a list of texts: item {position} is a {type(text).__name__}"
+            raise ConfigError(message)
+    return listed
 
 
-def _callers_level() -> int:
-    """Return how far up the stack, from where it is asked, stands the code that makes the object."""
-    frames = enumerate(frame for frame, _ in traceback.walk_stack(inspect.currentframe()))
-    return next(level for level, frame in frames if _package(frame.f_globals) not in MAKERS)
+def check_text(text: object) -> list[str]:
+    """Return one text to embed, in a list.
 
-
-def _package(names: Mapping[str, Any]) -> str:
-    return str(names.get("__name__")).partition(".")[0]
+    Raises:
+        ConfigError: It is none.
+    """
+    if isinstance(text, str):
+        return [text]
+    message = f"what is embedded must be a text, not {type(text).__name__}: several texts have a method of their own"
+    raise ConfigError(message)
 
 
 def problems_of(error: ValidationError) -> str:

@@ -7,11 +7,18 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
+from inference_do._version import VERSION
+
 __all__ = ["lazy_names"]
 
 
 def lazy_names(
-    package: str, homes: Mapping[str, str], *, needs: str | None = None, install: str = ""
+    package: str,
+    homes: Mapping[str, str],
+    *,
+    needs: str | None = None,
+    install: str = "",
+    elsewhere: Mapping[str, str] | None = None,
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return a package's `__getattr__` and `__dir__`.
 
@@ -20,15 +27,17 @@ def lazy_names(
         homes: Its public names, each with the module that has it. `__version__` is known by itself.
         needs: A framework without which nothing of the package works.
         install: How to install that.
+        elsewhere: Names of other packages that people import from this one, with what to write.
     """
 
     def get(name: str) -> Any:
         if name == "__version__":
-            from importlib.metadata import version  # noqa: PLC0415  read when it is asked for
-
-            value: Any = version("inference-do")
+            value: Any = VERSION
         elif name in homes:
             value = getattr(_home(homes[name]), name)
+        elif elsewhere and name in elsewhere:
+            message = f"{package} has no {name}: {elsewhere[name]}"
+            raise ImportError(message)  # `from ... import` would drop the text of an AttributeError
         else:
             message = f"module {package!r} has no attribute {name!r}"
             raise AttributeError(message)

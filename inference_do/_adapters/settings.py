@@ -7,25 +7,32 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from inference_do.config import KEY_VARIABLES, Config, NoKey, Timeout, as_secret, check_http_client
+from inference_do._keys import NoKey, as_secret, key_of_environment, key_to_pickle
+from inference_do._slips import BODIES, problem_of_names
+from inference_do._urls import BASE_URL_VARIABLE, is_trusted
+from inference_do.config import Config, Key, Timeout, check_http_client
 from inference_do.connection import SETTINGS, ClientPair
+from inference_do.errors import ConfigError
 
-__all__ = ["ConnectionSettings", "Number", "Whole", "key_field"]
+from .arguments import names_of
 
-DROPPED = ("api_key", "http_client", "http_async_client")
+__all__ = ["ConnectionSettings", "Number", "OptionalKey", "Whole", "as_secret", "check_form", "key_field"]
+
+DROPPED = ("http_client", "http_async_client")
 """Fields that no pickle has."""
 
 
-def key_of_environment() -> SecretStr | None:
-    """Return the key that the environment has."""
-    return next((SecretStr(value) for name in KEY_VARIABLES if (value := os.environ.get(name))), None)
+class Checked(BeforeValidator):
+    """A check before pydantic's own; `help()` shows its name and no function."""
+
+    def __repr__(self) -> str:
+        return "checked"
 
 
 def _no_bool(value: Any) -> Any:
@@ -53,9 +60,28 @@ def _check_timeout(value: Any) -> Any:
     return value
 
 
-Number = Annotated[float, BeforeValidator(_no_bool)]
-Whole = Annotated[int, BeforeValidator(_no_bool)]
-Key = Annotated[SecretStr | Callable[[], str | SecretStr] | str | None, BeforeValidator(_check_key)]
+Number = Annotated[float, Checked(_no_bool)]
+Whole = Annotated[int, Checked(_no_bool)]
+OptionalKey = Annotated[Key | None, Checked(_check_key)]
+
+
+def check_form(form: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Refuse a stored form that would send the environment's key to an address of the form's own choice.
+
+    Args:
+        form: What was stored.
+        given: What the caller gives besides.
+
+    Raises:
+        ConfigError: It would.
+    """
+    if given.get("base_url") or given.get("api_key") or form.get("api_key") or is_trusted(form.get("base_url")):
+        return
+    message = (
+        f"the stored base_url {form['base_url']!r} is not DigitalOcean's, and the key of the environment is not sent "
+        f"where only a stored form says: set {BASE_URL_VARIABLE} to it, or give from_dict() base_url= or api_key="
+    )
+    raise ConfigError(message)
 
 
 def key_field(**options: Any) -> Any:
@@ -64,8 +90,9 @@ def key_field(**options: Any) -> Any:
         default_factory=key_of_environment,
         repr=False,
         description="A model access key or a personal access token, or a function that is asked for one before each "
-        "request. By default the first of `inference_do.config.KEY_VARIABLES` that is set, read when the object is "
-        "made. Never printed and never pickled.",
+        "request (an asynchronous one serves asynchronous calls). By default the first of "
+        "`inference_do.config.KEY_VARIABLES` that is set, read when the object is made. It is never printed and never "
+        "pickled.",
         **options,
     )
 
@@ -80,11 +107,18 @@ class ConnectionSettings(BaseModel):
         defer_build=True,  # it is not built by itself; what is made of it says False
     )
 
-    api_key: Key = key_field()
+    ALIASES: ClassVar[Mapping[str, str]] = {}
+    """Other names of fields, with the fields' own."""
+    ARGUMENTS: ClassVar[frozenset[str]] = frozenset()
+    """Every name that an argument may have."""
+    INHERITED: ClassVar[Mapping[str, str]] = {}
+    """Descriptions of fields that the framework has none for."""
+
+    api_key: OptionalKey = key_field()
     base_url: str | None = Field(
         default=None, description="By default `DIGITALOCEAN_INFERENCE_BASE_URL`, else DigitalOcean's."
     )
-    timeout: Annotated[float | Timeout | None, BeforeValidator(_check_timeout)] = Field(
+    timeout: Annotated[float | Timeout | None, Checked(_check_timeout)] = Field(
         default=None, description="Seconds for each phase of a call, or an `inference_do.Timeout`."
     )
     max_retries: Whole = Field(default=2, description="Requests sent again after the first, at most.")
@@ -127,15 +161,63 @@ class ConnectionSettings(BaseModel):
         description="An `httpx.AsyncClient` (or one of httpx2) to send with; it is never closed here.",
     )
 
+    if not TYPE_CHECKING:
+
+        def __new__(cls, *positional: Any, **values: Any) -> Self:
+            """Refuse arguments without a name."""
+            if positional:
+                positional = None  # a key may be among them
+                values.clear()
+                message = f"{cls.__name__} takes its arguments by name, as in {next(iter(cls._leading()))}=, api_key="
+                raise TypeError(message)
+            return super().__new__(cls)
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **options: Any) -> None:
+        """Note the names of a class's arguments, and describe what the framework does not."""
+        super().__pydantic_init_subclass__(**options)
+        cls.ARGUMENTS = names_of(cls.model_fields, cls.ALIASES)
+        for name, field in cls.model_fields.items():
+            field.description = field.description or cls.INHERITED.get(name)
+
+    @classmethod
+    def _leading(cls) -> list[str]:
+        """Return the fields that say what an object is: they are shown first."""
+        return [name for name in ("model", "model_name", "knowledge_base_id") if name in cls.model_fields]
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Return what is printed: what was given, the model first."""
+        fields = type(self).model_fields
+        given = {
+            name: value
+            for name, value in super().__repr_args__()
+            if name in self.model_fields_set and not fields[name].exclude and value not in (None, {})
+        }
+        first = [name for name in self._leading() if name in given]
+        return [(name, given[name]) for name in (*first, *(name for name in given if name not in first))]
+
+    @classmethod
+    def _check_names(cls, values: dict[str, Any]) -> None:
+        """Refuse what is given under a wrong name, above all a key; it is masked in place.
+
+        Raises:
+            ConfigError: Something is.
+        """
+        if problem := problem_of_names(values, cls.ARGUMENTS, sent_as=cls._further()):
+            raise ConfigError(problem)
+
+    @classmethod
+    def _further(cls) -> str:
+        """Return the field that holds further fields of every request."""
+        return "model_kwargs" if "model_kwargs" in cls.model_fields else "additional_kwargs"
+
     def _check_connection(self) -> None:
         """Check the settings together.
 
         Raises:
             ConfigError: One cannot be right, or there is no key.
         """
-        url = Config.build(**self._settings).base_url
-        if self.base_url != url:
-            self.base_url = url
+        vars(self)["base_url"] = Config.build(**self._settings).base_url
         check_http_client(self.http_client, is_async=False)
         check_http_client(self.http_async_client, is_async=True)
 
@@ -172,14 +254,33 @@ class ConnectionSettings(BaseModel):
             await self._made_clients.aclose()
 
     def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, as_secret(value) if name == "api_key" else value)
+        if name == "api_key":
+            value = as_secret(value)
+        elif name in BODIES and value and (problem := problem_of_names({name: value}, self.ARGUMENTS)):
+            value = None  # a key is in it
+            raise ConfigError(problem)
+        follows = self._changes_with({name: value}) if name in type(self).model_fields else {}
+        super().__setattr__(name, value)
+        for other, following in follows.items():
+            super().__setattr__(other, following)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """Return a copy; a key among what is changed is wrapped as at construction."""
+        """Return a copy; a key among what is changed is wrapped as at construction.
+
+        Raises:
+            ConfigError: A key is given under another name.
+        """
         changed = dict(update or {})
         if "api_key" in changed:
             changed["api_key"] = as_secret(changed["api_key"])
-        return super().model_copy(update=changed, deep=deep)
+        if problem := problem_of_names(changed, self.ARGUMENTS):
+            changed, update = {}, None
+            raise ConfigError(problem)
+        return super().model_copy(update={**changed, **self._changes_with(changed)}, deep=deep)
+
+    def _changes_with(self, changed: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002  for classes made of this
+        """Return settings that change together with others."""
+        return {}
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         memo = {} if memo is None else memo
@@ -189,10 +290,12 @@ class ConnectionSettings(BaseModel):
 
     def __getstate__(self) -> dict[Any, Any]:
         bare = self.__copy__()  # a framework may take what does not pickle from the object that it is given
-        vars(bare).update(dict.fromkeys(DROPPED))
+        key = key_to_pickle(self.api_key) if "api_key" in self.model_fields_set else None
+        vars(bare).update(dict.fromkeys(DROPPED), api_key=key)
         vars(bare).pop("_made", None)
         return super(ConnectionSettings, bare).__getstate__()
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
         super().__setstate__(state)
-        vars(self)["api_key"] = key_of_environment()
+        if self.api_key is None:
+            vars(self)["api_key"] = key_of_environment()

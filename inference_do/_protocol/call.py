@@ -103,8 +103,10 @@ class Call:
     policy: Policy
     budget: Budget
     scrub: Callable[[str], str] = str
-    hint: Callable[[int], str | None] = lambda _status: None
-    """What is known of the model that may explain a status."""
+    hint: Callable[[int, str], str | None] = lambda _status, _body: None
+    """What is known of the model and the address that may explain a status and its body."""
+    peer: str | None = None
+    """The host and port that the request goes to."""
     on_empty: Callable[[int], None] = lambda _spent: None
     """What to do when an answer ran out of tokens before any text; it is given the tokens spent."""
     clock: Callable[[], float] = time.monotonic
@@ -193,7 +195,7 @@ class Call:
         limit_text = "in time" if limit is None else f"within {limit:g} s"
         message = f"{WAITED_FOR[phase]} {limit_text} (timeout phase {phase!r})"
         self.ambiguous = phase == "first_token"
-        return APITimeoutError(message, phase=phase, retryable=phase in RETRIED_PHASES, **self.details)
+        return APITimeoutError(message, phase=phase, peer=self.peer, retryable=phase in RETRIED_PHASES, **self.details)
 
     def fault(self, marker: Disconnected | TimedOut, phase: Phase) -> InferenceError:
         """Make the error for what the driver reported while `phase` lasted."""
@@ -202,7 +204,7 @@ class Call:
         if marker.malformed:
             return ProtocolError(marker.reason, **self.details)
         self.ambiguous = marker.sent
-        return APIConnectionError(marker.reason, retryable=not marker.non_retryable, **self.details)
+        return APIConnectionError(marker.reason, peer=self.peer, retryable=not marker.non_retryable, **self.details)
 
 
 RETRIED_PHASES = frozenset({"connect", "pool", "write", "first_token"})

@@ -17,14 +17,14 @@ flows, one in threads and one in event loops, so the rules stand here once. The 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from inference_do._wires.codec import Codec, ReportedError
+from inference_do._wires.codec import Codec, ReportedError, is_reported
 from inference_do.accumulate import Accumulator
 from inference_do.errors import APIConnectionError, InferenceError, ProtocolError, StreamInterrupted
 from inference_do.types import ChatCompletionChunk, ResponseInfo
@@ -44,7 +44,7 @@ WHOLE_LIMIT = MAX_EVENT_BYTES  # of what comes in place of a stream
 DRAIN_LIMIT = 64 * 1024
 DRAIN_SECONDS = 0.1
 PEEK_LIMIT = 64 * 1024
-SSE_FIELDS = (b"", b"data", b"event", b"id", b"retry")
+SSE_FIELDS = (b"", b"data", b"event", b"id", b"retry", b"error")
 
 Step = Generator[Any, Any, T]
 
@@ -144,12 +144,13 @@ def _redirected(call: Call, info: ResponseInfo) -> ProtocolError:
 
 def _status_error(call: Call, status: int, body: bytes) -> InferenceError:
     headers = call.info.headers if call.info else {}
+    text = body.decode("utf-8-sig", "replace")
     error = from_status(
         status,
-        body.decode("utf-8-sig", "replace"),
+        text,
         scrub=call.scrub,
         retry_after=wait_hint(headers, now=call.now()),
-        hint=call.hint(status),
+        hint=call.hint(status, text),
         **call.details,
     )
     error.retryable = is_retryable(error, headers)
@@ -198,26 +199,23 @@ def _parse_body(call: Call, body: bytes, read: Callable[[bytes], T]) -> T:
     try:
         return read(body.removeprefix(BOM))
     except ValueError as error:
-        reason = _reason(error)
-    raise _not_an_answer(call, body, reason)
+        failure = _not_an_answer(call, body, _reason(error))
+    raise failure
 
 
 def _not_an_answer(call: Call, body: bytes, reason: str) -> InferenceError:
+    """Make the error for a success that is no answer; an error in its place counts as the status that it names."""
     text = body[:ERROR_BODY_LIMIT].decode("utf-8", "replace")
     try:
         parsed = load_json(body.removeprefix(BOM))
     except ValueError:
         return ProtocolError(f"the response is not JSON: {snippet(call.scrub(text)) or 'it is empty'}", **call.details)
-    detail = parse_error_body(parsed) if isinstance(parsed, dict) and _is_error(parsed) else None
+    detail = parse_error_body(parsed) if is_reported(parsed, has_answer=False) else None
     if detail is None:
         return ProtocolError(f"the response is not what was asked for: {reason}", **call.details)
     if detail.status:
         return _status_error(call, detail.status, body)
     return ProtocolError(f"the API answered 200 with an error: {call.scrub(detail.message)[:500]}", **call.details)
-
-
-def _is_error(raw: Mapping[str, Any]) -> bool:
-    return raw.get("object") == "error" or bool(raw.get("error"))
 
 
 def _reason(error: ValueError) -> str:
@@ -272,11 +270,12 @@ class _StreamReading:
         data = start
         while data is not None:
             if events := self._feed(data):
-                self._check_first(events[0])
-                return events
+                return self._checked(events)
             data = (yield from self._read_first(started)) or None
+            if start and data and len(start) < PEEK_LIMIT:
+                start += data  # to say what it was, if no event comes
         if events := self._parser.finish():
-            return events
+            return self._checked(events)
         if start and is_event_stream(start, says_so=False) is False:
             raise self._not_a_stream(start)
         call.ambiguous = True
@@ -391,25 +390,36 @@ class _StreamReading:
             )
         return from_event(data.decode("utf-8", "replace"), scrub=self._call.scrub, **self._call.details)
 
-    def _check_first(self, event: Event) -> None:
-        """Let an error in place of an answer count as the status that it names."""
-        name, data = event
-        if name != "error" and b"error" not in data[:200]:
-            return
+    def _checked(self, events: list[Event]) -> list[Event]:
+        """Return the first events; an error in place of an answer counts as the status that it names."""
+        data = events[0][1]
+        if self._is_reported(events[0]):
+            try:
+                detail = parse_error_body(load_json(data))
+            except ValueError:
+                detail = None
+            if detail and detail.status:
+                raise _status_error(self._call, detail.status, data)
+        return events
+
+    def _is_reported(self, event: Event) -> bool:
+        """Return whether the first event is an error."""
         try:
-            raw = load_json(data)
+            self._wire.events()(*event)
+        except ReportedError:
+            return True
         except ValueError:
-            return
-        detail = parse_error_body(raw) if isinstance(raw, dict) and (name == "error" or _is_error(raw)) else None
-        if detail and detail.status:
-            raise _status_error(self._call, detail.status, data)
+            pass
+        return False
 
     def _not_a_stream(self, body: bytes) -> InferenceError:
         """Make the error for a body that is no event stream."""
         try:
             whole = self._wire.read(body)
         except ValueError as error:
-            return _not_an_answer(self._call, body, _reason(error))
+            first = next(iter(Parser(limit=2 * len(body) + 2).feed(body + b"\n\n")), ("", b""))
+            is_error_first = self._is_reported(first)  # bare JSON, behind which `[DONE]` stands
+            return _not_an_answer(self._call, first[1] if is_error_first else body, _reason(error))
         message = "the API answered a request for a stream with a whole response, which is in .partial"
         return ProtocolError(message, partial=whole, **self._call.details)
 

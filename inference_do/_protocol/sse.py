@@ -1,11 +1,14 @@
 """Bytes of an event stream to events, as they arrive (WHATWG HTML, "Server-sent events").
 
-One deviation: text that is not UTF-8 is an error and not U+FFFD, because a model's text must not be altered silently.
+Deviations: text that is not UTF-8 is an error and not U+FFFD, because a model's text must not be altered silently.
+Servers that fail leave the format: a field `error`, an event `error` without data, and JSON without `data:` are events.
 Events without data are no events. Lines end with LF, CRLF or CR; one byte order mark at the start is dropped.
 https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
 
 from __future__ import annotations
+
+from .json import load_json
 
 MAX_EVENT_BYTES = 8 * 1024 * 1024
 """An event may hold an image or audio in base64, but not fill the memory."""
@@ -21,10 +24,20 @@ class EventTooLarge(ValueError):  # noqa: N818  named for what happened
     """An event grew beyond the limit."""
 
 
+def _may_be_error(data: bytes) -> bool:
+    if not data.endswith(b"}") or b'"' not in data or (b'"choices"' in data and b'"error"' not in data):
+        return False
+    try:
+        load_json(data)
+    except ValueError:
+        return False
+    return True
+
+
 class Parser:
     """Cuts a stream of bytes into events; feed it whatever arrives, in any pieces."""
 
-    __slots__ = ("_data", "_held", "_limit", "_name", "_pending", "_size", "_skip_lf", "_started")
+    __slots__ = ("_data", "_held", "_is_bare", "_limit", "_name", "_pending", "_size", "_skip_lf", "_started")
 
     def __init__(self, *, limit: int = MAX_EVENT_BYTES) -> None:
         self._limit = limit
@@ -35,6 +48,7 @@ class Parser:
         self._name = ""
         self._data: list[bytes] = []  # lines of data of the event that has not ended
         self._size = 0  # their bytes
+        self._is_bare = False  # whether they are JSON without `data:`
 
     def feed(self, chunk: bytes) -> list[Event]:
         """Take bytes and return the events that they complete.
@@ -63,14 +77,15 @@ class Parser:
         return events
 
     def finish(self) -> list[Event]:
-        """Return the event of an unterminated `data: [DONE]` at the very end; anything else unterminated is dropped."""
+        """Return the last event if it is unterminated and is `data: [DONE]` or whole JSON that may be an error.
+
+        Anything else that is unterminated is dropped.
+        """
         line = b"".join(self._pending)
         self._pending.clear()
-        if line.startswith(b"data:"):
-            self._data.append(line[5:].removeprefix(b" "))
-        is_done = self._data == [b"[DONE]"]
-        self._data = []
-        return [("message", b"[DONE]")] if is_done else []
+        events = self._events([line]) if line else []
+        events += self._events([b""])
+        return [event for event in events if event[1] == b"[DONE]" or event[0] == "error" or _may_be_error(event[1])]
 
     def _without_bom(self, chunk: bytes) -> bytes:
         """Hold back the first bytes until it is clear whether they are a byte order mark."""
@@ -106,10 +121,11 @@ class Parser:
         events: list[Event] = []
         for line in lines:
             if not line:
-                if self._data:
+                if self._data or self._name == "error":
                     events.append((self._name or "message", b"\n".join(self._data)))
                     self._data = []
                     self._size = 0
+                    self._is_bare = False
                 self._name = ""
             elif line[:6] == b"data: ":
                 self._add(line, line[6:])
@@ -121,7 +137,21 @@ class Parser:
                 self._name = ""
             elif line == b"data":
                 self._add(line, b"")
+            elif self._is_bare or line[:1] == b"{" or line[:6].lower() == b"error:":
+                self._take_bare(line, events)
         return events
+
+    def _take_bare(self, line: bytes, events: list[Event]) -> None:
+        """Take a line of a server that leaves the format: JSON without `data:`, or an error as a field of its own."""
+        if not self._is_bare and self._data:
+            events += self._events([b""])
+        if not self._is_bare and line[:1] != b"{":
+            self._name = "error"
+            line = line[6:].strip()
+        self._add(line, line)
+        self._is_bare = self._is_bare or not line.rstrip().endswith(b"}")
+        if not self._is_bare or line.rstrip() == b"}" or self._name == "error":
+            events += self._events([b""])
 
     def _add(self, line: bytes, data: bytes) -> None:
         self._size += len(line)

@@ -3,7 +3,8 @@
 DigitalOcean's hosts answer in at least eight shapes: `{"error": {"message", "type"}}`, the same with `status_code`
 beside it, `{"id", "message"}`, `{"type": "error", "error": {…}}`, `{"detail": [{"msg"}]}`, `{"error": "text", "code"}`,
 vLLM's `{"object": "error", "message", "type", "code"}`, a failed response of `/responses`, whole or in an event, which
-has its error inside, and whatever a proxy on the way sends.
+has its error inside, and whatever a proxy on the way sends. OpenRouter puts an error into a choice:
+https://openrouter.ai/docs/api-reference/errors
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from inference_do._wires.codec import MESSAGE_FIELDS, STATUS_FIELDS
 from inference_do.errors import (
     MESSAGE_LIMIT,
     APIStatusError,
@@ -27,6 +29,7 @@ from inference_do.errors import (
     RateLimitError,
     ServerError,
     StreamFailed,
+    printable,
 )
 
 from .json import load_json
@@ -52,6 +55,7 @@ ADVICE = {
     QuotaExceededError: "waiting does not help: raise the limit or top up the balance in DigitalOcean's control panel",
 }
 
+STATUS = r"[45]\d\d"
 OUT_OF_CONTEXT = (
     r"(?is)context[ _](length|window|size|limit)|context_length_exceeded|exceed_context_size"
     r"|token count.*exceeds|maximum (token count|number of tokens)|(prompt|input) is too long|reduce the length"
@@ -61,30 +65,44 @@ OUT_OF_QUOTA = (
     r"|payment required|balance (is )?(too low|exhausted|depleted|empty|used up)|out of credits?"
     r"|billing_not_active|check your billing"
 )
-"""Patterns as text: they are compiled when a request has failed, not on import."""
+"""Patterns as texts: they are compiled when a request has failed, not on import."""
 
 
 STATUS_OF_NAME = {
+    "accessdenied": 403,
     "api": 500,
     "authentication": 401,
+    "badgateway": 502,
     "badrequest": 400,
+    "conflict": 409,
+    "deadlineexceeded": 504,
     "forbidden": 403,
+    "gatewaytimeout": 504,
     "insufficientquota": 402,
     "internal": 500,
     "internalserver": 500,
+    "invalidapikey": 401,
+    "invalidargument": 400,
     "invalidrequest": 400,
+    "modelnotfound": 404,
     "notfound": 404,
     "overloaded": 529,
+    "paymentrequired": 402,
     "permission": 403,
     "permissiondenied": 403,
     "ratelimit": 429,
     "ratelimitexceeded": 429,
+    "resourceexhausted": 429,
     "requesttoolarge": 413,
     "server": 500,
     "serviceunavailable": 503,
+    "throttling": 429,
     "timeout": 504,
     "toomanyrequests": 429,
+    "unauthenticated": 401,
     "unauthorized": 401,
+    "unavailable": 503,
+    "unprocessableentity": 422,
 }
 """Names that servers give to errors, without `_`, case and a final "error"; inside a 200 its name is
 all that identifies it. https://platform.claude.com/docs/en/api/errors lists most of them, vLLM's are
@@ -98,18 +116,21 @@ class ErrorDetail:
     message: str
     type: str | None = None
     code: str | None = None
+    number: int | None = None
+    """The HTTP status, where it is given beside a code that is none."""
 
     @property
     def status(self) -> int | None:
-        """The HTTP status that the code spells or that code or type name, if they do."""
-        if self.code and re.fullmatch(r"[45]\d\d", self.code):
+        """The HTTP status that is given or that code or type name, if they do."""
+        if self.code and re.fullmatch(STATUS, self.code):
             return int(self.code)
-        return next((status for name in (self.code, self.type) if name and (status := _status_of(name))), None)
+        named = (_status_of(name) for name in (self.code, self.type) if name)
+        return self.number or next(filter(None, named), None)
 
     def scrubbed(self, scrub: Callable[[str], str]) -> ErrorDetail:
         """Return the same detail with the key masked."""
-        names = (name and scrub(name)[:MESSAGE_LIMIT] for name in (self.type, self.code))
-        return ErrorDetail(scrub(self.message), *names)
+        kind, code = (name and scrub(printable(name))[:MESSAGE_LIMIT] for name in (self.type, self.code))
+        return ErrorDetail(scrub(self.message), kind, code, self.number)
 
     @property
     def text(self) -> str:
@@ -118,29 +139,58 @@ class ErrorDetail:
 
 
 def _status_of(name: str) -> int | None:
-    plain = name.lower().replace("_", "").replace(" ", "").removesuffix("error")
+    plain = re.sub(r"[-_ .]", "", name.lower()).removesuffix("error").removesuffix("exception")
     return STATUS_OF_NAME.get(plain)
 
 
 def parse_error_body(body: Any) -> ErrorDetail | None:
     """Read an error's detail from parsed JSON; None if it has none."""
+    if isinstance(body, list) and len(body) == 1:
+        body = body[0]
     if not isinstance(body, dict):
         return None
     response = body if body.get("object") == "response" else body.get("response")
     if isinstance(response, dict):  # its own id, which others use as an error's name, is none here
         return parse_error_body({"error": response.get("error")}) or ErrorDetail(f"status {response.get('status')!r}")
-    inner = body.get("error")
+    inner = body.get("error") or _error_of_choice(body.get("choices"))
     match inner:
-        case dict() if inner:
+        case dict():
             source = inner
-        case str() if inner:
+        case str():
+            source = {"type": inner, **body} if _message(body) else {**body, "message": inner}
+        case list():
             source = {**body, "message": inner}
+        case int() if inner is not True:
+            source = {"code": inner, **body}
         case _:
             source = body
-    message = source.get("message") or _details(source.get("detail"))
-    if not isinstance(message, str) or not message:
+    if (message := _message(source) or _message(body)) is None:
         return ErrorDetail(snippet(repr(inner))) if inner else None
-    return ErrorDetail(message, _name(source, body, "type", "id"), _name(source, body, "code", "status_code"))
+    code = _name(source, body, *STATUS_FIELDS)
+    return ErrorDetail(
+        _one_line(message),
+        _name(source, body, "type") or (None if inner else _name(source, body, "id")),
+        code,
+        number=None if code and re.fullmatch(STATUS, code) else _number(source, body),
+    )
+
+
+def _one_line(message: str) -> str:
+    """Return a server's message as one line, which cannot pass for further lines of a log."""
+    return " ".join(filter(None, map(str.strip, message.splitlines())))
+
+
+def _error_of_choice(choices: Any) -> Any:
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, dict) and (error := choice.get("error")):
+            return error
+        if isinstance(choice, dict) and choice.get("finish_reason") == "error":
+            return {"message": "the answer ended with the finish reason 'error'"}
+    return None
+
+
+def _message(source: dict[str, Any]) -> str | None:
+    return next((text for name in MESSAGE_FIELDS if (text := _details(source.get(name)))), None)
 
 
 def _name(source: dict[str, Any], body: dict[str, Any], *keys: str) -> str | None:
@@ -154,19 +204,30 @@ def _name(source: dict[str, Any], body: dict[str, Any], *keys: str) -> str | Non
     return None
 
 
+def _number(source: dict[str, Any], body: dict[str, Any]) -> int | None:
+    """Return the first HTTP status of an error under any name."""
+    values = (str(place.get(key)) for place in (source, body) for key in STATUS_FIELDS)
+    return next((int(value) for value in values if re.fullmatch(STATUS, value)), None)
+
+
 def _details(detail: Any) -> str | None:
-    """Read FastAPI's list of what is wrong with a request."""
-    if isinstance(detail, str):
-        return detail
-    if not isinstance(detail, list):
-        return None
-    lines = []
-    for item in detail:
-        if isinstance(item, dict):
-            place = item.get("loc")
-            where = ".".join(map(str, place)) if isinstance(place, list) else str(place or "")
-            lines.append(f"{where}: {item.get('msg')}" if where else str(item.get("msg")))
-    return "; ".join(lines) or None
+    """Read a message, or a list of what is wrong with a request, as FastAPI and others write it."""
+    match detail:
+        case str():
+            return detail if detail.strip() else None
+        case dict():
+            return _message(detail) or (error if isinstance(error := detail.get("error"), str) else None)
+        case list():
+            return "; ".join(filter(None, map(_line, detail))) or None
+        case _:
+            return None
+
+
+def _line(item: Any) -> str | None:
+    text = item if isinstance(item, str) else _message(item) if isinstance(item, dict) else None
+    place = item.get("loc") if isinstance(item, dict) else None
+    where = ".".join(map(str, place)) if isinstance(place, list) else str(place or "")
+    return f"{where}: {text}" if where and text else where or text
 
 
 def from_status(

@@ -34,6 +34,14 @@ LIMITS = httpx.Limits(
 )
 
 
+class Unpickled:
+    """What is of one process: its connections are in no pickle and no copy."""
+
+    def __reduce__(self) -> str:
+        message = f"{type(self).__name__} has connections and is never pickled or copied"
+        raise TypeError(message)
+
+
 class Exchange(ABC):
     """The requests of one call. `_perform` and `iterate` are what differs."""
 
@@ -52,6 +60,10 @@ class Exchange(ABC):
         self._inflate: Any = None  # of zlib; a text where the body has a coding that was not asked for
         self._is_ours = False  # it is of our connections
         self._interruption: Disconnected | None = None
+
+    @abstractmethod
+    async def _key(self) -> str:
+        """Return the key."""
 
     @abstractmethod
     async def _perform(self, client: Any, request: Any) -> Any:
@@ -84,7 +96,7 @@ class Exchange(ABC):
         url = _url(self._request)
         request, handled = None, sys.exception()
         try:
-            request = self._build(client, url)
+            request = self._build(client, url, {"Authorization": f"Bearer {await self._key()}"})
             try:
                 response = await self._perform(client, request)
             except self._face.HTTPStatusError as error:  # an event hook's
@@ -99,12 +111,12 @@ class Exchange(ABC):
         finally:
             del failure  # else the exception and this frame keep each other, and all that came
 
-    def _build(self, client: Any, url: httpx.URL) -> Any:
+    def _build(self, client: Any, url: httpx.URL, key: dict[str, str]) -> Any:
         """Return the request as the client makes it, with the key."""
         return client.build_request(
             self._request.method,
             url if self._face is httpx else str(url),
-            headers={**self._request.headers, "Authorization": f"Bearer {self._config.secret.get_secret_value()}"},
+            headers={**self._request.headers, **key},
             content=self._request.content,
             extensions={"timeout": self._limits, Attempt.NAME: self._attempt},
         )

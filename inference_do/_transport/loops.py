@@ -18,15 +18,16 @@ import httpx
 
 from inference_do._protocol.call import Disconnected, Head, PreparedRequest, Send
 from inference_do.config import Config
+from inference_do.errors import ConfigError
 
-from .exchange import Exchange, make_transport
+from .exchange import Exchange, Unpickled, make_transport
 from .loop_sockets import LoopNetwork
 from .pool import Pool
 
 Lifespan = AsyncGenerator[httpx.AsyncClient, None]
 
 
-class AsyncHTTP:
+class AsyncHTTP(Unpickled):
     """The HTTP side of an `AsyncClient`."""
 
     def __init__(self, config: Config, client: httpx.AsyncClient | None = None) -> None:
@@ -38,10 +39,18 @@ class AsyncHTTP:
         weakref.finalize(self, _close_left, self.pools)
 
     async def client(self) -> httpx.AsyncClient:
-        """Return the client of the running loop, made on first use, or the caller's own."""
+        """Return the client of the running loop, made on first use, or the caller's own.
+
+        Raises:
+            ConfigError: No event loop of asyncio runs, as in trio.
+        """
+        if (loop := _running_loop()) is None:
+            message = (
+                "no event loop of asyncio is running, which AsyncClient needs; under trio, call Client in a thread"
+            )
+            raise ConfigError(message)
         if self._given is not None:
             return self._given
-        loop = asyncio.get_running_loop()
         if (client := self._clients.get(loop)) is None:
             _close_left(self.pools)
             for other in [other for other in list(self._lifespans) if other.is_closed()]:
@@ -69,12 +78,27 @@ class AsyncHTTP:
 
     async def aclose(self) -> None:
         """Close the running loop's client, unless it is the caller's. Other loops close theirs."""
-        if (lifespan := self._lifespans.get(asyncio.get_running_loop())) is not None:
+        if (loop := _running_loop()) is not None and (lifespan := self._lifespans.get(loop)) is not None:
+            client = self._clients.get(loop)
             await lifespan.aclose()
+            if client is not None:
+                await client.aclose()
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 async def _lifespan(owner: weakref.ref[AsyncHTTP], config: Config) -> Lifespan:
-    """Hold a loop's client; closing the generator, which the loop does when it shuts down, closes the client."""
+    """Hold a loop's client; closing the generator, which the loop does when it shuts down, closes the client.
+
+    A loop that does not look after its generators, as with nest_asyncio, leaves it to the garbage collector, and then
+    nothing can be awaited.
+    """
+    is_looked_after = sys.get_asyncgen_hooks().finalizer is not None
     loop = asyncio.get_running_loop()
     transport, pool = make_transport(httpx.AsyncHTTPTransport, LoopNetwork(), config)
     if pool is not None and (http := owner()) is not None:
@@ -86,7 +110,10 @@ async def _lifespan(owner: weakref.ref[AsyncHTTP], config: Config) -> Lifespan:
     finally:
         if (http := owner()) is not None:
             http.forget(loop)
-        await client.aclose()
+        if pool is not None:
+            pool.close()
+        if is_looked_after:
+            await client.aclose()
 
 
 def _close_left(pools: dict[asyncio.AbstractEventLoop, Pool]) -> None:
@@ -106,6 +133,9 @@ class AsyncExchange(Exchange):
         if self._timer is not None:
             with suppress(RuntimeError):  # it is over already
                 self._timer.reschedule(0)
+
+    async def _key(self) -> str:
+        return await self._config.secret.aget_secret_value()
 
     async def _perform(self, client: Any, request: Any) -> Any:
         async with asyncio.timeout(None) as self._timer:

@@ -14,12 +14,12 @@ import httpx
 from inference_do._protocol.call import Disconnected, Head, PreparedRequest, Send
 from inference_do.config import Config
 
-from .exchange import Exchange, make_transport
+from .exchange import Exchange, Unpickled, make_transport
 from .sockets import run
 from .thread_sockets import ThreadNetwork
 
 
-class SyncHTTP:
+class SyncHTTP(Unpickled):
     """The HTTP side of a `Client`."""
 
     def __init__(self, config: Config, client: httpx.Client | None = None) -> None:
@@ -73,6 +73,9 @@ class SyncExchange(Exchange):
         super()._end_wait(reason)
         if (pause := self._pause) is not None:
             pause.set()
+
+    async def _key(self) -> str:
+        return self._config.secret.get_secret_value()
 
     async def _perform(self, client: Any, request: Any) -> Any:
         return client.send(request, stream=True, auth=None, follow_redirects=False)

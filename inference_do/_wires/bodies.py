@@ -5,6 +5,7 @@ Readers raise a ValueError that says why a body is not what was asked for; the f
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -12,6 +13,11 @@ from inference_do._protocol.json import dump_json, load_json
 from inference_do.errors import ConfigError
 from inference_do.tool_secrets import reveal_secrets
 from inference_do.types import ModelList, Reply
+
+from .codec import refuse_reported
+from .repair import HEAD, read_leniently
+
+logger = logging.getLogger("inference_do")
 
 R = TypeVar("R", bound=Reply)
 
@@ -48,16 +54,30 @@ def _is_function(tool: Any) -> bool:
 def read_object(data: bytes, kind: type[R]) -> R:
     """Read a response that is a JSON object of some kind."""
     parsed = load_json(data)
-    if not isinstance(parsed, dict) or parsed.get("error"):
-        message = "it is no JSON object, or an error"
-        raise ValueError(message)
+    refuse_reported(parsed)
+    if not isinstance(parsed, dict):
+        message = "it is no JSON object"
+        raise ValueError(message)  # noqa: TRY004  as for any other body that is not what was asked for
     return kind.model_validate(parsed)
 
 
 def read_models(data: bytes) -> ModelList:
     """Read the list of models."""
     parsed = load_json(data)
+    refuse_reported(parsed)
     if not isinstance(parsed, dict) or "data" not in parsed:
         message = "it has no data"
         raise ValueError(message)
-    return ModelList.model_validate(parsed)
+    if isinstance(items := parsed["data"], list) and (named := list(filter(_has_id, items))):
+        parsed = {**parsed, "data": named}
+    return read_leniently(ModelList.model_validate, parsed, OF_MODELS)
+
+
+OF_MODELS = HEAD | {("data", "*", name) for name in ("object", "created", "owned_by", "max_output_tokens")}
+
+
+def _has_id(item: Any) -> bool:
+    if isinstance(item, dict) and isinstance(item.get("id"), str):
+        return True
+    logger.debug("an entry of the list of models is left out: it has no id")
+    return False

@@ -21,7 +21,8 @@ from inference_do.tool_calls import own_ids, read_arguments
 from inference_do.types import ChatCompletion, Message
 
 from .bodies import checked_model, given
-from .codec import EventReader, ReportedError
+from .codec import EventReader, ReportedError, is_reported, refuse_reported
+from .repair import HEAD, Path, read_leniently
 
 __all__ = ["ChatCompletions", "chat_body", "chunk_parser", "read_completion"]
 
@@ -39,7 +40,7 @@ class ChatCompletions:
         """Return a whole body as a completion.
 
         Raises:
-            ValueError: It is none.
+            ValueError: It is none, or an error.
         """
         return read_completion(data)
 
@@ -53,14 +54,17 @@ class ChatCompletions:
             try:
                 raw = parse(data)
             except ValueError:
-                if name == "error":
+                if name == "error" or _is_error_event(data):
                     raise ReportedError from None
                 raise
-            if name == "error" or raw.get("error") or raw.get("object") == "error":
+            choices = raw.get("choices")
+            if choices and len(choices) == 1 and name != "error":  # nearly all: as few looks as possible
+                only = choices[0]
+                if not (raw.get("error") or "error" in only or only.get("finish_reason")):
+                    return raw
+            if name == "error" or is_reported(raw, has_answer=choices is not None or bool(raw.get("usage"))):
                 raise ReportedError
-            if (choices := raw.get("choices")) and len(choices) > 1:
-                return _one_part_each(raw, choices)
-            return raw
+            return _one_part_each(raw, choices) if choices and len(choices) > 1 else raw
 
         return read
 
@@ -85,12 +89,19 @@ def chat_body(model: str, messages: Iterable[Any], params: Mapping[str, Any]) ->
     return body
 
 
+RESPONSE_ONLY = frozenset({"annotations", "audio", "images"})
+"""Fields of an answer's message that a request has no place for; of audio its id is sent back."""
+
+
 def _as_said(message: Message) -> dict[str, Any]:
     """Return an answer's message as a message of a request.
 
     Arguments that are no strict JSON but can be read are written again: servers parse what they are sent back.
     """
-    fields = {name: value for name, value in message.model_dump(exclude_none=True).items() if value != []}
+    said = message.model_dump(exclude_none=True)
+    fields = {name: value for name, value in said.items() if value != [] and name not in RESPONSE_ONLY}
+    if isinstance(audio := said.get("audio"), dict) and audio.get("id"):
+        fields["audio"] = {"id": audio["id"]}
     for call in fields.get("tool_calls", ()):
         function = call["function"]
         if (arguments := read_arguments(function["arguments"])) is not None and not _is_strict(function["arguments"]):
@@ -109,9 +120,11 @@ def read_completion(data: bytes) -> ChatCompletion:
     """Read a whole answer.
 
     Raises:
-        ValueError: It is not one.
+        ValueError: It is none, or an error.
     """
-    completion = ChatCompletion.model_validate(load_json(data))
+    parsed = load_json(data)
+    refuse_reported(parsed)
+    completion = read_leniently(ChatCompletion.model_validate, parsed, OF_COMPLETIONS)
     if not completion.choices:
         message = "it has no choices"
         raise ValueError(message)
@@ -123,13 +136,42 @@ def read_completion(data: bytes) -> ChatCompletion:
     return completion
 
 
+def _of_messages(name: str) -> frozenset[Path]:
+    """Return what of messages or deltas no answer depends on."""
+    place = ("choices", "*", name)
+    return frozenset({
+        *((*place, field) for field in ("role", "refusal", "reasoning_content")),
+        *((*place, "tool_calls", "*", field) for field in ("id", "type")),
+    })  # fmt: skip
+
+
+INCIDENTAL = HEAD | {("choices", "*", "logprobs")}
+OF_COMPLETIONS = INCIDENTAL | _of_messages("message")
+OF_CHUNKS = INCIDENTAL | _of_messages("delta")
+
+
 # --- the chunks of a stream ---
+
+MAX_PARTS = 10_000
+"""Parts of answers in one chunk, at most."""
+
+
+def _is_error_event(data: bytes) -> bool:
+    """Return whether an event that is no chunk is an error."""
+    try:
+        parsed = load_json(data)
+    except ValueError:
+        return False
+    return is_reported(parsed, has_answer=isinstance(parsed, dict) and parsed.get("choices") is not None)
 
 
 def _one_part_each(raw: dict[str, Any], choices: list[dict[str, Any]]) -> Sequence[dict[str, Any]]:
     """Split a chunk that speaks of one answer more than once, as gateways that batch send, into chunks that do not."""
     if len({choice.get("index") or 0 for choice in choices}) == len(choices):
         return (raw,)
+    if len(choices) > MAX_PARTS:
+        message = f"it has more than {MAX_PARTS:,} choices"
+        raise ValueError(message)
     *earlier, last = choices
     return (*({**raw, "choices": [choice], "usage": None} for choice in earlier), {**raw, "choices": [last]})
 
@@ -205,6 +247,6 @@ def chunk_parser() -> Callable[[bytes], dict[str, Any]]:
             return validate(data)  # type: ignore[no-any-return]
         except pydantic_core.ValidationError:
             # A lone surrogate ("\ud83d", half an emoji) is legal in JSON and refused by the fast parser.
-            return validator.validate_python(load_json(data))  # type: ignore[no-any-return]
+            return read_leniently(validator.validate_python, load_json(data), OF_CHUNKS)
 
     return parse

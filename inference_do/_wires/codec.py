@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from inference_do.types import ChatCompletion
 
-__all__ = ["Codec", "EventReader", "ReportedError"]
+__all__ = [
+    "MESSAGE_FIELDS",
+    "STATUS_FIELDS",
+    "Codec",
+    "EventReader",
+    "ReportedError",
+    "is_reported",
+    "refuse_reported",
+]
 
 EventReader = Callable[[str, bytes], dict[str, Any] | Sequence[dict[str, Any]] | None]
 """Takes an event's name and data, and returns the canonical chunk or chunks that it comes to; None where it ends the
@@ -18,6 +27,61 @@ Raises a `ReportedError` for an error that the API reports, and a ValueError for
 
 class ReportedError(Exception):
     """An event that is an error of the API, in any of its shapes."""
+
+
+MESSAGE_FIELDS = ("message", "detail", "errors", "msg", "error_message", "errorMessage", "error_msg")
+"""Names under which servers say what went wrong."""
+STATUS_FIELDS = ("code", "status_code", "statusCode", "status", "http_status")
+"""Names under which they put the status."""
+
+
+def is_reported(parsed: Any, *, has_answer: bool) -> bool:
+    """Return whether JSON in place of an answer, or beside it, is an error that the API reports.
+
+    Args:
+        parsed: The JSON, of a whole body or of an event.
+        has_answer: Whether there is what an answer consists of; what is left is an error if it has a message or status
+            of one, as `{"id", "message"}` has, this API's own form.
+    """
+    if isinstance(parsed, list) and len(parsed) == 1:  # as Google's endpoints write it
+        parsed = parsed[0]
+    if not isinstance(parsed, dict):
+        return False
+    if parsed.get("error") or parsed.get("object") == "error" or parsed.get("type") == "error":
+        return True
+    choices = parsed.get("choices")
+    if isinstance(choices, list) and any(isinstance(choice, dict) and _has_failed(choice) for choice in choices):
+        return True
+    return not has_answer and (
+        parsed.get("error", False) not in (None, False)
+        or parsed.get("success") is False
+        or any(_is_message(parsed.get(name)) for name in MESSAGE_FIELDS)
+        or any(_is_failure(parsed.get(name)) for name in STATUS_FIELDS)
+    )
+
+
+def refuse_reported(parsed: Any) -> None:
+    """Refuse a whole body that is an error or has one beside its answer.
+
+    Raises:
+        ValueError: It is one.
+    """
+    if is_reported(parsed, has_answer=True):
+        message = "it is an error"
+        raise ValueError(message)
+
+
+def _has_failed(choice: dict[str, Any]) -> bool:
+    """Return whether an answer ended in an error, as OpenRouter reports those of its providers."""
+    return bool(choice.get("error")) or choice.get("finish_reason") == "error"
+
+
+def _is_message(value: Any) -> bool:
+    return bool(value.strip() if isinstance(value, str) else value) and isinstance(value, str | list)
+
+
+def _is_failure(value: Any) -> bool:
+    return str(value) == "error" or (isinstance(value, int | str) and re.fullmatch(r"[45]\d\d", str(value)) is not None)
 
 
 class Codec(Protocol):

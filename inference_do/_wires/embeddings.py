@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,8 @@ from inference_do.errors import ConfigError
 from inference_do.types import EmbeddingResponse
 
 from .bodies import given
+from .codec import refuse_reported
+from .repair import HEAD, read_leniently
 
 __all__ = ["PATH", "embedding_body", "read_embeddings"]
 
@@ -30,10 +33,39 @@ def embedding_body(model: str, texts: str | Sequence[str], params: Mapping[str, 
 
 
 def read_embeddings(data: bytes, count: int) -> EmbeddingResponse:
-    """Read vectors, and put them in the order of the inputs."""
-    response = EmbeddingResponse.model_validate(load_json(data))
+    """Read vectors, and put them in the order of the inputs; without indexes they are in it.
+
+    Raises:
+        ValueError: They are not one vector of finite numbers for each input, all of one length.
+    """
+    parsed = load_json(data)
+    refuse_reported(parsed)
+    response = read_leniently(EmbeddingResponse.model_validate, _with_indexes(parsed), HEAD)
     vectors = sorted(response.data, key=lambda item: item.index)
     if [item.index for item in vectors] != list(range(count)):
         message = f"{count} inputs were sent, and {len(vectors)} vectors came back that do not match them"
         raise ValueError(message)
+    for item in vectors:
+        _check_vector(item.index, item.embedding, len(vectors[0].embedding))
     return response.model_copy(update={"data": vectors})
+
+
+def _with_indexes(parsed: Any) -> Any:
+    """Return a response whose vectors have indexes, where none of them has one."""
+    items = parsed.get("data") if isinstance(parsed, dict) else None
+    if isinstance(items, list) and all(isinstance(item, dict) and item.get("index") is None for item in items):
+        return {**parsed, "data": [{**item, "index": index} for index, item in enumerate(items)]}
+    return parsed
+
+
+def _check_vector(index: int, vector: list[float], size: int) -> None:
+    # the sum is a quick look at all numbers; of finite ones it may be too large, so it is no proof
+    if not math.isfinite(sum(vector)) and not all(map(math.isfinite, vector)):
+        message = f"vector {index} holds numbers that are not finite"
+        raise ValueError(message)
+    if not vector:
+        message = f"vector {index} is empty"
+        raise ValueError(message)
+    if len(vector) != size:
+        message = f"vector {index} has {len(vector)} numbers, and vector 0 has {size}"
+        raise ValueError(message)

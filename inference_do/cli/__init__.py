@@ -1,7 +1,7 @@
 """`inference-do`, the command line: models, chat, doctor, serve, refresh. It is an extra: `inference-do[cli]`.
 
 Typer and rich are imported when the command is run, so that this package costs nothing to those who do not use it.
-Nothing here prints the key, and no traceback with it: errors are one sentence on standard error, and exit code 1.
+Nothing here prints the key or a traceback: errors are one sentence on standard error, and exit code 1.
 """
 
 from __future__ import annotations
@@ -22,5 +22,7 @@ def main() -> None:
         sys.stderr.write(MISSING)
         raise SystemExit(1) from None
     from ._app import app  # noqa: PLC0415
+    from ._screen import prepare_output  # noqa: PLC0415
 
+    prepare_output()
     app(prog_name="inference-do")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +17,7 @@ from ._chat import talk
 from ._doctor import examine
 from ._models import show_models
 from ._refresh import refresh as write_models
-from ._screen import errors, write
+from ._screen import drop_output, errors, prepare_output, write
 from ._serve import serve as run_emulator
 
 __all__ = ["app"]
@@ -34,19 +36,40 @@ Model = Annotated[str, typer.Option("--model", "-m", envvar="INFERENCE_DO_MODEL"
 DEFAULT_MODEL = "openai-gpt-oss-120b"
 
 
+TRACEBACK_VARIABLE = "INFERENCE_DO_TRACEBACK"
+
+
 def _plainly(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Show errors in one sentence."""
+    """Show whatever fails in one sentence."""
 
     @functools.wraps(command)
     def run(*arguments: Any, **options: Any) -> None:
+        prepare_output()
         try:
             code = command(*arguments, **options)
+            if sys.stdout is not None:
+                sys.stdout.flush()
         except InferenceError as error:
-            write(errors(), f"{type(error).__name__}: {error}", "red")
+            code = _failed(f"{type(error).__name__}: {error}")
+        except BrokenPipeError:  # the reader has what it wanted
+            drop_output()
             code = 1
+        except OSError as error:
+            drop_output()
+            code = _failed(f"{type(error).__name__}: {error}")
+        except Exception as error:
+            if os.environ.get(TRACEBACK_VARIABLE):
+                raise
+            advice = f"This is a defect, please report it; {TRACEBACK_VARIABLE}=1 shows where it happened."
+            code = _failed(f"{type(error).__name__}: {error}\n{advice}")
         raise typer.Exit(code or 0)
 
     return run
+
+
+def _failed(sentence: str) -> int:
+    write(errors(), sentence, "red")
+    return 1
 
 
 def _version(wanted: bool) -> None:
@@ -84,7 +107,9 @@ def models(
 @app.command()
 @_plainly
 def chat(
-    prompt: Annotated[str | None, typer.Argument(help="What to say; without it, a conversation.")] = None,
+    prompt: Annotated[
+        str | None, typer.Argument(help="What to say; text that is piped in follows it. Without both, a conversation.")
+    ] = None,
     *,
     model: Model = DEFAULT_MODEL,
     system: Annotated[str | None, typer.Option("--system", "-s", help="Instructions for the model.")] = None,
@@ -117,9 +142,12 @@ def serve(
     knowledge: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="A text file: a knowledge base `kb`, a line each.")
     ] = None,
+    cors: Annotated[
+        list[str] | None, typer.Option(help="An origin whose pages may use it, such as http://localhost:3000.")
+    ] = None,
 ) -> int:
     """Run the emulator: the API offline, without a model."""
-    return run_emulator(host=host, port=port, event_delay=event_delay, knowledge=knowledge)
+    return run_emulator(host=host, port=port, event_delay=event_delay, knowledge=knowledge, cors=cors or [])
 
 
 @app.command()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
+import re
 import time
 import warnings
+from contextlib import suppress
 from typing import Any
 
 from rich.console import Console
@@ -22,11 +23,21 @@ from inference_do import (
 )
 from inference_do.accumulate import reasoning_text
 
-from ._screen import errors, screen, write
+from ._input import piped_text, typed_line
+from ._screen import errors, one_line, screen, whole_text, write
 
 __all__ = ["talk"]
 
 Message = dict[str, Any]
+
+ENDS = frozenset({"exit", "quit", "/exit", "/quit", "/bye"})
+HELP = "exit, quit, an empty line or Ctrl-D ends this; Ctrl-C stops an answer; anything else goes to the model."
+
+NOTES = {
+    "length": "The answer was cut off: it reached its token limit (length). --max-tokens raises it.",
+    "content_filter": "A content filter ended the answer (content_filter).",
+}
+"""What to say of a finish reason that a reader would want to know."""
 
 
 def talk(
@@ -41,7 +52,7 @@ def talk(
     """Talk to a model.
 
     Args:
-        prompt: What to say; None reads it from standard input, line by line if that is a terminal.
+        prompt: What to say; what is piped in follows it. Without both, lines are read from the terminal.
         model: The model.
         system: Its instructions.
         options: Further fields of the request.
@@ -49,67 +60,91 @@ def talk(
         base_url: Where the API is.
     """
     console = screen()
-    messages: list[Message] = [{"role": "system", "content": system}] if system else []
+    messages: list[Message] = [{"role": "system", "content": whole_text(system)}] if system else []
     with Client(base_url=base_url) as client:
 
         def answer(text: str) -> None:
-            messages.append({"role": "user", "content": text})
-            stream = client.stream(model=model, messages=messages, **options)
+            asked = {"role": "user", "content": whole_text(text)}
+            stream = client.stream(model=model, messages=[*messages, asked], **options)
             whole = _shown(console, stream, shows_reasoning=shows_reasoning)
-            messages.append({"role": "assistant", "content": whole.text})
+            if content := whole_text(whole.text or whole.choices[0].message.refusal or ""):
+                messages.extend([asked, {"role": "assistant", "content": content}])
 
-        if prompt is None and not sys.stdin.isatty():
-            prompt = sys.stdin.read()
-        if prompt is not None:
-            if not prompt.strip():
+        piped = piped_text()
+        if prompt is not None or piped is not None:
+            parts = [part for part in (prompt, piped) if part and part.strip()]
+            if not parts:
                 message = "there is nothing to say: give a prompt, or pipe one in"
                 raise ConfigError(message)
-            answer(prompt)
-            return 0
-        write(console, f"{model}. An empty line or Ctrl-D ends this; Ctrl-C stops an answer.", "dim")
-        while text := _line():
-            before = len(messages)
-            try:
-                answer(text)
-            except InferenceError as error:
-                del messages[before:]
-                write(errors(), f"{type(error).__name__}: {error}", "red")
+            answer("\n\n".join(parts))
+        else:
+            _converse(console, answer, model)
     return 0
 
 
-def _line() -> str:
-    try:
-        return input("> ").strip()
-    except EOFError:
-        return ""
+def _converse(console: Console, answer: Any, model: str) -> None:
+    write(console, f"{one_line(model)}. {HELP}", "dim")
+    while text := typed_line("> "):
+        if text.lower() in ENDS:
+            return
+        if re.fullmatch(r"/[a-z?]+", text.lower()):
+            known = text.lower() in {"/help", "/?"}
+            write(errors(), HELP if known else f"there is no command {text}. {HELP}", "dim")
+            continue
+        try:
+            answer(text)
+        except InferenceError as error:
+            write(errors(), f"{type(error).__name__}: {error}", "red")
+
+
+class _Voice:
+    """Writes an answer's pieces, thoughts dim and before the rest; half a character waits for its other half."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._style = ""
+        self._half = ""
+
+    def write(self, text: str, style: str = "") -> None:
+        if not text:
+            return
+        if style != self._style:
+            self.end("\n\n" if self._style == THOUGHT else "")
+            self._style = style
+        text = self._half + text
+        self._half = text[-1] if "\ud800" <= text[-1] <= "\udbff" else ""
+        write(self._console, whole_text(text.removesuffix(self._half) if self._half else text), style, end="")
+
+    def end(self, end: str = "\n") -> None:
+        write(self._console, whole_text(self._half) + end, self._style, end="")
+        self._half = ""
+
+
+THOUGHT = "dim italic"
+REFUSAL = "yellow"
 
 
 def _shown(console: Console, stream: Stream, *, shows_reasoning: bool) -> ChatCompletion:
     """Show a stream; Ctrl-C stops it, and what has come counts."""
     started = time.monotonic()
-    is_thinking = False
+    voice = _Voice(console)
     with stream, warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always", EmptyAnswerWarning)
         try:
             for chunk in stream:
-                thought = reasoning_text(_delta(chunk.raw)) if shows_reasoning else ""
-                if thought:
-                    is_thinking = True
-                    write(console, thought, "dim italic", end="")
-                if chunk.text:
-                    if is_thinking:
-                        console.print("\n")
-                        is_thinking = False
-                    write(console, chunk.text, end="")
+                delta = _delta(chunk.raw)
+                voice.write(reasoning_text(delta) if shows_reasoning else "", THOUGHT)
+                voice.write(chunk.text)
+                voice.write(delta.get("refusal") or "", REFUSAL)
         except KeyboardInterrupt:
             write(console, " …", "dim", end="")
         except StreamInterrupted:
-            console.print()
+            voice.end()
             raise
-    console.print()
+    voice.end()
     whole = stream.partial
-    for warning in warned:
-        write(errors(), str(warning.message), "yellow")
+    for note in [str(warning.message) for warning in warned] or _notes(whole):
+        write(errors(), note, "yellow")
     write(errors(), _summary(whole, stream, time.monotonic() - started), "dim")
     return whole
 
@@ -120,17 +155,25 @@ def _delta(raw: dict[str, Any]) -> dict[str, Any]:
     return delta
 
 
+def _notes(whole: ChatCompletion) -> list[str]:
+    """Say what is unusual about the end of an answer."""
+    choice = whole.choices[0]
+    refused = ["The model refused to answer."] if choice.message.refusal else []
+    return [*refused, *(note for reason, note in NOTES.items() if choice.finish_reason == reason)]
+
+
 def _summary(whole: ChatCompletion, stream: Stream, seconds: float) -> str:
     """Say what an answer took."""
-    parts = [whole.model, f"{seconds:.1f} s"]
+    parts = [one_line(whole.model), f"{seconds:.1f} s"]
     if stream.response_info and stream.response_info.route:
-        parts.append(f"route {stream.response_info.route}")
+        parts.append(f"route {one_line(stream.response_info.route)}")
     if whole.usage:
         tokens = Tokens.of(whole.usage)
         cached = f" ({tokens.cached:,} cached)" if tokens.cached else ""
         thought = f" ({tokens.reasoning:,} thinking)" if tokens.reasoning else ""
         parts += [f"{tokens.input:,} in{cached}", f"{tokens.output:,} out{thought}"]
-        cost = estimate_cost(whole.model, tokens)
-        if cost.total is not None:
-            parts.append(f"about ${cost.total:.6f} (prices of {cost.date})")
+        with suppress(OverflowError):  # a count beyond all floats
+            cost = estimate_cost(whole.model, tokens)
+            if cost.total is not None:
+                parts.append(f"about ${cost.total:.6f} (prices of {cost.date})")
     return " · ".join(part for part in parts if part)

@@ -22,10 +22,12 @@ from inference_do import (
     InferenceError,
     PermissionDeniedError,
     ResponseInfo,
+    __version__,
     closest_models,
     model_info,
 )
-from inference_do.config import BASE_URL, BASE_URL_VARIABLE, KEY_VARIABLES, find_key
+from inference_do._keys import find_key
+from inference_do.config import BASE_URL, BASE_URL_VARIABLE, KEY_VARIABLES
 
 from ._screen import errors, screen, write
 
@@ -122,9 +124,16 @@ def _limits(console: Console, info: ResponseInfo | None) -> None:
     for name, limit in limits.items():
         again = ""
         if not limit.remaining and limit.reset:
-            again = f", again at {datetime.fromtimestamp(limit.reset, UTC):%H:%M:%S} UTC"
+            again = f", again {_time(limit.reset)}"
         report = _good if limit.remaining else _bad
         report(console, f"limit of {name.replace('-', ' ')}", f"{limit.remaining:,} of {limit.limit:,} left{again}")
+
+
+def _time(reset: int) -> str:
+    try:
+        return f"at {datetime.fromtimestamp(reset, UTC):%H:%M:%S} UTC"
+    except (ValueError, OverflowError, OSError):  # what Python has no date for
+        return "in a time beyond all dates"
 
 
 def _call(console: Console, client: Client, kind: KeyKind, model: str) -> int:
@@ -166,6 +175,8 @@ def _failed(console: Console, what: str, error: InferenceError, kind: KeyKind) -
 
 
 def _version(package: str) -> str:
+    if package == "inference-do":
+        return __version__
     try:
         return version(package)
     except PackageNotFoundError:

@@ -6,12 +6,15 @@ import asyncio
 import json
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 from inference_do import (
     APIStatusError,
@@ -20,12 +23,13 @@ from inference_do import (
     EmptyAnswerWarning,
     InferenceError,
     ModelInfo,
+    closest_models,
     known_models,
     model_info,
 )
 from inference_do.models import CHAT_PATH, EMBEDDINGS_PATH
 
-from ._screen import clean, errors, screen, write
+from ._screen import errors, one_line, screen, write
 
 __all__ = ["show_models"]
 
@@ -59,40 +63,101 @@ def show_models(
             chosen, verdicts = asyncio.run(_checked(is_wanted, base_url))
     else:
         chosen = [info for info in known_models().values() if (everything or info.listed) and is_wanted(info)]
+    if not chosen:
+        write(errors(), _none_found(parts, kind, everything=everything or check), "red")
+        return 1
     if as_json:
         for info in chosen:
             facts = {name: value for name, value in asdict(info).items() if value not in (None, ())}
             print(json.dumps({**facts, **({"callable": verdicts[info.id]} if verdicts else {})}))  # noqa: T201  data
         return 0
-    console = screen()
-    console.print(_table(chosen, verdicts))
-    text = f"{len(chosen)} models"
-    if verdicts:
-        text += f", {sum(verdict == YES for verdict in verdicts.values())} of which this key may call"
-    write(console, f"{text}. Prices: US dollars per million tokens, as of the date beside them.", "dim")
+    _show_table(screen(), chosen, verdicts)
     return 0
 
 
-def _table(infos: list[ModelInfo], verdicts: Verdicts | None) -> Table:
-    table = Table(header_style="bold", pad_edge=False, box=SIMPLE_HEAD)
-    table.add_column("Model", no_wrap=True)
-    for name in ("Window", "In", "Out"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("As of", no_wrap=True)
-    table.add_column("Can")
+def _none_found(parts: list[str], kind: str | None, *, everything: bool) -> str:
+    of_kind = f" of the kind {kind!r}" if kind else ""
+    named = f" whose id holds {' and '.join(map(repr, parts))}" if parts else ""
+    kinds = sorted({info.kind for info in known_models().values() if info.kind})
+    if kind and kind not in kinds:
+        advice = f"; kinds are {', '.join(kinds)}"
+    elif close := closest_models("-".join(parts)):
+        advice = f"; closest: {', '.join(map(one_line, close))}"
+    else:
+        advice = "" if everything else "; --all shows also those that the API did not list"
+    return f"there is no model{of_kind}{named}{advice}"
+
+
+# --- the table ---
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """One column of the table."""
+
+    name: str
+    cells: list[str]
+    rank: int
+    """Where there is no room for all columns, those with the highest ranks are left out."""
+    is_number: bool = False
+    least: int | None = None
+    """To how many columns of the terminal it may be folded."""
+
+    @property
+    def width(self) -> int:
+        """The room that it needs."""
+        widest = max(map(cell_len, [self.name, *self.cells]))
+        return widest if self.least is None else min(widest, max(self.least, cell_len(self.name)))
+
+
+GAP = 2
+
+
+def _columns(infos: list[ModelInfo], verdicts: Verdicts | None) -> list[_Column]:
+    dates = [(info.date_of("input_price") or "") if info.input_price is not None else "" for info in infos]
+    columns = [
+        _Column("Model", [one_line(info.id) for info in infos], 0),
+        _Column("Window", [_count(info.context_window) for info in infos], 2, is_number=True),
+        _Column("In", [_price(info.input_price) for info in infos], 3, is_number=True),
+        _Column("Out", [_price(info.output_price) for info in infos], 3, is_number=True),
+        _Column("As of", dates, 5),
+        _Column("Can", [one_line(_abilities(info)) for info in infos], 4, least=12),
+    ]
     if verdicts is not None:
-        table.add_column("This key")
-    for info in infos:
-        row = [
-            clean(info.id),
-            _count(info.context_window),
-            _price(info.input_price),
-            _price(info.output_price),
-            (info.date_of("input_price") or "") if info.input_price is not None else "",
-            _abilities(info),
-        ]
-        table.add_row(*row, *([] if verdicts is None else [clean(verdicts[info.id])]))
-    return table
+        columns.append(_Column("This key", [one_line(verdicts[info.id]) for info in infos], 1, least=16))
+    return columns
+
+
+def _show_table(console: Console, infos: list[ModelInfo], verdicts: Verdicts | None) -> None:
+    columns, left_out = _columns(infos, verdicts), list[str]()
+    while sum(column.width + GAP for column in columns) - GAP > console.width and len(columns) > 1:
+        least = max(columns, key=lambda column: column.rank)
+        left_out.append(least.name)
+        columns.remove(least)
+    table = Table(header_style="bold", box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
+    for column in columns:
+        table.add_column(
+            column.name,
+            justify="right" if column.is_number else "left",
+            no_wrap=column.least is None and len(columns) > 1,
+            overflow="fold",
+        )
+    for row in zip(*(column.cells for column in columns), strict=True):
+        table.add_row(*map(Text, row))  # as text: a string would be read as rich's markup
+    console.print(table, soft_wrap=False)
+    text = f"{len(infos)} {'model' if len(infos) == 1 else 'models'}"
+    if verdicts:
+        text += f", {sum(verdict == YES for verdict in verdicts.values())} of which this key may call"
+    dated = "the date beside them" if "As of" not in left_out else _dates(infos)
+    write(console, f"\n{text}. Prices: US dollars per million tokens, as of {dated}.", "dim")
+    if left_out:
+        names = ", ".join(reversed(left_out))
+        write(console, f"Left out, as the terminal is narrow: {names}. --json has everything.", "dim")
+
+
+def _dates(infos: list[ModelInfo]) -> str:
+    dates = sorted({date for info in infos if info.input_price is not None and (date := info.date_of("input_price"))})
+    return " to ".join(dict.fromkeys([dates[0], dates[-1]])) if dates else "no date"
 
 
 def _count(count: int | None) -> str:

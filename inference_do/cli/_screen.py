@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
+from contextlib import suppress
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-__all__ = ["clean", "errors", "screen", "write"]
+__all__ = ["clean", "drop_output", "errors", "one_line", "prepare_output", "screen", "whole_text", "write"]
 
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """Characters that steer a terminal; a model's or a server's text must not."""
+
+WIDE = 1000
 
 
 def clean(text: str) -> str:
@@ -18,9 +24,37 @@ def clean(text: str) -> str:
     return CONTROLS.sub("", text)
 
 
+def one_line(text: str) -> str:
+    """Return text for a cell of a table or the middle of a sentence."""
+    return " ".join(clean(text).split())
+
+
+def whole_text(text: str) -> str:
+    """Join halves of characters (surrogates), which JSON can spell; half a character alone becomes U+FFFD."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def prepare_output() -> None:
+    """Make standard output and error replace what their encoding does not have, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure: Any = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            with suppress(OSError, ValueError):  # it is closed
+                reconfigure(errors="replace")
+
+
+def drop_output() -> None:
+    """Point standard output to nowhere: its reader is gone, and Python would try to write the rest at its exit."""
+    with suppress(OSError, ValueError, AttributeError):  # it is closed, or no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def screen() -> Console:
-    """Return the console for what was asked for."""
-    return Console(highlight=False, soft_wrap=True)
+    """Return the console for what was asked for. A file or a pipe has room for any line, unless COLUMNS says else."""
+    console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = WIDE
+    return console
 
 
 def errors() -> Console:

@@ -15,7 +15,7 @@ from ._screen import screen, write
 __all__ = ["serve"]
 
 
-def serve(*, host: str, port: int, event_delay: float, knowledge: Path | None) -> int:
+def serve(*, host: str, port: int, event_delay: float, knowledge: Path | None, cors: list[str]) -> int:
     """Serve until interrupted or terminated.
 
     Args:
@@ -23,19 +23,32 @@ def serve(*, host: str, port: int, event_delay: float, knowledge: Path | None) -
         port: 0 takes a free one.
         event_delay: Seconds before each event of a stream.
         knowledge: A text file whose lines are the knowledge base `kb`.
+        cors: Origins whose pages may use it.
 
     Raises:
-        ConfigError: It cannot listen there.
+        ConfigError: It cannot listen there, or the text file cannot be read.
     """
-    lines = [] if knowledge is None else [line for line in knowledge.read_text(encoding="utf-8").splitlines() if line]
+    lines = [] if knowledge is None else _lines(knowledge)
     try:
-        emulator = Emulator(host=host, port=port, event_delay=event_delay, knowledge={"kb": lines} if lines else None)
+        bases = {"kb": lines} if lines else None
+        emulator = Emulator(host=host, port=port, event_delay=event_delay, knowledge=bases, cors=cors)
         emulator.start()
     except (OSError, ValueError) as error:
         reason = str(error)
     else:
         return _served(emulator)
     message = f"the emulator cannot listen on {host!r}, port {port}: {reason}"
+    raise ConfigError(message)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        reason = f"it is not UTF-8 text: {error.reason} at byte {error.start}"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    message = f"--knowledge {str(path)!r} cannot be read: {reason}"
     raise ConfigError(message)
 
 

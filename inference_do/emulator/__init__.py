@@ -9,17 +9,18 @@
         ...
         assert emu.posts == 3
 
-It listens on a loopback port only, takes `/v1/chat/completions`, `/v1/responses`, `/v1/messages`, `/v1/embeddings`,
-`/v1/models` and `/v1/models/{id}`, an agent's requests at `agent_url`, those to knowledge bases at `/v1/{id}/retrieve`,
-and the control plane's catalogue. It checks requests
-as strictly as the strictest provider behind the real API, and has no model: answers are made from the request alone, by
-plain rules. They are the same for the same request, and depend on every message of it. The rules know no framework;
-`Emulator(prompt_forms=[…])` takes rules for prompts that ask for an answer in a form of their own.
+It listens on a loopback port only, and answers no page of a browser unless `Emulator(cors=[…])` names its origin. It
+takes `/v1/chat/completions`, `/v1/responses`, `/v1/messages`, `/v1/embeddings`, `/v1/models` and `/v1/models/{id}`, an
+agent's requests at `agent_url`, those to knowledge bases at `/v1/{id}/retrieve`, and the control plane's catalogue. It
+checks requests as strictly as the strictest provider behind the real API, and has no model: answers are made from the
+request alone, by plain rules. They are the same for the same request, and depend on every message of it. The rules know
+no framework; `Emulator(prompt_forms=[…])` takes rules for prompts that ask for an answer in a form of their own.
 
 * `Emulator`: options, counters (`posts`, `connections`, `requests`, `disconnects`), scripts (`script()`, `reply()`).
 * `faults.py`: what can be made to go wrong, one element a request, combinable in lists.
 * `quirks.py`: habits of this API and of others, as switches for all requests.
-* `replies.py`: scripted answers.
+* `reply()` and `Emulator(replies=[…])`: what the model answers next, as text, tool calls, a message or raw chunks; the
+  JSON of an object where structured output is asked for, in whatever way (`replies.py`).
 * `python -m inference_do.emulator --port 8000`: the same by hand.
 
 All three wires have the same answers, scripts and faults, each in its own shape. A model answers where the model data

@@ -27,9 +27,19 @@ def main(arguments: list[str] | None = None, *, wait: Callable[[], object] | Non
     parser.add_argument("--port", type=int, default=8000, help="0 takes a free one")
     parser.add_argument("--api-key", default="sk-do-v1-emulator", help="the key to accept")
     parser.add_argument("--event-delay", type=float, default=0.0, help="seconds before each event of a stream")
+    parser.add_argument("--cors", action="append", default=[], help="an origin whose pages in a browser may use it")
     options = parser.parse_args(arguments)
-    emulator = Emulator(host=options.host, port=options.port, api_key=options.api_key, event_delay=options.event_delay)
-    with emulator:
+    try:
+        emulator = Emulator(
+            host=options.host,
+            port=options.port,
+            api_key=options.api_key,
+            event_delay=options.event_delay,
+            cors=options.cors,
+        ).start()
+    except (OSError, OverflowError, ValueError) as error:
+        parser.error(f"it cannot listen on {options.host!r}, port {options.port}: {error}")
+    try:
         sys.stdout.write(
             f"An offline DigitalOcean inference server; it has no model and answers plainly from the prompt.\n\n"
             f"  export DIGITALOCEAN_INFERENCE_BASE_URL={emulator.base_url}\n"
@@ -40,6 +50,8 @@ def main(arguments: list[str] | None = None, *, wait: Callable[[], object] | Non
         sys.stdout.flush()
         with suppress(KeyboardInterrupt):
             (wait or threading.Event().wait)()
+    finally:
+        emulator.stop()
     return 0
 
 

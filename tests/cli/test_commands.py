@@ -32,7 +32,6 @@ def test_the_table_needs_no_key_and_no_network(emu):
         (["--kind", "embedding"], 6),
         (["claude", "opus"], 5),
         (["CLAUDE", "--all"], 21),
-        (["no-such-model"], 0),
     ],
     ids=str,
 )

@@ -157,9 +157,9 @@ def test_a_function_that_fails_is_heard(emu):
     assert emu.posts == 0
 
 
-def test_unknown_settings_are_pythons_own_mistake():
+def test_unknown_settings_are_refused():
     for kind in (Client, AsyncClient):
-        with pytest.raises(TypeError, match="api_kye"):
+        with pytest.raises(ConfigError, match="'api_kye': did you mean 'api_key'"):
             kind(api_kye="x")
 
 

@@ -37,7 +37,7 @@ def test_nobody_listens():
     one, other = ask_at(f"http://127.0.0.1:{free_port()}/v1", max_retries=0)
     assert outcome_of(one) == outcome_of(other)
     assert type(one) is APIConnectionError
-    assert one.message == "no connection to the API: Connection refused"
+    assert one.message.startswith("no connection to the API: Connection refused")
     assert one.retryable
 
 
@@ -53,7 +53,7 @@ def test_a_failure_is_not_mixed_up_with_what_the_caller_was_handling():
             raise mine
         except OSError:
             for error in ask_at(url, max_retries=0):
-                assert error.message == "no connection to the API: Connection refused"
+                assert error.message.startswith("no connection to the API: Connection refused")
                 assert error.retryable
 
 
@@ -122,7 +122,7 @@ async def test_a_name_that_is_not_resolved_in_time(monkeypatch):
 def test_a_name_that_does_not_exist():
     one, other = ask_at("https://does-not-exist.invalid/v1", max_retries=0, timeout=5)
     assert outcome_of(one) == outcome_of(other)
-    assert one.message == "no connection to the API: the host's name was not found"
+    assert one.message.startswith("no connection to the API: the host's name was not found")
 
 
 def test_a_certificate_that_does_not_verify_is_not_tried_again(tmp_path):

@@ -9,7 +9,9 @@ import pytest
 import rows_destination
 import rows_ends
 import rows_framing
+import rows_odd
 import rows_payload
+import rows_reported
 import rows_status
 import rows_time
 import rows_whole
@@ -18,7 +20,17 @@ from rows import Row
 
 from inference_do.emulator import Emulator
 
-TABLES = (rows_framing, rows_ends, rows_payload, rows_whole, rows_status, rows_time, rows_destination)
+TABLES = (
+    rows_framing,
+    rows_ends,
+    rows_payload,
+    rows_odd,
+    rows_reported,
+    rows_whole,
+    rows_status,
+    rows_time,
+    rows_destination,
+)
 ROWS = [row for table in TABLES for row in table.ROWS]
 CASES = [(row, kind, mode) for row in ROWS for kind in INTERFACES.values() for mode in row.modes]
 OF_ERRORS = ("retryable", "partial", "phase", "status", "code", "retry_after", "has_request_id")

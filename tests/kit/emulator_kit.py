@@ -73,7 +73,7 @@ def raw_request(emulator: Emulator, payload: Mapping[str, Any] | None = None, *,
     """Spell out a chat request."""
     data = json.dumps(payload or body()).encode()
     head = (
-        f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {emulator.api_key}\r\n"
+        f"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {emulator.api_key}\r\n"
         f"content-length: {len(data)}\r\n{'connection: close' if close else 'x-nothing: 1'}\r\n\r\n"
     )
     return head.encode() + data

@@ -15,7 +15,8 @@ from interfaces import HELLO, INTERFACES, KEY, read
 
 import inference_do.errors
 import langchain_do._errors
-from inference_do import Client, InferenceError, Timeout
+from inference_do import Client, ConfigError, InferenceError, Timeout
+from inference_do.config import KEY_VARIABLES
 from inference_do.emulator import DelayHead, ErrorEvent, RawBody, Reset, Status, Truncate
 
 FAULTS: dict[str, Any] = {
@@ -113,7 +114,12 @@ def test_models(emu, name, through):
     twin.close()
 
 
-def test_a_client_is_not_pickled(emu):
-    """It would need the key; the way is to make one where it is needed."""
-    with pytest.raises(TypeError, match="a key is never pickled"):
-        pickle.dumps(Client(KEY, base_url=emu.base_url))
+def test_a_client_is_pickled_without_its_key(emu, monkeypatch):
+    """Where it is opened the environment must have the same key."""
+    data = pickle.dumps(Client(KEY, base_url=emu.base_url))
+    monkeypatch.setenv("DIGITALOCEAN_INFERENCE_KEY", KEY)
+    assert pickle.loads(data).models()
+    for name in KEY_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ConfigError, match="a key is never pickled"):
+        pickle.loads(data).models()

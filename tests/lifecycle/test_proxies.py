@@ -109,7 +109,9 @@ def test_a_proxy_that_refuses_a_tunnel(pair_kind, ask, name_proxy):
         name_proxy("https", proxy.port)
         with pytest.raises(APIConnectionError) as raised:
             ask(pair_kind(f"https://{API}/v1"))
-    assert raised.value.message == "no connection to the API: the proxy answered 407 Proxy Authentication Required"
+    assert raised.value.message.startswith(
+        "no connection to the API: the proxy answered 407 Proxy Authentication Required"
+    )
     assert (raised.value.attempts, raised.value.retryable) == (1, False)
     assert_no_password(raised.value)
 
@@ -128,7 +130,7 @@ def test_a_proxy_that_is_not_there(pair_kind, ask, name_proxy, scheme):
     name_proxy(scheme, 9)
     with pytest.raises(APIConnectionError) as raised:
         ask(pair_kind(f"{scheme}://{API}/v1", allow_http=True, max_retries=1))
-    assert raised.value.message == "no connection to the API: Connection refused"
+    assert raised.value.message.startswith("no connection to the API: Connection refused")
     assert (raised.value.attempts, raised.value.retryable) == (2, True)
     assert_no_password(raised.value)
 

@@ -169,10 +169,10 @@ async def test_clients_of_the_other_kind() -> None:
     ],
     ids=str,
 )
-@pytest.mark.parametrize("name", ["api_key", "model_access_key"])
+@pytest.mark.parametrize("name", ["api_key", "model_access_key", "additional_kwargs"])
 def test_no_frame_of_ours_holds_the_key_while_settings_are_refused(options: dict[str, Any], name: str) -> None:
     broken = KEY + "\x00" if not options else KEY
-    given = {"model": "m", **options, name: broken}
+    given = {"model": "m", **options, name: {"api_key": broken} if name == "additional_kwargs" else broken}
     with pytest.raises(ConfigError) as caught:
         DigitalOcean(**given)
     chain: list[BaseException] = [caught.value]

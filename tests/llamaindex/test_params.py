@@ -168,7 +168,6 @@ def test_both_names_of_the_limit(make: Make, emu: Emulator, limit: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "value"),
     [
-        ("model_access_key", "api_key", "sk-do-v1-emulator"),
         ("model_name", "model", "kimi-k2.5"),
         ("request_timeout", "timeout", 5.0),
     ],
@@ -178,8 +177,7 @@ def test_aliases(emu: Emulator, old: str, new: str, value: Any) -> None:
     given.pop(new, None)
     llm = DigitalOcean(**given, **{old: value})
     llm.chat(HELLO)
-    if new != "api_key":
-        assert getattr(llm, new) == value
+    assert getattr(llm, new) == value
 
 
 @pytest.mark.parametrize(

@@ -41,14 +41,15 @@ def dice(name: str) -> Random:
 def spelled(stream: bytes) -> list[tuple[str, bytes]]:
     """Return the events that a stream spells, by the letter of the standard's section "Interpreting an event stream".
 
-    Bytes in, bytes out: that data is UTF-8 is asked later. Events without a data line are none.
+    Bytes in, bytes out: that data is UTF-8 is asked later. Events without a data line are none, but for one named
+    `error`.
     """
     events: list[tuple[str, bytes]] = []
     name, data = b"", None
-    for line in re.split(rb"\r\n|\n|\r", stream.removeprefix(b"\xef\xbb\xbf"))[:-1]:
+    for line in in_standard_form(re.split(rb"\r\n|\n|\r", stream.removeprefix(b"\xef\xbb\xbf"))[:-1]):
         if not line:
-            if data is not None:
-                events.append((name.decode("utf-8", "replace") or "message", data.removesuffix(b"\n")))
+            if data is not None or name == b"error":
+                events.append((name.decode("utf-8", "replace") or "message", (data or b"").removesuffix(b"\n")))
             name, data = b"", None
             continue
         field, colon, value = line.partition(b":")
@@ -59,6 +60,29 @@ def spelled(stream: bytes) -> list[tuple[str, bytes]]:
         elif field == b"data":
             data = (data or b"") + value + b"\n"
     return events
+
+
+def in_standard_form(lines: list[bytes]) -> Iterator[bytes]:
+    """Write what the parser takes beyond the standard as the standard has it: bare JSON, and a field `error`."""
+    has_data = is_bare = False
+    for line in lines:
+        field, colon, value = line.partition(b":")
+        if not line or field in {b"data", b"event"}:
+            has_data, is_bare = bool(line) and (has_data or field == b"data"), is_bare and bool(line)
+            yield line
+        elif is_bare or line[:1] == b"{":
+            if has_data and not is_bare:
+                yield b""
+            yield b"data: " + line
+            is_over = line.rstrip() == b"}" if is_bare else line.rstrip().endswith(b"}")
+            has_data = is_bare = not is_over
+            if is_over:
+                yield b""
+        elif field.lower() == b"error" and colon:
+            yield from [*([b""] if has_data else []), b"event: error", b"data: " + value.strip(), b""]
+            has_data = False
+        else:
+            yield line
 
 
 def pieces(text: bytes, size: int) -> list[bytes]:

@@ -43,6 +43,8 @@ USAGE = st.none() | st.fixed_dictionaries({"prompt_tokens": COUNT, "completion_t
 ANSWER = st.fixed_dictionaries({"choices": st.lists(CHOICE, min_size=1, max_size=3), "usage": USAGE})
 DICE = st.randoms(use_true_random=False)
 IDS = st.sampled_from(["first", "every", "no index"])
+ODD_IDS = st.sampled_from(["shared", "changing"])
+"""One id for all calls of an answer, or another one on every piece; the index tells the calls apart."""
 
 
 def whole(answer: dict[str, Any]) -> dict[str, Any]:
@@ -82,7 +84,7 @@ def fragments(number: int, calls: list[tuple[str, str]], dice: Random, ids: str)
     """Take tool calls apart, their pieces in turns; without an index, every piece has to have its id."""
     taken = []
     for n, (name, arguments) in enumerate(calls):
-        id_ = f"id-{number}-{n}"
+        id_ = "id" if ids == "shared" else f"id-{number}-{n}"
         index = None if ids == "no index" else n
         first = {"index": index, "id": id_, "type": "function", "function": {"name": name, "arguments": ""}}
         rest = [
@@ -90,6 +92,9 @@ def fragments(number: int, calls: list[tuple[str, str]], dice: Random, ids: str)
              "type": dice.choice(["", None]), "function": {"name": dice.choice([None, ""]), "arguments": part}}
             for part in slices(arguments, dice)
         ]  # fmt: skip
+        if ids == "changing":
+            for place, piece in enumerate(rest):
+                piece["id"] = f"{id_}-{place}"
         taken.append([first, *rest])
     begun = [pieces.pop(0) for pieces in taken] if dice.random() < 0.3 else []
     return [*begun, *shuffled_together(taken, dice)] if begun else in_order_of_beginning(taken, dice)
@@ -186,6 +191,18 @@ def test_any_answer_taken_apart_in_any_way_comes_together_again(answer, dice, id
         for number, choice in enumerate(answer["choices"])
         for n, (name, arguments) in enumerate(choice["calls"])
     } == added
+
+
+@given(ANSWER, DICE, ODD_IDS)
+@examples(50)
+def test_so_does_one_whose_calls_share_an_id_or_change_it_and_each_has_its_own(answer, dice, ids):
+    accumulator = Accumulator()
+    for chunk in chunks_of(answer, dice, ids):
+        accumulator.add(chunk)
+    for choice, seen in zip(answer["choices"], accumulator.completion().choices, strict=True):
+        calls = seen.message.tool_calls
+        assert [(call.function.name, call.function.arguments) for call in calls] == choice["calls"]
+        assert len({call.id for call in calls}) == len(calls)
 
 
 @given(ANSWER, DICE, IDS, st.lists(st.integers(0, 4000), max_size=30))

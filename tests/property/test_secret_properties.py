@@ -230,7 +230,9 @@ def echoes(key: str) -> dict[str, Fault]:
         "200 with an escaped error": RawBody(f'{{"error":{{"message":"key {escaped}"}}}}'.encode()),
         "200 with a status": RawBody(json.dumps(error_body(content, code=401)).encode()),
         "wrong shape": RawBody(json.dumps({"choices": key}).encode()),
-        "wrong names": RawBody(json.dumps({"choices": [{"message": {"tool_calls": [{key: key, "id": 5}]}}]}).encode()),
+        "wrong names": RawBody(
+            json.dumps({"choices": [{"message": {"tool_calls": [{key: key, "function": 5}]}}]}).encode()
+        ),
         "cut in text": Status(500, f"{'x' * 185} {key}"),
         "cut in a response": RawBody(f"{'x' * 185} {key}".encode()),
         "cut in a message": Status(400, error_body(f"{'x' * 485} {key}")),

@@ -126,11 +126,13 @@ def test_lenient_chunks(raw):
 WRONG = [
     None, 42, [], "text", True,
     {"choices": {}}, {"choices": [5]}, {"choices": [{"delta": "x"}]}, {"choices": [{"index": "first"}]},
-    {"choices": [{"delta": {"content": 5}}]}, {"choices": [{"delta": {"content": ["a"]}}]},
+    {"choices": [{"delta": {"content": 5}}]}, {"choices": [{"delta": {"content": ["a", 5]}}]},
+    {"choices": [{"delta": {"content": {"text": "a"}}}]}, {"choices": [{"delta": {"content": [{"text": 5}]}}]},
     {"choices": [{"delta": {"tool_calls": {}}}]}, {"choices": [{"delta": {"tool_calls": [5]}}]},
     {"choices": [{"delta": {"tool_calls": [{"function": "f"}]}}]},
     {"choices": [{"delta": {"tool_calls": [{"function": {"arguments": [1]}}]}}]},
-    {"choices": [{"finish_reason": 5}]}, {"choices": [{"logprobs": []}]}, {"usage": []}, {"id": 5}, {"model": []},
+    {"choices": [{"finish_reason": 5}]}, {"id": 5, "choices": [{"finish_reason": 5}]},
+    {"choices": [{"delta": {"content": ["a"], "tool_calls": {}}}]},
 ]  # fmt: skip
 
 

@@ -115,7 +115,9 @@ WORDS = [
     b"\xef\xbb\xbf",
     b"\xe2\x80\xa8",
 ]
-STREAM = st.lists(st.sampled_from(WORDS) | st.binary(max_size=3), max_size=40).map(b"".join)
+STREAM = st.lists(st.sampled_from(WORDS) | st.binary(max_size=3), max_size=40).map(
+    lambda pieces: b"".join(pieces).replace(b"{", b"x")  # bare JSON is a deviation, tried below
+)
 
 
 @given(STREAM, st.lists(st.integers(0, 200)))
@@ -153,12 +155,70 @@ def test_an_unterminated_done_at_the_end_counts(before, end):
 
 
 @pytest.mark.parametrize(
-    "end", [b"", b"data: {}", b"data: {}\n", b"[DONE]", b": [DONE]", b"data: [DONE] x", b"\xef\xbb"]
+    "end",
+    [
+        b"",
+        b"data: {}",
+        b"data: {}\n",
+        b'data: {"choices": []}',
+        b'data: {"error": {}',
+        b'{"error": {}',
+        b"[DONE]",
+        b": [DONE]",
+        b"data: [DONE] x",
+        b"\xef\xbb",
+    ],
 )
 def test_anything_else_unterminated_is_dropped(end):
     parser = Parser()
     parser.feed(end)
     assert parser.finish() == []
+
+
+# --- errors outside the format (A6) ---
+
+BARE: dict[str, tuple[bytes, list[tuple[str, bytes]]]] = {
+    "a field": (b'error: {"code": 500}\n\n', [("error", b'{"code": 500}')]),
+    "a field in capitals, with text": (b"Error: out of memory\n", [("error", b"out of memory")]),
+    "a field, then an event": (b"error: {}\ndata: [DONE]\n\n", [("error", b"{}"), ("message", b"[DONE]")]),
+    "a field behind data": (b"data: a\nerror: no\n\n", [("message", b"a"), ("error", b"no")]),
+    "an event without data": (b"event: error\n\ndata: a\n\n", [("error", b""), ("message", b"a")]),
+    "JSON": (b'{"error": 1}\n\ndata: [DONE]\n\n', [("message", b'{"error": 1}'), ("message", b"[DONE]")]),
+    "JSON, no blank line": (b'{"error": 1}\ndata: a\n\n', [("message", b'{"error": 1}'), ("message", b"a")]),
+    "JSON in lines": (
+        b'{\n  "error": {\n    "code": 500\n  }\n}\ndata: a\n\n',
+        [("message", b'{\n  "error": {\n    "code": 500\n  }\n}'), ("message", b"a")],
+    ),
+    "JSON in lines, CRLF": (b'{\r\n"error": {}\r\n}\r\n\r\n', [("message", b'{\n"error": {}\n}')]),
+    "named JSON": (b"event: error\n{}\n\n", [("error", b"{}")]),
+}
+
+
+@pytest.mark.parametrize(("text", "events"), BARE.values(), ids=BARE)
+def test_an_error_outside_the_format_is_an_event_wherever_it_is_cut(text, events):
+    assert parse(text) == events
+    for cut in range(len(text)):
+        assert parse(text[:cut], text[cut:]) == events
+
+
+@pytest.mark.parametrize(
+    ("end", "event"),
+    [
+        (b'data: {"error": "no"}', ("message", b'{"error": "no"}')),
+        (b'data: {"error": "no"}\n', ("message", b'{"error": "no"}')),
+        (b'data: {"id": "a", "message": "no"}', ("message", b'{"id": "a", "message": "no"}')),
+        (b'{"error": "no"}', ("message", b'{"error": "no"}')),
+        (b"error: no", ("error", b"no")),
+        (b"event: error\ndata: no", ("error", b"no")),
+        (b"event: error\n", ("error", b"")),
+    ],
+)
+def test_an_unterminated_error_at_the_end_counts(end, event):
+    for before in (b"", b"data: a\n\n"):
+        parser = Parser()
+        parser.feed(before + end)
+        assert parser.finish() == [event]
+        assert parser.finish() == []
 
 
 # --- bounds ---

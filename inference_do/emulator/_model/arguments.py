@@ -9,10 +9,16 @@ from typing import Any
 
 from .choices import chosen_numbers, named_choices
 from .context import best_first
+from .effort import Unanswerable, spend
 from .prompt_values import PromptValues
 
 Schema = Mapping[str, Any]
 DEEPEST = 8
+"""Levels of values that are not required."""
+NESTED = 64
+"""Levels of values in all."""
+STEPS = 3_000_000
+"""About so many steps a search for a pattern may take."""
 LONGEST = 120
 WHOLE_TEXT = frozenset(
     {"query", "question", "text", "input", "prompt", "message", "content", "task", "request", "reason"}
@@ -41,7 +47,13 @@ def value_for(schema: Schema, prompt: str) -> Any:
     Covers objects, arrays, scalars, enums, constants, `$ref`, `allOf`, `anyOf`, `oneOf`, and the usual bounds;
     `pattern` is obeyed only as far as the prompt holds a match.
     """
-    return _Maker(schema, PromptValues(_essence(prompt)), prompt).make(schema, "", 0).value
+    try:
+        return _Maker(schema, PromptValues(_essence(prompt)), prompt).make(schema, "", 0).value
+    except Unanswerable:
+        raise
+    except Exception as error:  # nobody has checked whether it is a schema
+        msg = f"the schema cannot be followed: {type(error).__name__}: {error}"
+        raise Unanswerable(msg) from error
 
 
 def _essence(prompt: str) -> str:
@@ -59,6 +71,10 @@ class _Maker:
         self._prompt = prompt
 
     def make(self, schema: Schema, name: str, depth: int) -> Made:  # noqa: C901, PLR0911 - one case a type
+        spend()
+        if depth > NESTED:
+            msg = f"the schema asks for values nested more than {NESTED} levels deep; a recursion has to end somewhere"
+            raise Unanswerable(msg)
         schema = self._resolved(schema)
         if "const" in schema:
             return Made(schema["const"], found=False)
@@ -86,6 +102,7 @@ class _Maker:
 
     def _resolved(self, schema: Schema) -> Schema:
         for _ in range(DEEPEST):
+            spend()
             if "$ref" in schema:
                 target: Any = self._root
                 for part in schema["$ref"].removeprefix("#").strip("/").split("/"):
@@ -136,7 +153,8 @@ class _Maker:
         return Made(kept, found=any(item.found for item in made.values()))
 
     def _array(self, schema: Schema, name: str, depth: int) -> Made:
-        least, most = schema.get("minItems", 0), schema.get("maxItems", 64)
+        least, most = _count(schema, "minItems", 0), _count(schema, "maxItems", MOST_ITEMS)
+        spend(least)
         prefix = schema.get("prefixItems", [])
         values = [self.make(item, name, depth + 1).value for item in prefix]
         if depth >= DEEPEST or most <= len(values) or (prefix and schema.get("items", False) is False):
@@ -148,7 +166,11 @@ class _Maker:
         if item.get("type") == "string" and "enum" not in item and (listed := self._values.listed()):
             found = [self._fitted(text, item) for text in listed]
         else:
-            while len(found) < most and (made := self.make(item, name, depth + 1)).found and made.value not in found:
+            while (
+                len(found) < min(most, MOST_ITEMS)
+                and (made := self.make(item, name, depth + 1)).found
+                and made.value not in found
+            ):
                 found.append(made.value)
         values = (values + found)[:most]
         while len(values) < max(least, 1):
@@ -198,13 +220,13 @@ class _Maker:
         text = self._values.text
         pattern, plain = FORMATS.get(schema.get("format", ""), (schema.get("pattern", "").strip("^$"), ""))
         if pattern:
-            match = re.search(pattern, text)
+            match = _search(pattern, text)
             return Made(match[0] if match else schema.get("default", plain or name), found=match is not None)
         found = (self._values.after(name) if name else None) or self._values.quotation()
         if not found and name in WHOLE_TEXT:
             found = self._values.whole()
         found = found or self._values.name() or self._values.word()
-        if found and len(found) >= schema.get("minLength", 0):
+        if found and len(found) >= _count(schema, "minLength", 0):
             return Made(self._fitted(found, schema), found=True)
         if "default" in schema:
             return Made(schema["default"], found=False)
@@ -213,8 +235,34 @@ class _Maker:
 
     @staticmethod
     def _fitted(text: str, schema: Schema) -> str:
-        text = text[: schema.get("maxLength", len(text))]
-        return text.ljust(schema.get("minLength", 0), ".")
+        least = _count(schema, "minLength", 0)
+        spend(max(least, len(text)))
+        return text[: _count(schema, "maxLength", len(text))].ljust(least, ".")
+
+
+MOST_ITEMS = 1_000
+"""Items of an array that a prompt may give."""
+
+
+def _count(schema: Schema, name: str, default: int) -> int:
+    value = schema.get(name, default)
+    return int(value) if isinstance(value, int | float) and 0 <= value < 10**18 else default
+
+
+def _search(pattern: str, text: str) -> re.Match[str] | None:
+    """Look for a user's pattern where that takes a bounded time: Python's search cannot be stopped.
+
+    A pattern with so many quantifiers or alternatives takes at most the text's length to their number and one more; if
+    a group is repeated as a whole, it may take any time.
+    """
+    bare = re.sub(r"\\.|\[[^\]]*\]", "x", pattern)
+    choices = len(re.findall(r"[*+?|]|\{\d*,", bare))
+    if len(pattern) > LONGEST or re.search(r"\)[*+?{]", bare):
+        return None
+    try:
+        return re.search(pattern, text[: int(STEPS ** (1 / (choices + 1)))])
+    except (re.error, OverflowError, RecursionError):
+        return None
 
 
 def _in_bounds(value: float, schema: Schema) -> bool:

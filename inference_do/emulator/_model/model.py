@@ -16,6 +16,7 @@ from inference_do.emulator._json import to_json
 
 from .answer import Answer, ModelCall, call_id
 from .context import read_answer
+from .effort import begin
 from .follow_up import standalone_question
 from .json_answers import formatted_json, prompted_json
 from .limits import limited
@@ -46,7 +47,12 @@ class PretendModel:
     """Rules that are tried before the general ones for an answer in text."""
 
     def answer(self, request: ChatRequest, info: ModelInfo) -> Answer:
-        """Answer a valid request, within the limits that it sets."""
+        """Answer a valid request, within the limits that it sets.
+
+        Raises:
+            Unanswerable: The answer would keep the emulator from others.
+        """
+        begin()
         answer = _answer(request, self.forms)
         reasoning = reasoning_for(request, info)
         answer = replace(answer, reasoning=reasoning, hides_reasoning=info.provider == "OpenAI")

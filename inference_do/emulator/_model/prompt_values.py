@@ -13,7 +13,7 @@ from .text import STOPWORDS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-QUOTED = re.compile(r"\"([^\"\n]+)\"|“([^”]+)”|「([^」]+)」|`([^`\n]+)`|(?<!\w)'([^'\n]+)'(?!\w)")
+QUOTED = re.compile(r"\"([^\"\n]+)\"|“([^”]{1,1000})”|「([^」]{1,1000})」|`([^`\n]+)`|(?<!\w)'([^'\n]+)'(?!\w)")
 NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?![\w])")
 NAME = re.compile(r"[A-Z][\w'’-]*(?:\s+(?:de |of |the )?[A-Z0-9][\w'’-]*){0,6}(?:,\s+[A-Z]{2}\b)?")  # noqa: RUF001 - as typed
 ITEM = re.compile(rf"{QUOTED.pattern}|{NAME.pattern}")

@@ -19,6 +19,7 @@ from .arguments import value_for
 from .arithmetic import signs_in, steps_of
 from .choices import chosen_numbers
 from .context import best_first
+from .effort import spend
 from .prompt_values import PromptValues
 from .text import stems, text_of
 
@@ -127,6 +128,7 @@ def _has_values(text: str) -> bool:
 
 def _asked_for(tools: Sequence[Mapping[str, Any]], clause: str) -> list[Mapping[str, Any]]:
     """Return the tools that a clause asks for: all that it names, else the best one if it is good enough."""
+    spend()
     named = [tool for tool in tools if re.search(rf"\b{re.escape(tool['name'])}\b", clause, re.IGNORECASE)]
     if named:
         return named

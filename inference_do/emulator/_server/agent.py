@@ -56,7 +56,7 @@ def check_agent(body: Mapping[str, Any], query: str) -> None:
         if not isinstance(message, dict) or not isinstance(message.get("content"), str | None):
             raise Unprocessable(["body", "messages", position, "content"], "Input should be a valid string")
     method = body.get("retrieval_method", "none")
-    if method not in METHODS:
+    if not isinstance(method, str) or method not in METHODS:
         raise Unprocessable(["body", "retrieval_method"], f"must be one of {sorted(METHODS)}, not {method!r}")
 
 

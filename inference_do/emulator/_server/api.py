@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from inference_do.emulator._http import HeaderList, Refusal, ServerResponse, error_body, json_response
+from inference_do.emulator._model.answer import Answer
+from inference_do.emulator._model.effort import Unanswerable
 from inference_do.emulator._model.model import PretendModel
 from inference_do.emulator._wire_errors import PATHS, wire_error, wire_of
 from inference_do.emulator.replies import Scripted
@@ -40,7 +42,7 @@ from .sse import gzipped
 from .wires import WireCall
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from inference_do.emulator.quirks import Quirks
 
@@ -84,6 +86,9 @@ class Api:
         except Refusal as refusal:
             body = wire_error(wire_of(request.path), refusal.status, refusal.message, refusal.type)
             response = json_response(body, status=refusal.status, headers=refusal.headers)
+        except Unanswerable as error:
+            text = f"the emulator will not answer this: {error}"
+            response = json_response(wire_error(wire_of(request.path), 400, text), status=400)
         except Unprocessable as refusal:
             response = json_response(refusal.body, status=422)
         except Exception as error:
@@ -101,7 +106,8 @@ class Api:
         self.stored.clear()
 
     def _route(self, request: Request, quirks: Quirks, replies: deque[Scripted]) -> ServerResponse:
-        self._authenticate(request)
+        if request.path != HEALTH and not self.knows(request.headers, request.path):
+            raise Refusal(401, "Unable to authenticate you.")
         base = RETRIEVE.fullmatch(request.path)
         model = request.path.removeprefix(f"{MODELS}/") if request.path.startswith(f"{MODELS}/") else None
         expected = "POST" if base else "GET" if model else METHODS.get(request.path)
@@ -122,14 +128,12 @@ class Api:
         answer = self._wire if request.path in PATHS else self._chat
         return answer(request, body, info, quirks, replies)
 
-    def _authenticate(self, request: Request) -> None:
-        scheme, _, key = key_of(request.headers, request.path).partition(" ")
+    def knows(self, headers: Mapping[str, str], path: str) -> bool:
+        """Return whether a request has a key that is taken at its path."""
+        scheme, _, key = key_of(headers, path).partition(" ")
         key = key.strip()
-        keys = frozenset({self.agent_key}) if request.path == AGENT else self.keys
-        if request.path == HEALTH:
-            return
-        if scheme.lower() != "bearer" or not key or (keys is not None and key not in keys):
-            raise Refusal(401, "Unable to authenticate you.")
+        keys = frozenset({self.agent_key}) if path == AGENT else self.keys
+        return scheme.lower() == "bearer" and bool(key) and (keys is None or key in keys)
 
     def _get(self, request: Request, quirks: Quirks, model: str | None) -> ServerResponse:
         if model:
@@ -207,7 +211,23 @@ class Api:
         if replies:
             return scripted_completion(chat, replies.popleft(), model=served or info.id, quirks=quirks, extra=extra)
         answers = [self.model.answer(chat, info)] * (chat.get("n") or 1)
+        _check_size(chat, answers)
         return completion_of(chat, answers, model=served or info.id, quirks=quirks, extra=extra)
+
+
+MOST_TOKENS = 300_000
+"""Tokens of all answers of a response, each counted once more for each alternative that it is asked to show."""
+
+
+def _check_size(chat: Mapping[str, Any], answers: list[Answer]) -> None:
+    """Refuse an answer that would take long to write.
+
+    Raises:
+        Refusal: 400.
+    """
+    count = answers[0].completion_tokens * len(answers) * (1 + (chat.get("top_logprobs") or 0))
+    if count > MOST_TOKENS:
+        raise Refusal(400, f"the answer would have about {count:,} tokens; the emulator writes {MOST_TOKENS:,}")
 
 
 def _embeddings(body: Mapping[str, Any], info: ModelInfo, quirks: Quirks) -> ServerResponse:
@@ -217,11 +237,34 @@ def _embeddings(body: Mapping[str, Any], info: ModelInfo, quirks: Quirks) -> Ser
     return json_response(value, headers=headers, kind=quirks.json_content_type)
 
 
+DEEPEST = 100
+"""Levels of objects and arrays in a body."""
+
+
 def _parsed(data: bytes) -> Mapping[str, Any]:
     try:
         body = json.loads(data)
+    except RecursionError:
+        raise Refusal(400, TOO_DEEP) from None
     except ValueError as error:
         raise Refusal(400, f"the body is not valid JSON: {error}") from None
+    if _is_deep(body):
+        raise Refusal(400, TOO_DEEP)
     if not isinstance(body, dict):
         raise Refusal(400, "the body must be a JSON object")
     return body
+
+
+TOO_DEEP = f"the body is nested more than {DEEPEST} levels deep"
+
+
+def _is_deep(body: object) -> bool:
+    """Return whether a body is nested deeper than the rules here, which call themselves, should follow."""
+    level: list[Any] = [body]
+    for _ in range(DEEPEST):
+        level = [child for value in level if isinstance(value, dict | list) for child in _children(value)]
+    return any(isinstance(value, dict | list) for value in level)
+
+
+def _children(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value

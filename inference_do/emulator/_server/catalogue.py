@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+from inference_do.emulator._http import Refusal
 from inference_do.models import known_models
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from inference_do.models import ModelInfo
 
 CAPABILITIES = {
@@ -20,11 +24,22 @@ CAPABILITIES = {
 
 
 def catalogue(query: str) -> dict[str, Any]:
-    """Answer one page; `page` counts from 1."""
+    """Answer one page; `page` counts from 1.
+
+    Raises:
+        Refusal: 400, for a page or limit that is none.
+    """
     given = {name: values[-1] for name, values in parse_qs(query).items()}
-    page, limit = int(given.get("page", 1)), int(given.get("limit", 20))
+    page, limit = _count(given, "page", 1), _count(given, "limit", 20)
     listed = [info for info in known_models().values() if info.listed and not info.is_router]
     return {"models": [_card(info) for info in listed[(page - 1) * limit : page * limit]], "total": len(listed)}
+
+
+def _count(given: Mapping[str, str], name: str, default: int) -> int:
+    text = given.get(name, str(default))
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
+        raise Refusal(400, f"{name} must be a whole number from 1 up, not {text[:40]!r}")
+    return int(text)
 
 
 def _card(info: ModelInfo) -> dict[str, Any]:

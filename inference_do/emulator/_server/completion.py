@@ -5,6 +5,7 @@ It comes from the pretend model, or from a scripted answer. Its form is canonica
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -93,6 +94,8 @@ def _scripted_answer(request: Mapping[str, Any], script: Scripted) -> Answer:
     if script.chunks and not request.get("stream"):
         script = replace(script, **assembled(script.chunks))
     message = script.message or {}
+    if script.text and not script.tool_calls and (forced := _forced(request)) and _gives_arguments(script.text, forced):
+        script = replace(script, text=None, tool_calls=((forced["name"], script.text),))
     calls = [
         ModelCall(call_id(request, i, name), name, _text(args)) for i, (name, args) in enumerate(script.tool_calls)
     ]
@@ -108,6 +111,25 @@ def _scripted_answer(request: Mapping[str, Any], script: Scripted) -> Answer:
         finish=script.finish_reason or ("tool_calls" if calls else "stop"),
         extra={key: value for key, value in message.items() if key not in known},
     )
+
+
+def _forced(request: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the one function that a request leaves no choice but to call, as structured output asks for it."""
+    functions = [tool["function"] for tool in request.get("tools") or () if tool.get("type") == "function"]
+    choice = request.get("tool_choice")
+    if isinstance(choice, Mapping):
+        return next((function for function in functions if function["name"] == choice["function"]["name"]), None)
+    return functions[0] if choice == "required" and len(functions) == 1 else None
+
+
+def _gives_arguments(text: str, function: Mapping[str, Any]) -> bool:
+    """Return whether a text is a JSON object with nothing but properties of a function: structured output by a call."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    properties = (function.get("parameters") or {}).get("properties") or {}
+    return isinstance(value, dict) and value.keys() <= properties.keys()
 
 
 def usage_of(prompt: int, answers: Sequence[Answer], quirks: Quirks) -> JsonObject:

@@ -26,9 +26,16 @@ from inference_do.emulator._http import error_body, json_response
 from .records import Disconnect, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 LARGEST_HEAD = 256 * 1024
+LARGEST_BODY = 128 * 1024 * 1024
+"""Bytes of a request's body; what is larger gets 413."""
+LARGEST_BODY_UNKNOWN = 1024 * 1024
+"""The same without a key that is taken: such a request is refused whatever it holds."""
+MOST_WAITING = 512 * 1024
+"""Bytes of further requests that wait for their turn; then the connection is not read until it has come."""
+LINGER = 1.0  # seconds in which the rest of a refused body is thrown away, so that its sender can read the refusal
 ARRIVAL = 0.02  # seconds for written bytes to reach the client before a reset would discard them
 
 
@@ -37,6 +44,7 @@ class Service(Protocol):
 
     def opened(self, connection: ServerConnection) -> int: ...
     def closed(self, connection: ServerConnection) -> None: ...
+    def knows(self, headers: Mapping[str, str], path: str) -> bool: ...
     def received(self, request: Request) -> tuple[int, Iterator[Step]]: ...
     def left(self, disconnect: Disconnect) -> None: ...
 
@@ -49,7 +57,10 @@ class ServerConnection(asyncio.Protocol):
         self._number = 0
         self._parser = _parser(b"")
         self._head: h11.Request | None = None
-        self._body: list[bytes] = []
+        self._headers: dict[str, str] = {}
+        self._body = bytearray()
+        self._limit = LARGEST_BODY
+        self._is_refused = False
         self._task: asyncio.Task[None] | None = None
         self._writable = asyncio.Event()
         self._writable.set()
@@ -64,9 +75,12 @@ class ServerConnection(asyncio.Protocol):
         self._number = self._service.opened(self)
 
     def data_received(self, data: bytes) -> None:
+        if self._is_refused:
+            return
         self._parser.receive_data(data)
         if self._task is None:
             self._read()
+        self._pace()
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
@@ -99,52 +113,77 @@ class ServerConnection(asyncio.Protocol):
             self._task = None
         self._transport.abort()
 
+    def _pace(self) -> None:
+        """Read on, unless enough is waiting for its turn."""
+        if self._task is not None and len(self._parser.trailing_data[0]) > MOST_WAITING:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
     def _read(self) -> None:
         while self._task is None and not self._transport.is_closing():
             try:
                 event = self._parser.next_event()
             except h11.RemoteProtocolError as error:
-                self._refuse(error)
+                self._refuse(error.error_status_hint, f"Bad HTTP request: {error}")
                 return
             match event:
                 case h11.Request():
-                    self._head, self._body = event, []
+                    self._begin(event)
+                    if self._is_too_large(int(self._headers.get("content-length", 0))):
+                        return
                     if self._parser.they_are_waiting_for_100_continue:
                         self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
                 case h11.Data(data=data):
-                    self._body.append(bytes(data))
+                    self._body += data
+                    if self._is_too_large(len(self._body)):
+                        return
                 case h11.EndOfMessage():
                     self._serve()
                 case _:
                     return
 
+    def _begin(self, head: h11.Request) -> None:
+        """Take the head of a request."""
+        self._head, self._body, self._headers = head, bytearray(), {}
+        for name, value in head.headers:
+            self._headers.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
+        is_known = self._service.knows(self._headers, _target(head)[0])
+        self._limit = LARGEST_BODY if is_known else LARGEST_BODY_UNKNOWN
+
+    def _is_too_large(self, size: int) -> bool:
+        """Refuse a body above the limit."""
+        if size > self._limit:
+            self._refuse(413, f"The request body is larger than {self._limit:,} bytes.")
+        return size > self._limit
+
     def _serve(self) -> None:
         assert self._head is not None
-        target = self._head.target.decode("latin-1")
-        path, _, query = target.partition("?")
-        headers: dict[str, str] = {}
-        for name, value in self._head.headers:
-            headers.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
+        path, query = _target(self._head)
         request = Request(
             method=self._head.method.decode("latin-1"),
             path=path,
             query=query,
-            headers=headers,
-            body=b"".join(self._body),
+            headers=self._headers,
+            body=bytes(self._body),
             time=time.monotonic(),
             connection=self._number,
         )
+        self._body = bytearray()
         self._parser = _parser(self._parser.trailing_data[0])
         self._bytes = self._pieces = 0
         self._index, script = self._service.received(request)
         self._task = asyncio.get_running_loop().create_task(self._perform(script))
 
-    def _refuse(self, error: h11.RemoteProtocolError) -> None:
-        response = json_response(error_body(400, f"Bad HTTP request: {error}"), status=error.error_status_hint)
+    def _refuse(self, status: int, message: str) -> None:
+        response = json_response(error_body(400, message), status=status)
         for step in steps(response, Delivery(), close=True):
             if isinstance(step, Write):
                 self._transport.write(step.data)
-        self._transport.close()
+        self._is_refused, self._body = True, bytearray()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        asyncio.get_running_loop().call_later(LINGER, self._transport.close)
 
     async def _perform(self, script: Iterator[Step]) -> None:
         """Write the response: bytes of consecutive `Write` steps travel together."""
@@ -194,6 +233,13 @@ class ServerConnection(asyncio.Protocol):
             self._transport.close()
         elif not self._transport.is_closing():
             self._read()
+            self._pace()
+
+
+def _target(head: h11.Request) -> tuple[str, str]:
+    """Return path and query."""
+    path, _, query = head.target.decode("latin-1").partition("?")
+    return path, query
 
 
 def _parser(rest: bytes) -> h11.Connection:

@@ -53,7 +53,7 @@ def check_embeddings(body: Mapping[str, Any]) -> None:
                 raise Refusal(400, f"input must hold at most {LARGEST_BATCH} strings, not {len(texts)}")
         case _:
             raise Refusal(400, "input must be a string or an array of 1 to 2048 strings")
-    if body.get("encoding_format", "float") not in {"float", "base64"}:
+    if str(body.get("encoding_format", "float")) not in {"float", "base64"}:
         raise Refusal(400, f"encoding_format must be float or base64, not {body['encoding_format']!r}")
     if not isinstance(body.get("user", ""), str):
         raise Refusal(400, "user must be a string")

@@ -28,6 +28,7 @@ from .api import Api
 from .connection import ServerConnection
 from .knowledge import bases_of
 from .models import ServedModels
+from .pages import Pages
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 __all__ = ["Emulator"]
 
 BACKLOG = 4096
+KEPT_BYTES = 512 * 1024 * 1024
+"""Bytes of bodies that `requests` remembers."""
 
 
 class Emulator:
@@ -68,7 +71,10 @@ class Emulator:
             (`ask(request).text`, `.calls`), and returns the answer's text, or `None` for a prompt that is not its own.
             The first that returns a text wins; they come after tool calls and `response_format`.
         ssl_context: Serve https with it, as a dedicated endpoint with a certificate of its own does.
-        keep_requests: How many of the latest requests `requests` remembers.
+        keep_requests: How many of the latest requests `requests` remembers; of large ones fewer, see `KEPT_BYTES`.
+        cors: Origins whose pages in a browser may use it, such as `"http://localhost:3000"`; `"*"` allows all. Without
+            it no page of another origin can.
+        hosts: Names that it answers to besides those of this machine, `*.test` and DigitalOcean's own.
     """
 
     def __init__(
@@ -92,6 +98,8 @@ class Emulator:
         prompt_forms: Iterable[PromptForm] = (),
         ssl_context: ssl.SSLContext | None = None,
         keep_requests: int = 10_000,
+        cors: str | Iterable[str] = (),
+        hosts: str | Iterable[str] = (),
     ) -> None:
         self._host = _loopback(host)
         self._port = port
@@ -113,7 +121,10 @@ class Emulator:
             knowledge=bases_of(knowledge or {}),
         )
         self._tls = ssl_context
-        self._requests: deque[Request] = deque(maxlen=keep_requests)
+        self._pages = Pages.of(cors, hosts)
+        self._kept_bytes = 0
+        self._requests: deque[Request] = deque()
+        self._keep = keep_requests
         self._disconnects: list[Disconnect] = []
         self._served = self._posts = self._accepted = 0
         self._open: set[ServerConnection] = set()
@@ -190,8 +201,13 @@ class Emulator:
 
         It is written as chat completions have it, and sent in the form of the wire.
 
+        One answer is taken by each chat request that is valid, in order; then the model answers again by itself.
+
         Args:
-            text: The answer's text; or a whole message as a dict, or a list of raw chunks, as the two below.
+            text: The answer's text; or a whole message as a dict, or a list of raw chunks, as the two below. The JSON
+                of an object that has only properties of the one function that the request forces the model to call
+                becomes the arguments of that call, as structured output by function calling expects it. To send such
+                a text as text, give it as `message={"content": ...}`.
             tool_calls: Pairs of a tool's name and its arguments; a string is sent as it is, even if it is not JSON.
             reasoning: What goes into `reasoning_content`.
             message: A whole assistant message instead of the above; unknown keys are sent along. The other wires know
@@ -225,6 +241,7 @@ class Emulator:
         self.replies.clear()
         self.always = None
         self._requests.clear()
+        self._kept_bytes = 0
         self._disconnects.clear()
         self._served = self._posts = self._accepted = 0
 
@@ -277,7 +294,7 @@ class Emulator:
             server = await loop.create_server(
                 partial(ServerConnection, self), self._host, self._port, backlog=BACKLOG, ssl=self._tls
             )
-        except OSError as error:
+        except (OSError, OverflowError) as error:
             ready.error = error
             ready.event.set()
             return
@@ -307,21 +324,33 @@ class Emulator:
         """Record a client that left early."""
         self._disconnects.append(disconnect)
 
+    def knows(self, headers: Mapping[str, str], path: str) -> bool:
+        """Return whether a request has a key that is taken."""
+        return self._api.knows(headers, path)
+
     def received(self, request: Request) -> tuple[int, Iterator[Step]]:
         """Record a request and decide what happens to it."""
         index = self._served
         self._served += 1
-        self._requests.append(request)
+        self._record(request)
         element: Fault | Sequence[Fault] | None = None
-        if request.method == "POST" or self._faults_on_get:
+        guarded = self._pages.answer(request)
+        if guarded is None and (request.method == "POST" or self._faults_on_get):
             element = self.faults.popleft() if self.faults else self.always
         self._posts += request.method == "POST"
-        response = self._api.answer(request, self.quirks, self.replies)
+        response = guarded or self._api.answer(request, self.quirks, self.replies)
         delivery = Delivery(head_delay=self.quirks.head_delay, piece_delay=self.quirks.event_delay)
         faults = () if element is None else tuple(element) if isinstance(element, Sequence) else (element,)
         response, delivery = apply(response, delivery, faults)
+        response = self._pages.marked(response, request)
         close = request.headers.get("connection", "").lower() == "close"
         return index, steps(response, delivery, close=close)
+
+    def _record(self, request: Request) -> None:
+        self._requests.append(request)
+        self._kept_bytes += len(request.body)
+        while self._requests and (len(self._requests) > self._keep or self._kept_bytes > KEPT_BYTES):
+            self._kept_bytes -= len(self._requests.popleft().body)
 
 
 class _Ready:
@@ -329,7 +358,7 @@ class _Ready:
 
     def __init__(self) -> None:
         self.event = threading.Event()
-        self.error: OSError | None = None
+        self.error: OSError | OverflowError | None = None
 
 
 def _loopback(host: str) -> str:

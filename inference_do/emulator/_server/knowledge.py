@@ -63,6 +63,13 @@ def _check(body: Mapping[str, Any]) -> None:
     filters = body.get("filters", {})
     if not isinstance(filters, dict) or set(filters) - {"must", "should", "must_not"}:
         raise Refusal(400, "filters takes must, should and must_not")
+    for name, conditions in filters.items():
+        if not isinstance(conditions, list | None) or not all(map(_is_condition, conditions or ())):
+            raise Refusal(400, f"filters.{name} must be an array of objects with field, operator and value")
+
+
+def _is_condition(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("field"), str) and isinstance(value.get("operator"), str)
 
 
 def _passes(metadata: Mapping[str, Any], filters: Mapping[str, Any]) -> bool:
@@ -74,7 +81,14 @@ def _passes(metadata: Mapping[str, Any], filters: Mapping[str, Any]) -> bool:
     )
 
 
-def _holds(metadata: Mapping[str, Any], condition: Mapping[str, Any]) -> bool:  # noqa: PLR0911 - one case an operator
+def _holds(metadata: Mapping[str, Any], condition: Mapping[str, Any]) -> bool:
+    try:
+        return _compared(metadata, condition)
+    except TypeError:  # values of different kinds
+        return False
+
+
+def _compared(metadata: Mapping[str, Any], condition: Mapping[str, Any]) -> bool:  # noqa: PLR0911 - one case an operator
     has, value = metadata.get(condition["field"]), condition.get("value")
     match condition.get("operator"):
         case "eq":

@@ -169,7 +169,7 @@ def test_pipelined_requests_are_answered_in_order(emu: Emulator) -> None:
 
 def test_expect_continue_and_broken_http(emu: Emulator) -> None:
     with connect(emu) as sock:
-        request = raw_request(emu).replace(b"host: x", b"host: x\r\nexpect: 100-continue")
+        request = raw_request(emu).replace(b"host: localhost", b"host: localhost\r\nexpect: 100-continue")
         head, _, rest = request.partition(b"\r\n\r\n")
         sock.sendall(head + b"\r\n\r\n")
         assert sock.recv(1000).startswith(b"HTTP/1.1 100")

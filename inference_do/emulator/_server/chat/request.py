@@ -22,7 +22,6 @@ SERVER_TOOLS = frozenset({"knowledge_base_retrieval", "mcp", "web_search", "web_
 MISCELLANEOUS = frozenset(
     {
         "audio",
-        "chat_template_kwargs",
         "functions",
         "function_call",
         "guided_choice",
@@ -145,13 +144,21 @@ def _stream_options(name: str, value: Any) -> None:
             raise Refusal(400, f"{name}.{key} is not a known boolean option")
 
 
+def _reasoning(name: str, value: Any) -> None:
+    _of_type(dict, "an object")(name, value)
+    if not isinstance(value.get("effort"), str | None):
+        raise Refusal(400, f"{name}.effort must be a string, not {value['effort']!r}")
+    if value.get("max_tokens") is not None:
+        _integer(0)(f"{name}.max_tokens", value["max_tokens"])
+
+
 def _tools(name: str, value: Any) -> None:
     if not isinstance(value, list) or not value:
         raise Refusal(400, f"{name} must be a non-empty array; leave it out when there are none")
     names: set[str] = set()
     for tool in value:
         kind = tool.get("type") if isinstance(tool, dict) else None
-        if kind in SERVER_TOOLS:
+        if isinstance(kind, str) and kind in SERVER_TOOLS:
             continue
         if kind != "function" or not isinstance(tool.get("function"), dict):
             raise Refusal(400, f"{name} must hold objects with type 'function' and a function, not type {kind!r}")
@@ -270,7 +277,8 @@ CHECKS: Mapping[str, Callable[[str, Any], None]] = {
     "parallel_tool_calls": _of_type(bool, "a boolean"),
     "response_format": _response_format,
     "reasoning_effort": _of_type(str, "a string"),
-    "reasoning": _of_type(dict, "an object"),
+    "reasoning": _reasoning,
+    "chat_template_kwargs": _of_type(dict, "an object"),
     "user": _of_type(str, "a string"),
     "metadata": _metadata,
 }
