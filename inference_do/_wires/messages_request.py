@@ -6,8 +6,10 @@ https://platform.claude.com/docs/en/api/messages.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
@@ -51,6 +53,8 @@ REFUSED = frozenset(
     }
 )
 """Fields of chat completions that this wire cannot express."""
+UNTAKEN = re.compile(r"[^a-zA-Z0-9_-]")
+"""What no id of a call may have."""
 CHOICES = {"auto": "auto", "none": "none", "required": "any"}
 
 
@@ -253,12 +257,20 @@ def _assistant(message: Mapping[str, Any], where: str, model: str) -> list[dict[
         blocks.append(
             {
                 "type": "tool_use",
-                "id": call.get("id"),
+                "id": _call_id(call.get("id")),
                 "name": function.get("name"),
                 "input": _input(function.get("arguments"), where),
             }
         )
     return blocks
+
+
+def _call_id(id_: Any) -> Any:
+    """Return a call's id in the letters that this wire takes: other models' ids have more (`functions.add:0`)."""
+    if not isinstance(id_, str) or not UNTAKEN.search(id_):
+        return id_
+    digest = hashlib.sha256(id_.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{UNTAKEN.sub('_', id_)}_{digest}"
 
 
 def _input(arguments: Any, where: str) -> dict[str, Any]:
@@ -297,7 +309,7 @@ def _server_calls(message: Mapping[str, Any], model: str) -> list[dict[str, Any]
 
 
 def _result(message: Mapping[str, Any], where: str) -> dict[str, Any]:
-    result: dict[str, Any] = {"type": "tool_result", "tool_use_id": message.get("tool_call_id")}
+    result: dict[str, Any] = {"type": "tool_result", "tool_use_id": _call_id(message.get("tool_call_id"))}
     content = message.get("content")
     if isinstance(content, str):
         if content:
