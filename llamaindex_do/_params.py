@@ -27,6 +27,7 @@ WIRE_FIELDS = (*CHAT_FIELDS, "max_completion_tokens", "model_affinity", "extra_b
 INTERNAL = frozenset(
     {
         "allow_parallel_tool_calls",
+        "cache_control",
         "error_on_no_tool_call",
         "error_on_tool_error",
         "formatted",

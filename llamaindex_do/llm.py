@@ -26,9 +26,11 @@ from llama_index.core.llms.function_calling import FunctionCallingLLM
 from pydantic import BaseModel, Field, field_validator
 from typing_extensions import override
 
+from inference_do._adapters.cache_marks import mark_for_cache
 from inference_do._adapters.merging import renamed
 from inference_do._adapters.settings import Number, Whole
 from inference_do._adapters.tool_names import ToolNames, send_names
+from inference_do.config import check_mapping
 from inference_do.models import ModelInfo, model_info
 from inference_do.tool_secrets import mask_tools
 from inference_do.types import ChatCompletion
@@ -139,6 +141,12 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
         default=True,
         description="Whether earlier answers go back with their reasoning, which models that think between tool calls "
         "need; or the name to send it under, for servers that only know the other one.",
+    )
+    cache_control: dict[str, str] | None = Field(
+        default=None,
+        description="`{'type': 'ephemeral'}`, with a `ttl` of `5m` or `1h`: marks the end of the system message and of "
+        "the conversation for the prompt cache, as `CachePoint` marks single blocks. Sent to models that are known to "
+        "take it (Anthropic's).",
     )
     include_response_headers: bool = Field(
         default=False, description="Whether `additional_kwargs` of responses have the response's `headers`."
@@ -291,10 +299,16 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
         params = request_params((settings, self.additional_kwargs, kwargs), streaming=streaming)
         if streaming and not self.stream_usage:
             params.setdefault("stream_options", {"include_usage": False})
-        reasoning = kwargs.get("send_reasoning")
+        reasoning, mark = kwargs.get("send_reasoning"), self._mark(kwargs)
         wanted = self.send_reasoning if reasoning is None else reasoning
-        params["messages"] = to_wire(messages, params["model"], reasoning=wanted, api=params.get("api", "auto"))
+        wire = params["messages"] = to_wire(messages, params["model"], reasoning=wanted, api=params.get("api", "auto"))
+        if mark and model_info(params["model"]).cache_control:
+            mark_for_cache(wire, check_mapping(mark, name="cache_control"), params.get("tools") or ())
         return ChatRequest(params, send_names(params))
+
+    def _mark(self, kwargs: Mapping[str, Any]) -> Any:
+        """Return the mark for the prompt cache that a call has, or its settings."""
+        return kwargs.get("cache_control") or self.additional_kwargs.get("cache_control") or self.cache_control
 
     def _asking(self, prompt: str, formatted: bool) -> list[ChatMessage]:
         if not formatted and self.completion_to_prompt is not None:

@@ -218,6 +218,31 @@ def test_cache_points_stand_on_images_too(make: Make, emu: Emulator) -> None:
     assert image["cache_control"] == {"type": "ephemeral", "ttl": "5m"}
 
 
+def marks_in(body: dict[str, Any]) -> list[str]:
+    """Return the texts that are marked."""
+    turns = [*body["messages"], {"content": body.get("system", [])}]
+    parts = [part for turn in turns if isinstance(turn["content"], list) for part in turn["content"]]
+    assert all(part["cache_control"] == {"type": "ephemeral"} for part in parts if "cache_control" in part)
+    return [part["text"] for part in parts if "cache_control" in part]
+
+
+@pytest.mark.parametrize("api", ["chat_completions", "messages"])
+def test_the_ends_are_marked_for_the_cache(make: Make, emu: Emulator, api: str) -> None:
+    mark = {"type": "ephemeral"}
+    messages = [ChatMessage(role="system", content="Be brief."), *HELLO]
+    for llm, kwargs in (
+        (make(CLAUDE, api=api, cache_control=mark), {}),
+        (make(CLAUDE, api=api), {"cache_control": mark}),
+        (make(CLAUDE, api=api, additional_kwargs={"cache_control": mark}), {}),
+    ):
+        llm.chat(messages, **kwargs)
+        assert sorted(marks_in(emu.requests[-1].json)) == ["Be brief.", "Hello"]
+    make(HOSTED, api=api, cache_control=mark).chat(messages)
+    assert "cache_control" not in json.dumps(emu.requests[-1].json)
+    with pytest.raises(ConfigError, match="cache_control"):
+        make(CLAUDE).chat(HELLO, cache_control="ephemeral")
+
+
 # --- what goes back ---
 
 
@@ -287,9 +312,7 @@ async def test_memory_keeps_them(make: Make, emu: Emulator) -> None:
 
 @pytest.mark.parametrize(("first", "api"), CASES)
 @pytest.mark.parametrize(("second", "other"), CASES)
-def test_a_conversation_changes_model_and_api(
-    make: Make, emu: Emulator, first: str, api: str, second: str, other: str
-) -> None:
+def test_a_conversation_changes_model_and_api(make: Make, first: str, api: str, second: str, other: str) -> None:
     asked = [ChatMessage(content=BOTH)]
     for answer in (
         make(first, api=api, **THINKING[api]).chat(asked, tools=[WEATHER]),
