@@ -7,8 +7,7 @@ Every call takes the same road: `_request` merges settings and arguments (`_para
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
-from contextlib import aclosing, closing
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from llama_index.core.base.llms.types import (
@@ -42,6 +41,7 @@ from ._messages import to_wire
 from ._params import ALIASES, WIRE_FIELDS, request_params, settled_api
 from ._responses import StreamReader, completion_of, read_completion
 from ._schema import response_format
+from ._streams import acompletions_of, aread_stream, completions_of, read_stream
 from ._structured import StructuredPrediction
 from ._tools import chosen_tool, keep_one_call, selections, tool_specs, with_refusals
 
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from llama_index.core.llms.llm import ToolSelection
     from llama_index.core.tools.types import BaseTool
 
-    from inference_do.client import AsyncStream, Stream
 
 __all__ = ["DigitalOcean"]
 
@@ -257,7 +256,7 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
     @validate_and_instrument_completion
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
         """Return the answer to one message of the user as it is made."""
-        return _completions(self._stream(self._asking(prompt, formatted), kwargs))
+        return completions_of(self._stream(self._asking(prompt, formatted), kwargs))
 
     @validate_and_instrument_completion
     async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
@@ -267,7 +266,7 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
     @validate_and_instrument_completion
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
         """Return the answer to one message of the user as it is made."""
-        return _acompletions(self._astream(self._asking(prompt, formatted), kwargs))
+        return acompletions_of(self._astream(self._asking(prompt, formatted), kwargs))
 
     def _chat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponse:
         request = self._request(messages, kwargs)
@@ -279,11 +278,11 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
 
     def _stream(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponseGen:
         request = self._request(messages, kwargs, streaming=True)
-        return _responses(self._clients.sync.stream(**request.params), self._reader(request))
+        return read_stream(self._clients.sync.stream(**request.params), self._reader(request))
 
     def _astream(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponseAsyncGen:
         request = self._request(messages, kwargs, streaming=True)
-        return _aresponses(self._clients.asynchronous.stream(**request.params), self._reader(request))
+        return aread_stream(self._clients.asynchronous.stream(**request.params), self._reader(request))
 
     def _read(self, completion: ChatCompletion, request: ChatRequest) -> ChatResponse:
         return read_completion(completion, request.names, headers=self.include_response_headers)
@@ -386,34 +385,3 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
 
 
 register_class(DigitalOcean, module="llama_index.core.llms.loading", table="RECOGNIZED_LLMS")
-
-
-# --- streams ------------------------------------------------------------
-
-
-def _responses(stream: Stream, reader: StreamReader) -> Generator[ChatResponse, None, None]:
-    with stream:
-        for chunk in stream:
-            if (response := reader.read(chunk)) is not None:
-                yield response
-    yield reader.end(stream.response_info)
-
-
-async def _aresponses(stream: AsyncStream, reader: StreamReader) -> AsyncGenerator[ChatResponse, None]:
-    async with stream:
-        async for chunk in stream:
-            if (response := reader.read(chunk)) is not None:
-                yield response
-    yield reader.end(stream.response_info)
-
-
-def _completions(responses: ChatResponseGen) -> Generator[CompletionResponse, None, None]:
-    with closing(responses):
-        for response in responses:
-            yield completion_of(response)
-
-
-async def _acompletions(responses: ChatResponseAsyncGen) -> AsyncGenerator[CompletionResponse, None]:
-    async with aclosing(responses):
-        async for response in responses:
-            yield completion_of(response)
