@@ -176,7 +176,9 @@ def _ids(head: Mapping[str, Any]) -> dict[str, Any]:
 def _http(info: ResponseInfo | None, *, headers: bool) -> dict[str, Any]:
     if info is None:
         return {}
-    metadata: dict[str, Any] = {"headers": dict(info.headers)} if headers else {}
+    metadata: dict[str, Any] = {"attempts": info.attempts, **({"api": info.api} if info.api else {})}
+    if headers:
+        metadata["headers"] = dict(info.headers)
     if request_id := info.request_id:
         metadata["request_id"] = request_id
     if route := info.route:
