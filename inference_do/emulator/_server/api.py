@@ -87,7 +87,8 @@ class Api:
             body = wire_error(wire_of(request.path), refusal.status, refusal.message, refusal.type)
             response = json_response(body, status=refusal.status, headers=refusal.headers)
         except Unanswerable as error:
-            response = json_response(error_body(400, f"the emulator will not answer this: {error}"), status=400)
+            text = f"the emulator will not answer this: {error}"
+            response = json_response(wire_error(wire_of(request.path), 400, text), status=400)
         except Unprocessable as refusal:
             response = json_response(refusal.body, status=422)
         except Exception as error:

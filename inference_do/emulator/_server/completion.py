@@ -94,7 +94,7 @@ def _scripted_answer(request: Mapping[str, Any], script: Scripted) -> Answer:
     if script.chunks and not request.get("stream"):
         script = replace(script, **assembled(script.chunks))
     message = script.message or {}
-    if (forced := _forced(request)) and script.text and _gives_arguments(script.text, forced):
+    if script.text and not script.tool_calls and (forced := _forced(request)) and _gives_arguments(script.text, forced):
         script = replace(script, text=None, tool_calls=((forced["name"], script.text),))
     calls = [
         ModelCall(call_id(request, i, name), name, _text(args)) for i, (name, args) in enumerate(script.tool_calls)
