@@ -221,7 +221,10 @@ def _file(block: Block, where: str) -> Part | None:
             return {"type": "file", "file": {"file_id": file_id}}
     if isinstance(outer := block.get("file_id"), str) and outer:
         return {"type": "file", "file": {"file_id": outer}}
-    url = _url(block, where, "")
+    return _file_at(block, _url(block, where, ""))
+
+
+def _file_at(block: Block, url: str) -> Part:
     head, _, encoded = url.partition(";base64,")
     if not head.startswith("data:"):
         name = _string(block, "filename", "title", "name")

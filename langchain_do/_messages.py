@@ -6,9 +6,9 @@
 Reasoning goes back as `reasoning_content`, once, however often a message holds it. Signed and encrypted reasoning and
 the calls of the API's own tools go back unread; the client sends those that the request's API and model know. Tool
 calls are read from `tool_calls` and `invalid_tool_calls`; blocks that repeat them are skipped. Of what other providers
-put into their answers (traces of tools that they ran, generated images) nothing is sent; a debug line says so. A message's `name` is
-sent where the API takes it. A ToolMessage's `status` and `artifact` have no field in this API: tools say in their text
-what went wrong.
+put into their answers (traces of tools that they ran, generated images) nothing is sent; a debug line says so. A
+message's `name` is sent where the API takes it. A ToolMessage's `status` and `artifact` have no field in this API:
+tools say in their text what went wrong.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from inference_do import ConfigError
 from inference_do._adapters.histories import call_arguments, send_reasoning
 
 from ._content import block_type, is_text, is_untyped_image, result_parts, wire_parts, with_image_type
-from ._opaque import opaque_parts
+from ._opaque import is_opaque, opaque_parts
 
 __all__ = ["readable_by_core", "to_wire"]
 
@@ -77,8 +77,10 @@ def to_wire(
     Raises:
         ConfigError: A message or block has no form in this API.
     """
-    taken = {"cache_control": cache_control, "file_urls": file_urls}
-    readers = Readers(partial(wire_parts, **taken), partial(result_parts, **taken))
+    readers = Readers(
+        partial(wire_parts, cache_control=cache_control, file_urls=file_urls),
+        partial(result_parts, cache_control=cache_control, file_urls=file_urls),
+    )
     wire = [
         sent for position, message in enumerate(messages) for sent in _wire(message, f"messages[{position}]", readers)
     ]
@@ -251,6 +253,8 @@ def _answer(message: AIMessage, where: str, readers: Readers) -> tuple[str | lis
     for place, block in enumerate(message.content):
         match _unwrapped(block):
             case {"type": "refusal", "refusal": str() as refusal}:
+                pass
+            case inner if inner is not block and is_opaque(inner):
                 pass
             case {"type": str() as kind} as inner if kind in REASONING:
                 reasoning += _thoughts(inner)

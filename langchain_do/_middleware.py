@@ -21,8 +21,8 @@ __all__ = ["DigitalOceanPromptCachingMiddleware"]
 class DigitalOceanPromptCachingMiddleware(AgentMiddleware[Any, Any, Any]):
     """Marks an agent's conversation for the prompt cache, so that what repeats from step to step is read from it.
 
-    The end of the system message and of the conversation are marked, as `cache_control` of `ChatDigitalOcean` does. To a
-    model that takes no marks, or that is another package's, nothing of it is sent.
+    The end of the system message and of the conversation are marked, as `cache_control` of `ChatDigitalOcean` does. To
+    a model that takes no marks, or that is another package's, nothing of it is sent.
 
         create_agent(model, tools, middleware=[DigitalOceanPromptCachingMiddleware()])
 

@@ -1,24 +1,26 @@
-"""What of an answer goes back unread, as LangChain's standard blocks and back: signed or encrypted reasoning, and calls
-of tools that the API ran itself.
+"""What of an answer goes back unread, as LangChain's standard blocks and back.
 
-In `additional_kwargs` it stands as the client has it: `reasoning_details` and `server_tool_calls`. Blocks say the same
-to those who read or store messages as blocks: what the standard has no name for is in their `extras`.
+That is signed or encrypted reasoning, and calls of tools that the API ran itself. In `additional_kwargs` it stands as
+the client has it: `reasoning_details` and `server_tool_calls`. Blocks say the same to those who read or store messages
+as blocks: what the standard has no name for is in their `extras`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from inference_do._adapters.json_text import partial_json
 
-__all__ = ["annotation_blocks", "opaque_parts", "reasoning_blocks", "server_tool_blocks"]
+__all__ = ["annotation_blocks", "is_opaque", "opaque_parts", "reasoning_blocks", "server_tool_blocks"]
 
 Block = dict[str, Any]
 Entry = Mapping[str, Any]
 
 TEXTS = {"reasoning.text": "text", "reasoning.summary": "summary"}
 """Where an entry of reasoning has its text."""
+ITEM = "responses.item"
+"""The type of an entry that is no reasoning: further fields of a text or a call."""
 FORMATS = frozenset({"responses", "messages"})
 ARGUMENTS = ("action", "arguments", "queries", "code", "input")
 RESULTS = ("output", "results", "outputs", "result", "tools")
@@ -55,7 +57,10 @@ def reasoning_blocks(text: str, details: Any) -> list[Block]:
         blocks.append(shown)
     hidden = [entry for entry in entries if not entry.get(TEXTS.get(str(entry.get("type")), ""))]
     for place, entry in enumerate(hidden, 1):
-        blocks.append({"type": "reasoning", "reasoning": "", "extras": dict(entry), "index": f"lc_rs_{place}"})
+        if entry.get("type") == ITEM:
+            blocks.append({"type": "non_standard", "value": dict(entry)})
+        else:
+            blocks.append({"type": "reasoning", "reasoning": "", "extras": dict(entry), "index": f"lc_rs_{place}"})
     return blocks
 
 
@@ -157,13 +162,20 @@ def opaque_parts(content: Any, kept: Mapping[str, Any]) -> dict[str, list[Any]]:
     return parts
 
 
+def is_opaque(value: Any) -> TypeGuard[Mapping[str, Any]]:
+    """Return whether what a block wraps is one of these parts."""
+    return isinstance(value, Mapping) and value.get("format") in FORMATS
+
+
 def _reasoning_details(blocks: Iterable[Entry]) -> list[Any]:
     found: list[dict[str, Any]] = []
     for block in blocks:
-        extras = block.get("extras")
-        if block.get("type") != "reasoning" or not isinstance(extras, Mapping):
+        extras, value = block.get("extras"), block.get("value")
+        if isinstance(value, Mapping) and value.get("type") == ITEM:
+            found.append(dict(value))
+        elif block.get("type") != "reasoning" or not isinstance(extras, Mapping):
             continue
-        if entries := _entries(extras.get("reasoning_details")):
+        elif entries := _entries(extras.get("reasoning_details")):
             found += map(dict, entries)
         elif extras.get("format") in FORMATS:
             name = TEXTS.get(str(extras.get("type")))
@@ -176,27 +188,37 @@ def _place(entry: Entry) -> int:
 
 
 def _server_tool_calls(blocks: Iterable[Entry]) -> list[Any]:
+    """Return the entries in the order of their blocks; a result of its own item is one, others go into their calls."""
     found: list[dict[str, Any]] = []
-    results: dict[Any, list[Entry]] = {}
+    by_id: dict[Any, dict[str, Any]] = {}
     for block in blocks:
-        kind, extras = block.get("type"), block.get("extras")
-        value = block.get("value")
-        if kind == "non_standard" and isinstance(value, Mapping) and value.get("format") in FORMATS:
-            found.append(dict(value))
-        elif not isinstance(extras, Mapping) or extras.get("format") not in FORMATS:
-            continue
-        elif kind == "server_tool_call":
-            found.append(_with_arguments(extras, block.get("args")))
-        elif kind == "server_tool_result" and isinstance(item := extras.get("item"), Mapping):
-            output = {"content": block["output"]} if "output" in block else {}
-            found.append({**extras, "item": {**item, **output}})
-        elif kind == "server_tool_result":
-            results.setdefault(block.get("tool_call_id"), []).append(block)
-    for entry in found:
-        for block in results.get(entry.get("id"), ()):
-            if isinstance(field := block["extras"].get("field"), str):
-                entry[field] = block.get("output")
+        if (entry := _server_tool_entry(block)) is not None:
+            found.append(entry)
+            by_id.setdefault(entry.get("id"), entry)
+        elif (field := _field_of_result(block)) and (call := by_id.get(block.get("tool_call_id"))) is not None:
+            call[field] = block.get("output")
     return found
+
+
+def _server_tool_entry(block: Entry) -> dict[str, Any] | None:
+    value, extras = block.get("value"), block.get("extras")
+    if block.get("type") == "non_standard" and is_opaque(value):
+        return None if value.get("type") == ITEM else dict(value)
+    if not is_opaque(extras):
+        return None
+    if block.get("type") == "server_tool_call":
+        return _with_arguments(extras, block.get("args"))
+    if block.get("type") == "server_tool_result" and isinstance(item := extras.get("item"), Mapping):
+        return {**extras, "item": {**item, **({"content": block["output"]} if "output" in block else {})}}
+    return None
+
+
+def _field_of_result(block: Entry) -> str | None:
+    """Return the field of a call that holds what a block has as its result."""
+    extras = block.get("extras")
+    if block.get("type") != "server_tool_result" or not is_opaque(extras):
+        return None
+    return field if isinstance(field := extras.get("field"), str) else None
 
 
 def _with_arguments(extras: Entry, arguments: Any) -> dict[str, Any]:

@@ -116,8 +116,8 @@ class ChatDigitalOcean(Connected, CheckedCalls, defer_build=False):
     )
     api: Literal["auto", "chat_completions", "responses", "messages"] = Field(
         default="auto",
-        description="Which API answers; `auto`: the one that the model and what is asked need. `use_responses_api=True` "
-        "is another name of `responses`. `response_metadata` says which it was.",
+        description="Which API answers; `auto`: the one that the model and what is asked need. `use_responses_api=True`"
+        " is another name of `responses`. `response_metadata` says which it was.",
     )
     cache_control: Mapping[str, Any] | None = Field(
         default=None,
