@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
+from zlib import crc32
 
 from inference_do.errors import ConfigError
 from inference_do.models import model_info
@@ -51,6 +53,8 @@ REFUSED = frozenset(
     }
 )
 """Fields of chat completions that this wire cannot express."""
+CALL_ID = re.compile(r"[a-zA-Z0-9_-]+")
+FOREIGN = re.compile(r"[^a-zA-Z0-9_-]+")
 CHOICES = {"auto": "auto", "none": "none", "required": "any"}
 
 
@@ -84,9 +88,9 @@ def messages_body(request: Mapping[str, Any], defaults: AbstractSet[str] = froze
 
 
 def answer_tool(request: Mapping[str, Any]) -> str | None:
-    """Return the name of the tool whose call is the answer: a schema of `response_format` is asked for by a tool."""
+    """Return the name of the tool whose call is the answer: JSON of `response_format` is asked for by a tool."""
     wanted = request.get("response_format")
-    if not isinstance(wanted, Mapping) or wanted.get("type") != "json_schema":
+    if not isinstance(wanted, Mapping) or wanted.get("type") not in {"json_schema", "json_object"}:
         return None
     return str((wanted.get("json_schema") or {}).get("name") or "answer")
 
@@ -152,7 +156,7 @@ def _tools(request: Mapping[str, Any]) -> dict[str, Any]:
     tools = [_tool(tool) for tool in request.get("tools") or ()]
     choice = _choice(request.get("tool_choice"))
     if name := answer_tool(request):
-        tools.append(_schema_tool(name, request["response_format"]["json_schema"]))
+        tools.append(_schema_tool(name, request["response_format"].get("json_schema") or {}))
         choice = {"type": "any"} if len(tools) > 1 else {"type": "tool", "name": name}
     elif (kind := _format_type(request)) not in {None, "text"}:
         message = (
@@ -253,12 +257,19 @@ def _assistant(message: Mapping[str, Any], where: str, model: str) -> list[dict[
         blocks.append(
             {
                 "type": "tool_use",
-                "id": call.get("id"),
+                "id": _call_id(call.get("id")),
                 "name": function.get("name"),
                 "input": _input(function.get("arguments"), where),
             }
         )
     return blocks
+
+
+def _call_id(id_: Any) -> Any:
+    """Return a call's id in the letters that this wire takes; open models write `functions.NAME:0`."""
+    if not isinstance(id_, str) or CALL_ID.fullmatch(id_):
+        return id_
+    return f"{FOREIGN.sub('_', id_)}_{crc32(id_.encode('utf-8', 'replace')):08x}"
 
 
 def _input(arguments: Any, where: str) -> dict[str, Any]:
@@ -297,7 +308,7 @@ def _server_calls(message: Mapping[str, Any], model: str) -> list[dict[str, Any]
 
 
 def _result(message: Mapping[str, Any], where: str) -> dict[str, Any]:
-    result: dict[str, Any] = {"type": "tool_result", "tool_use_id": message.get("tool_call_id")}
+    result: dict[str, Any] = {"type": "tool_result", "tool_use_id": _call_id(message.get("tool_call_id"))}
     content = message.get("content")
     if isinstance(content, str):
         if content:
