@@ -88,9 +88,9 @@ def messages_body(request: Mapping[str, Any], defaults: AbstractSet[str] = froze
 
 
 def answer_tool(request: Mapping[str, Any]) -> str | None:
-    """Return the name of the tool whose call is the answer: a schema of `response_format` is asked for by a tool."""
+    """Return the name of the tool whose call is the answer: JSON of `response_format` is asked for by a tool."""
     wanted = request.get("response_format")
-    if not isinstance(wanted, Mapping) or wanted.get("type") != "json_schema":
+    if not isinstance(wanted, Mapping) or wanted.get("type") not in {"json_schema", "json_object"}:
         return None
     return str((wanted.get("json_schema") or {}).get("name") or "answer")
 
@@ -156,7 +156,7 @@ def _tools(request: Mapping[str, Any]) -> dict[str, Any]:
     tools = [_tool(tool) for tool in request.get("tools") or ()]
     choice = _choice(request.get("tool_choice"))
     if name := answer_tool(request):
-        tools.append(_schema_tool(name, request["response_format"]["json_schema"]))
+        tools.append(_schema_tool(name, request["response_format"].get("json_schema") or {}))
         choice = {"type": "any"} if len(tools) > 1 else {"type": "tool", "name": name}
     elif (kind := _format_type(request)) not in {None, "text"}:
         message = (

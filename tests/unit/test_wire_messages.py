@@ -206,7 +206,7 @@ def test_thinking():
         {"store": True},
         {"temperature": 1.5},
         {"tool_choice": {"type": "allowed_tools"}},
-        {"response_format": {"type": "json_object"}},
+        {"response_format": {"type": "grammar"}},
         {"response_format": {"type": "json_schema", "json_schema": {"name": "L", "schema": {"type": "array"}}}},
         {"metadata": {"team": "a"}},
     ],

@@ -92,6 +92,13 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"input": [user("x"), {"type": "reasoning", "id": "rs_1", "summary": []}]}, "not found"),
     ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "not found"),
     ({"input": [{"type": "configuration_update", "reasoning": {"effort": "low"}}, user("x")]}, "not supported"),
+    ({"input": [user("x"), CALL | {"call_id": ""}, OUTPUT]}, "call_id"),
+    ({"input": [user("x"), CALL | {"call_id": "c" * 65}, OUTPUT]}, "maximum length of 64"),
+    ({"input": [user("x"), CALL, CALL, OUTPUT]}, "Duplicate item"),
+    ({"input": [user("x"), CALL, {"type": "function_call_output", "call_id": "c1"}]}, "output"),
+    ({"tools": [{"type": "knowledge_base_retrieval"}]}, "knowledge_base_id"),
+    ({"tools": [WEATHER], "tool_choice": {"type": "allowed_tools", "mode": "auto", "tools": [SEARCH]}}, "allows tools"),
+    ({"tools": [WEATHER], "tool_choice": {"type": "allowed_tools", "mode": "auto", "tools": [1]}}, "tool_choice.tools"),
     ({"messages": []}, "moved to 'input'"),
     ({"max_tokens": 20}, "moved to 'max_output_tokens'"),
     ({"max_completion_tokens": 20}, "moved to 'max_output_tokens'"),
@@ -405,6 +412,15 @@ def test_what_is_misplaced_is_refused(ask):
     assert "did not lead to" in ask.refused(input=[user(BOTH), thought, CALL, OUTPUT])
     answer, *_ = ask.whole(input="Hi", **THINKING)["output"]
     assert "did not lead to" in ask.refused(input=[user(BOTH), answer, *bare, *outputs])
+
+
+def test_items_of_servers_tools_and_turns_in_pieces(hosted):
+    called = {"type": "mcp_call", "id": "mcp_1", "name": "x", "arguments": "{}", "output": "y"}
+    items = [user("Hi."), called, said("I see."), said("The sky is green."), user("What is the sky?")]
+    assert text_in(hosted.whole(input=items)) == "The sky is green."
+    allowed = {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "web_search"}]}
+    body = hosted.whole(tools=[WEATHER, SEARCH], input="Search for the weather in Paris", tool_choice=allowed)
+    assert [item["type"] for item in body["output"]] == ["reasoning", "web_search_call", "message"]
 
 
 def test_hosted_models_take_reasoning_with_any_id_and_nothing_encrypted(hosted):
