@@ -159,7 +159,7 @@ def _no_images(info: ModelInfo) -> str:
     near = _alternatives(info, lambda other: bool(other.vision) and other.images_on_chat is not False)
     return (
         f"model {info.id!r} takes images on /v1/messages only, not on {CHAT_PATH}"
-        f"{_as_of(info, 'images_on_chat')}: describe the image in text, or use a model that takes "
+        f"{_as_of(info, 'images_on_chat')}: leave out api='chat_completions', or use a model that takes "
         f"images here, such as {', '.join(near)}; if that has changed, register_model({info.id!r}, images_on_chat=True)"
     )
 

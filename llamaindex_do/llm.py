@@ -37,7 +37,7 @@ from ._connection import Connected, check_model
 from ._inputs import like, mask_and_instrument_tools, validate_and_instrument_chat, validate_and_instrument_completion
 from ._loading import register_class
 from ._messages import to_wire
-from ._params import ALIASES, WIRE_FIELDS, request_params
+from ._params import ALIASES, WIRE_FIELDS, request_params, settled_api
 from ._responses import StreamReader, completion_of, read_completion
 from ._schema import response_format
 from ._structured import StructuredPrediction
@@ -122,6 +122,12 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
     model_affinity: str | None = Field(
         default=None, description="Sent as `X-Model-Affinity`: keeps a router on one model, so that its cache can hit."
     )
+    api: Literal["auto", "chat_completions", "responses", "messages"] = Field(
+        default="auto",
+        description="Which of the API's endpoints is asked. By default the one that the model is on and that takes "
+        "what the request holds: `additional_kwargs` of responses say which it was.",
+    )
+    use_responses_api: bool = Field(default=False, description="Another name of `api='responses'`.")
     extra_body: dict[str, Any] | None = Field(default=None, description="Further fields of requests, sent as they are.")
     streaming: bool = Field(
         default=False,
@@ -165,6 +171,7 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
     def _check(self) -> None:
         super()._check()
         check_model(self.model)
+        vars(self)["api"] = settled_api(self.api, self.use_responses_api)
         renamed({name: vars(self)[name] for name in ("max_tokens", "max_completion_tokens")}, ALIASES)
 
     @classmethod
@@ -286,7 +293,7 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
             params.setdefault("stream_options", {"include_usage": False})
         reasoning = kwargs.get("send_reasoning")
         wanted = self.send_reasoning if reasoning is None else reasoning
-        params["messages"] = to_wire(messages, params["model"], reasoning=wanted)
+        params["messages"] = to_wire(messages, params["model"], reasoning=wanted, api=params.get("api", "auto"))
         return ChatRequest(params, send_names(params))
 
     def _asking(self, prompt: str, formatted: bool) -> list[ChatMessage]:

@@ -68,7 +68,7 @@ class Messages:
         if not raw.get("stop_reason"):
             message = "it has no stop_reason"
             raise ValueError(message)
-        stream, answer = _Stream(self._model, self._answer_tool), Accumulator()
+        stream, answer = _MessageEvents(self._model, self._answer_tool), Accumulator()
         answer.add(stream.start({"message": raw}))
         for index, block in enumerate(content):
             for chunk in stream.whole({"index": index, "content_block": block}):
@@ -78,7 +78,7 @@ class Messages:
 
     def events(self) -> EventReader:
         """Return what reads the events of one stream; `message_stop` ends it."""
-        return _Stream(self._model, self._answer_tool).read
+        return _MessageEvents(self._model, self._answer_tool).read
 
 
 def usage_of(*counted: Any) -> dict[str, Any] | None:
@@ -154,7 +154,7 @@ class _Block:
         """Whether its input has come in parts."""
 
 
-class _Stream:
+class _MessageEvents:
     """The state of one stream."""
 
     def __init__(self, model: str, answer_tool: str | None) -> None:

@@ -6,13 +6,13 @@ https://platform.claude.com/docs/en/api/messages.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
-from zlib import crc32
 
 from inference_do.errors import ConfigError
 from inference_do.models import model_info
@@ -53,8 +53,8 @@ REFUSED = frozenset(
     }
 )
 """Fields of chat completions that this wire cannot express."""
-CALL_ID = re.compile(r"[a-zA-Z0-9_-]+")
-FOREIGN = re.compile(r"[^a-zA-Z0-9_-]+")
+UNTAKEN = re.compile(r"[^a-zA-Z0-9_-]")
+"""What no id of a call may have."""
 CHOICES = {"auto": "auto", "none": "none", "required": "any"}
 
 
@@ -266,10 +266,11 @@ def _assistant(message: Mapping[str, Any], where: str, model: str) -> list[dict[
 
 
 def _call_id(id_: Any) -> Any:
-    """Return a call's id in the letters that this wire takes; open models write `functions.NAME:0`."""
-    if not isinstance(id_, str) or CALL_ID.fullmatch(id_):
+    """Return a call's id in the letters that this wire takes: other models' ids have more (`functions.add:0`)."""
+    if not isinstance(id_, str) or not UNTAKEN.search(id_):
         return id_
-    return f"{FOREIGN.sub('_', id_)}_{crc32(id_.encode('utf-8', 'replace')):08x}"
+    digest = hashlib.sha256(id_.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{UNTAKEN.sub('_', id_)}_{digest}"
 
 
 def _input(arguments: Any, where: str) -> dict[str, Any]:
