@@ -170,11 +170,10 @@ def _audio_tokens(details: Mapping[str, Any] | None) -> int:
 
 
 def _model_name(reported: Any, asked: str) -> str:
-    """Return the id of the model that answered: the API's own id, where another one is reported of the same model."""
+    """Return the id of the model that answered; Anthropic's own ids, which it reports, are unknown to this API."""
     if not isinstance(reported, str) or not reported:
         return asked
-    info = model_info(asked)
-    is_alias = info.is_known and not info.is_router and not model_info(reported).is_known
+    is_alias = model_info(asked).provider == "Anthropic" and not model_info(reported).is_known
     return asked if is_alias else reported
 
 

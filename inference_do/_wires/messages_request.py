@@ -53,6 +53,8 @@ REFUSED = frozenset(
     }
 )
 """Fields of chat completions that this wire cannot express."""
+JSON_ONLY = "Answer with one JSON object and nothing else."
+"""What is asked for by `json_object`, for which this wire has no field."""
 UNTAKEN = re.compile(r"[^a-zA-Z0-9_-]")
 """What no id of a call may have."""
 CHOICES = {"auto": "auto", "none": "none", "required": "any"}
@@ -70,6 +72,8 @@ def messages_body(request: Mapping[str, Any], defaults: AbstractSet[str] = froze
     """
     request = {name: value for name, value in request.items() if not _is_left_out(name, value, defaults)}
     system, messages = _conversation(request)
+    if _format_type(request) == "json_object":  # a tool without a schema would be called without arguments
+        system.append({"type": "text", "text": JSON_ONLY})
     body = {name: request[name] for name in SAME if name in request}
     body["messages"] = messages
     body["max_tokens"] = _limit(request)
@@ -88,9 +92,9 @@ def messages_body(request: Mapping[str, Any], defaults: AbstractSet[str] = froze
 
 
 def answer_tool(request: Mapping[str, Any]) -> str | None:
-    """Return the name of the tool whose call is the answer: JSON of `response_format` is asked for by a tool."""
+    """Return the name of the tool whose call is the answer: a schema of `response_format` is asked for by a tool."""
     wanted = request.get("response_format")
-    if not isinstance(wanted, Mapping) or wanted.get("type") not in {"json_schema", "json_object"}:
+    if not isinstance(wanted, Mapping) or wanted.get("type") != "json_schema":
         return None
     return str((wanted.get("json_schema") or {}).get("name") or "answer")
 
@@ -156,9 +160,9 @@ def _tools(request: Mapping[str, Any]) -> dict[str, Any]:
     tools = [_tool(tool) for tool in request.get("tools") or ()]
     choice = _choice(request.get("tool_choice"))
     if name := answer_tool(request):
-        tools.append(_schema_tool(name, request["response_format"].get("json_schema") or {}))
+        tools.append(_schema_tool(name, request["response_format"]["json_schema"]))
         choice = {"type": "any"} if len(tools) > 1 else {"type": "tool", "name": name}
-    elif (kind := _format_type(request)) not in {None, "text"}:
+    elif (kind := _format_type(request)) not in {None, "text", "json_object"}:
         message = (
             f"the messages API has no response_format of type {kind!r}: use a schema (type 'json_schema'), or "
             'api="chat_completions"'

@@ -9,6 +9,7 @@ from functools import reduce
 from operator import add
 from typing import Any
 
+import httpx
 import pytest
 from langchain.agents import create_agent
 from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
@@ -305,3 +306,114 @@ async def test_agents(emu: Emulator, make: Make, wire: str, strategy: Any) -> No
         if strategy:
             assert state["structured_response"] == Sum(total=3)
         assert [message.type for message in state["messages"]][:3] == ["human", "ai", "tool"]
+
+
+# --- what the emulator does not say ---
+
+
+def served(events: list[dict[str, Any]], make: Make, **settings: Any) -> tuple[ChatDigitalOcean, list[Any]]:
+    """Return a model that is answered by these events, and the requests that it sends."""
+    sent: list[Any] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        sent.append(json.loads(request.content))
+        text = "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events)
+        return httpx.Response(200, text=text, headers={"content-type": "text/event-stream"})
+
+    client = httpx.Client(transport=httpx.MockTransport(handle))
+    return make(http_client=client, streaming=True, **settings), sent
+
+
+REASONED = {
+    "type": "reasoning",
+    "id": "rs_1",
+    "summary": [{"type": "summary_text", "text": "First."}, {"type": "summary_text", "text": "Second."}],
+    "encrypted_content": "c2VjcmV0",
+}
+ANSWERED = {
+    "type": "message",
+    "id": "msg_1",
+    "role": "assistant",
+    "status": "completed",
+    "content": [{"type": "output_text", "text": "Done.", "annotations": [], "logprobs": []}],
+}
+
+
+def summary_of(part: int, text: str) -> list[dict[str, Any]]:
+    kind = "response.reasoning_summary_text.delta"
+    return [{"type": kind, "output_index": 0, "summary_index": part, "delta": piece} for piece in (text[:2], text[2:])]
+
+
+IN_PARTS: list[dict[str, Any]] = [
+    {"type": "response.output_item.added", "output_index": 0, "item": {**REASONED, "summary": []}},
+    *summary_of(0, "First."),
+    *summary_of(1, "Second."),
+    {"type": "response.output_item.done", "output_index": 0, "item": REASONED},
+    {"type": "response.output_item.added", "output_index": 1, "item": {**ANSWERED, "content": []}},
+    {"type": "response.output_text.delta", "output_index": 1, "content_index": 0, "delta": "Done."},
+    {"type": "response.output_item.done", "output_index": 1, "item": ANSWERED},
+    {
+        "type": "response.completed",
+        "response": {"id": "resp_1", "model": "openai-gpt-5.4", "status": "completed", "output": [REASONED, ANSWERED]},
+    },
+]
+HIDDEN: list[dict[str, Any]] = [
+    {"type": "message_start", "message": {"id": "msg_1", "model": "claude", "usage": {"input_tokens": 3}}},
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "redacted_thinking", "data": "aGlkZGVu"}},
+    {"type": "content_block_stop", "index": 0},
+    {"type": "content_block_start", "index": 1, "content_block": {"type": "thinking", "thinking": "", "signature": ""}},
+    {"type": "content_block_delta", "index": 1, "delta": {"type": "thinking_delta", "thinking": "Seen."}},
+    {"type": "content_block_delta", "index": 1, "delta": {"type": "signature_delta", "signature": "sig"}},
+    {"type": "content_block_stop", "index": 1},
+    {"type": "content_block_start", "index": 2, "content_block": {"type": "text", "text": ""}},
+    {"type": "content_block_delta", "index": 2, "delta": {"type": "text_delta", "text": "Done."}},
+    {"type": "content_block_stop", "index": 2},
+    {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 5}},
+    {"type": "message_stop"},
+]
+
+
+@pytest.mark.parametrize("version", ["v0", "v1"])
+@pytest.mark.parametrize("entry", ["invoke", "stream", "events"])
+async def test_several_parts_of_one_thought_stay_apart(make: Make, entry: str, version: str) -> None:
+    model, sent = served(IN_PARTS, make, model="openai-gpt-5.4", output_version=version)
+    answer = await ask(model, "hi", entry)
+    assert answer.content_blocks[0]["reasoning"] == "First.\n\nSecond."
+    for kept in again(answer):
+        model.invoke([HumanMessage("hi"), kept, HumanMessage("on")])
+        assert turn_of(sent[-1])[0] == REASONED
+
+
+@pytest.mark.parametrize("version", ["v0", "v1"])
+@pytest.mark.parametrize("entry", ["invoke", "stream", "events"])
+async def test_hidden_thoughts_go_back_in_their_order(make: Make, entry: str, version: str) -> None:
+    model, sent = served(HIDDEN, make, model="anthropic-claude-haiku-4.5", api="messages", output_version=version)
+    answer = await ask(model, "hi", entry)
+    readable, hidden = (block for block in answer.content_blocks if block["type"] == "reasoning")
+    assert (readable["reasoning"], readable["extras"]["signature"]) == ("Seen.", "sig")
+    assert (hidden["reasoning"], hidden["extras"]["data"]) == ("", "aGlkZGVu")
+    assert answer.text == "Done."
+    for kept in again(answer):
+        model.invoke([HumanMessage("hi"), kept, HumanMessage("on")])
+        [turn] = turn_of(sent[-1])
+        assert turn["content"] == [
+            {"type": "redacted_thinking", "data": "aGlkZGVu"},
+            {"type": "thinking", "thinking": "Seen.", "signature": "sig"},
+            {"type": "text", "text": "Done."},
+        ]
+
+
+def test_blocks_and_entries_of_others_are_left_out(emu: Emulator, make: Make) -> None:
+    theirs = AIMessage(
+        [
+            {"type": "reasoning", "reasoning": "a", "extras": {"signature": "x"}},
+            {"type": "server_tool_call", "id": "s", "name": "web_search", "args": {"query": "q"}},
+            {"type": "server_tool_result", "tool_call_id": "s", "status": "success", "output": []},
+            {"type": "text", "text": "Done."},
+        ],
+        additional_kwargs={"reasoning_details": "odd", "server_tool_calls": ["odd"]},
+    )
+    for settings in WIRES.values():
+        make(**settings).invoke([HumanMessage("hi"), theirs, HumanMessage("on")])
+        assert b"signature" not in emu.requests[-1].body
+        assert b"web_search" not in emu.requests[-1].body

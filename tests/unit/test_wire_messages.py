@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from inference_do import ConfigError, register_model
 from inference_do._wires.codec import ReportedError
 from inference_do._wires.messages import Messages
+from inference_do._wires.messages_request import messages_body
 from inference_do.accumulate import Accumulator
 from inference_do.types import ChatCompletion
 
@@ -452,3 +453,26 @@ def test_odd_usage_costs_nothing(usage):
         json.dumps({**whole(CONTENT[4:5], "end_turn"), "usage": usage}).encode()
     )
     assert completion.text == "It is sunny. 🌞"
+
+
+def test_json_without_a_schema_is_asked_for_in_words():
+    request = {"model": "anthropic-claude-haiku-4.5", "messages": [{"role": "user", "content": "hi"}]}
+    body = messages_body({**request, "response_format": {"type": "json_object"}})
+    assert "JSON object" in body["system"][-1]["text"]
+    assert "tools" not in body
+    assert "response_format" not in body
+
+
+def test_ids_of_calls_that_open_models_made_are_put_into_its_letters():
+    call = {"id": "functions.add:0", "type": "function", "function": {"name": "add", "arguments": "{}"}}
+    messages = [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": None, "tool_calls": [call, {**call, "id": "functions_add_0"}]},
+        {"role": "tool", "tool_call_id": "functions.add:0", "content": "3"},
+        {"role": "tool", "tool_call_id": "functions_add_0", "content": "4"},
+    ]
+    _, said, results = messages_body({"model": "anthropic-claude-haiku-4.5", "messages": messages})["messages"]
+    ids = [block["id"] for block in said["content"]]
+    assert ids == [block["tool_use_id"] for block in results["content"]]
+    assert len(set(ids)) == 2
+    assert all(set(id_) <= set("abcdefghijklmnopqrstuvwxyz_0123456789") for id_ in ids)
