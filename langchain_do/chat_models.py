@@ -26,6 +26,7 @@ from langchain_core.tools import BaseTool
 from pydantic import Field, field_validator, model_validator
 
 from inference_do import ConfigError, Timeout
+from inference_do._adapters.cache_marks import mark_for_cache
 from inference_do._adapters.histories import write_json
 from inference_do._adapters.merging import renamed
 from inference_do._adapters.signatures import with_signature
@@ -36,7 +37,6 @@ from inference_do.config import KEY_VARIABLES, check_mapping
 from inference_do.tool_secrets import mask_tools
 
 from ._blocks import PROVIDER
-from ._caching import mark_for_cache
 from ._checked import CheckedCalls
 from ._connection import Connected, Number, Whole
 from ._errors import translate

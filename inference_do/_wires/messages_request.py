@@ -87,6 +87,9 @@ def messages_body(request: Mapping[str, Any], defaults: AbstractSet[str] = froze
         body["metadata"] = metadata
     if thinking := _thinking(request):
         body.update(thinking)
+    if _lacks_thoughts(messages) and (body.get("thinking") or {}).get("type") == "enabled":
+        logger.debug("thinking is left out: the tool calls that are going on were made without thoughts of this model")
+        del body["thinking"]
     body.update(_tools(request))
     return {**body, **{name: value for name, value in request.items() if name not in SAME and name not in READ}}
 
@@ -151,6 +154,23 @@ def _thinking(request: Mapping[str, Any]) -> dict[str, Any]:
     if (budget := wanted.get("max_tokens")) and "thinking" not in request:
         found["thinking"] = {"type": "enabled", "budget_tokens": budget}
     return found
+
+
+def _lacks_thoughts(messages: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether tool calls are going on that another model began, or whose thoughts were not kept.
+
+    With thinking on, Anthropic wants its own thoughts before the first calls since the user's last words:
+    https://platform.claude.com/docs/en/build-with-claude/extended-thinking
+    """
+    first: str | None = None
+    for message in reversed(messages):
+        if message["role"] == "assistant":
+            first = next((block["type"] for block in message["content"]), None)
+            calls = any(block["type"] == "tool_use" for block in message["content"])
+            first = first if calls else None
+        elif any(block["type"] != "tool_result" for block in message["content"]):
+            break
+    return first is not None and first not in {"thinking", "redacted_thinking"}
 
 
 # --- tools ---

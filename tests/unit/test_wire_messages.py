@@ -197,6 +197,22 @@ def test_thinking():
     assert body(thinking={"type": "adaptive"}, reasoning={"max_tokens": 5})["thinking"] == {"type": "adaptive"}
 
 
+def test_thinking_is_left_out_where_calls_go_on_without_thoughts():
+    thinking = {"type": "enabled", "budget_tokens": 2000}
+    call = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
+    turns = [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": "Sunny"},
+    ]
+    assert "thinking" not in body(turns, thinking=thinking)
+    assert body(turns, thinking={"type": "adaptive"})["thinking"] == {"type": "adaptive"}
+    assert body([*turns, {"role": "user", "content": "b"}], thinking=thinking)["thinking"] == thinking
+    own = {"type": "reasoning.text", "text": "hm", "signature": "c2ln", "format": "messages", "model": MODEL}
+    turns[1]["reasoning_details"] = [own]
+    assert body(turns, thinking=thinking)["thinking"] == thinking
+
+
 @pytest.mark.parametrize(
     "fields",
     [
