@@ -7,7 +7,7 @@ calls one id, the latter where arguments were cut off or unreadable, so that no 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 __all__ = ["INVALID", "NoArguments", "match_results"]
 
@@ -20,11 +20,11 @@ Wire = dict[str, Any]
 
 
 class NoArguments(str):
-    """The arguments of a call that was cut off before them: an object as any, and known as the call's that was not run."""
+    """The arguments of a call that was cut off before them: an object, known as that of a call that was not run."""
 
     __slots__ = ()
 
-    def __new__(cls) -> NoArguments:
+    def __new__(cls) -> Self:
         """Make them; they are always the same."""
         return super().__new__(cls, "{}")
 
