@@ -19,6 +19,7 @@ from inference_do._urls import BASE_URL_VARIABLE, is_trusted
 from inference_do.config import Config, Key, Timeout, check_http_client
 from inference_do.connection import SETTINGS, ClientPair
 from inference_do.errors import ConfigError
+from inference_do.tool_secrets import mask_tools
 
 from .arguments import names_of
 
@@ -259,6 +260,8 @@ class ConnectionSettings(BaseModel):
         elif value and (name in BODIES or self._is_unknown(name)) and (problem := self._problem_of({name: value})):
             value = None  # a key is in it
             raise ConfigError(problem)
+        if name in BODIES and isinstance(value, Mapping):
+            value = mask_tools(value)
         follows = self._changes_with({name: value}) if name in type(self).model_fields else {}
         super().__setattr__(name, value)
         for other, following in follows.items():
@@ -276,7 +279,7 @@ class ConnectionSettings(BaseModel):
         Raises:
             ConfigError: A key is given under another name.
         """
-        changed = dict(update or {})
+        changed = mask_tools(update or {})
         if "api_key" in changed:
             changed["api_key"] = as_secret(changed["api_key"])
         if problem := self._problem_of(changed):
