@@ -31,6 +31,7 @@ from langchain_core.messages import (
 )
 
 from inference_do import ConfigError
+from inference_do._adapters.call_results import NoArguments
 from inference_do._adapters.histories import call_arguments, send_reasoning
 
 from ._content import block_type, is_text, is_untyped_image, result_parts, wire_parts, with_image_type
@@ -301,6 +302,7 @@ def _calls(message: AIMessage, where: str) -> list[dict[str, Any]]:
     """Return the message's tool calls; those that only blocks hold count as well."""
     both: tuple[Mapping[str, Any], ...] = (*message.tool_calls, *message.invalid_tool_calls)
     calls = [(call["id"], call["name"], call["args"]) for call in both]
+    cut = {call["id"] for call in message.invalid_tool_calls if not (call["args"] or "").strip()}
     seen = {id_ for id_, _, _ in calls}
     for block in message.content if isinstance(message.content, list) else ():
         match block:
@@ -311,7 +313,11 @@ def _calls(message: AIMessage, where: str) -> list[dict[str, Any]]:
     if not calls and "function_call" in message.additional_kwargs:
         reason = f"{where}: this API has no function_call; write it as one of tool_calls"
         raise ConfigError(reason)
-    return [_call(*call, where) for call in calls]
+    sent = [_call(*call, where) for call in calls]
+    for call in sent:
+        if call["id"] in cut:
+            call["function"]["arguments"] = NoArguments()
+    return sent
 
 
 def _call(id_: str | None, name: str | None, arguments: Any, where: str) -> dict[str, Any]:

@@ -199,10 +199,6 @@ class ChatDigitalOcean(Connected, CheckedCalls, defer_build=False):
         """What is serialized in another form."""
         return {"timeout": asdict(self.timeout)} if isinstance(self.timeout, Timeout) else {}
 
-    def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
-        """Return what callbacks are given of a call: the secrets of its tools as masks."""
-        return super()._get_invocation_params(stop, **mask_tools(kwargs))
-
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         """Return what the cache of answers knows this call by: the settings as they are now, and what will be sent.
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from inference_do._wires.codec import MESSAGE_FIELDS, STATUS_FIELDS
+from inference_do._wires.codec import MESSAGE_FIELDS, STATUS_FIELDS, error_of_choice
 from inference_do.errors import (
     MESSAGE_LIMIT,
     APIStatusError,
@@ -182,7 +182,7 @@ def _one_line(message: str) -> str:
 
 def _error_of_choice(choices: Any) -> Any:
     for choice in choices if isinstance(choices, list) else ():
-        if isinstance(choice, dict) and (error := choice.get("error")):
+        if isinstance(choice, dict) and (error := error_of_choice(choice)):
             return error
         if isinstance(choice, dict) and choice.get("finish_reason") == "error":
             return {"message": "the answer ended with the finish reason 'error'"}

@@ -67,7 +67,8 @@ class ChatCompletions:
             choices = raw.get("choices")
             if choices and len(choices) == 1 and name != "error":  # nearly all: as few looks as possible
                 only = choices[0]
-                if not (raw.get("error") or "error" in only or only.get("finish_reason")):
+                has_error = raw.get("error") or "error" in only or "error" in (only.get("delta") or ())
+                if not (has_error or only.get("finish_reason")):
                     return raw
             if name == "error" or is_reported(raw, has_answer=choices is not None or bool(raw.get("usage"))):
                 raise ReportedError

@@ -15,6 +15,7 @@ __all__ = [
     "Codec",
     "EventReader",
     "ReportedError",
+    "error_of_choice",
     "is_reported",
     "refuse_reported",
 ]
@@ -74,7 +75,13 @@ def refuse_reported(parsed: Any) -> None:
 
 def _has_failed(choice: dict[str, Any]) -> bool:
     """Return whether an answer ended in an error, as OpenRouter reports those of its providers."""
-    return bool(choice.get("error")) or choice.get("finish_reason") == "error"
+    return bool(error_of_choice(choice)) or choice.get("finish_reason") == "error"
+
+
+def error_of_choice(choice: dict[str, Any]) -> Any:
+    """Return the error that stands in a choice, or in its message or delta."""
+    inner = (choice.get(name) for name in ("delta", "message"))
+    return next((found for part in (choice, *inner) if isinstance(part, dict) and (found := part.get("error"))), None)
 
 
 def _is_message(value: Any) -> bool:
