@@ -31,6 +31,8 @@ FINISH = {
 }
 """Reasons to stop in the words of chat completions; others stay as they are."""
 SKIPPED: Sequence[dict[str, Any]] = ()
+DONE = b"[DONE]"
+"""What gateways send behind the last event; alone it is no end, and the answer was cut."""
 
 
 class Messages:
@@ -180,6 +182,8 @@ class _MessageEvents:
         except ValueError:
             if name == "error":
                 raise ReportedError from None
+            if data.strip() == DONE:
+                return SKIPPED
             raise
         if not isinstance(raw, dict):
             message = "it is no object"
