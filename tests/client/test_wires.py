@@ -142,6 +142,23 @@ def test_structured_output(emu, ask, api, model):
 
 
 @EVERY_CALL
+def test_structured_output_with_thinking(emu, ask):
+    emu.reply("Here it is:", tool_calls=[("City", {"name": "Skagen"})])
+    thinking = {"thinking": {"type": "enabled", "budget_tokens": 1024}, "max_tokens": 3000}
+    answer = ask(emu, model=CLAUDE, messages=HELLO, response_format=CITY, **thinking)
+    assert not isinstance(answer, InferenceError), answer
+    assert (answer.text, answer.choices[0].finish_reason) == ('{"name":"Skagen"}', "stop")
+
+
+@EVERY_CALL
+def test_a_system_message_alone_and_a_text_file(emu, ask):
+    file = {"type": "file", "file": {"file_data": "data:text/plain;base64,aGVsbG8=", "filename": "a.txt"}}
+    for messages in ([{"role": "system", "content": "Hi"}], content(file)):
+        answer = ask(emu, model=CLAUDE, messages=messages, api="messages")
+        assert not isinstance(answer, InferenceError), answer
+
+
+@EVERY_CALL
 @pytest.mark.parametrize(
     ("api", "model", "options"),
     [
