@@ -206,6 +206,8 @@ class _MessageEvents:
         except ValueError:
             if name == "error":
                 raise ReportedError from None
+            if data.strip() == b"[DONE]":  # of a gateway: alone it is no end
+                return SKIPPED
             raise
         if not isinstance(raw, dict):
             message = "it is no object"

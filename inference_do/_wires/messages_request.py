@@ -96,14 +96,16 @@ def messages_body(request: Mapping[str, Any], defaults: AbstractSet[str] = froze
         logger.debug("thinking is left out: the tool calls that are going on were made without thoughts of this model")
         del body["thinking"]
     body.update(_tools(request))
-    if is_thinking(body) and (words := _asked_in_words(body)):
+    if is_thinking({**body, "extra_body": request.get("extra_body")}) and (words := _asked_in_words(body)):
         body.setdefault("system", []).append({"type": "text", "text": words})
     return {**body, **{name: value for name, value in request.items() if name not in SAME and name not in READ}}
 
 
 def is_thinking(request: Mapping[str, Any]) -> bool:
     """Return whether a request, canonical or of this wire, asks for thinking."""
-    thinking, reasoning = request.get("thinking"), request.get("reasoning")
+    thinking, reasoning, more = request.get("thinking"), request.get("reasoning"), request.get("extra_body")
+    if isinstance(more, Mapping) and "thinking" in more:
+        thinking = more["thinking"]
     if isinstance(thinking, Mapping):
         return thinking.get("type") != "disabled"
     return isinstance(reasoning, Mapping) and bool(reasoning.get("max_tokens"))

@@ -558,6 +558,7 @@ def test_events_that_nobody_knows_are_skipped():
     read = Messages({"model": MODEL}).events()
     assert read("ping", b'{"type":"ping"}') == ()
     assert read("new", b'{"type":"content_block_magic"}') == ()
+    assert read("message", b"[DONE]") == ()  # alone it is a cut
 
 
 @pytest.mark.parametrize(
