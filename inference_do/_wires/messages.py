@@ -254,10 +254,13 @@ class _MessageEvents:
         return SKIPPED
 
     def _delta(self, raw: dict[str, Any]) -> dict[str, Any] | Sequence[dict[str, Any]]:
-        delta = _object(raw, "delta")
+        delta = raw.get("delta")
+        if not isinstance(delta, dict):
+            delta = _object(raw, "delta")
         kind = delta.get("type")
         if kind == "text_delta":
-            return self._chunk({"content": self._shown(_text(delta, "text"))})
+            text = _text(delta, "text")
+            return self._chunk({"content": text if self._held is None else self._shown(text)})
         block = self._blocks.get(_index(raw))
         if block is None:
             message = "a block goes on that has not begun"
