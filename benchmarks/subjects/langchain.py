@@ -58,7 +58,14 @@ class Ours(LangChain):
 
 
 class OpenAI(LangChain):
-    apis: ClassVar = {"responses": {"use_responses_api": True, "output_version": "v0"}}  # texts, as in the others
+    apis: ClassVar = {"responses": {"use_responses_api": True}}
+
+    def stream(self, model: Any, scenario: str, take: Take) -> None:
+        if not self.options:
+            super().stream(model, scenario, take)
+            return
+        for chunk in model.stream(self.messages(scenario)):
+            take(chunk.text)  # content is a list of blocks there
 
     def bring(self) -> Any:
         from langchain_openai import ChatOpenAI
