@@ -70,6 +70,9 @@ FREE = frozenset(
 FRAMEWORKS_OWN = ("lc_", "ls_")
 """How names begin that LangChain adds for its traces; schemas are among their values."""
 
+SCHEMAS = frozenset({"$defs", "definitions", "patternProperties", "properties"})
+"""Keywords of JSON Schema whose values are schemas by the names of properties, such as `password`."""
+
 OWN_SECRETS = FREE | {"api_key"}
 """Arguments in which a key may stand."""
 
@@ -194,7 +197,10 @@ def _problem_of_value(name: str, value: Any, *, is_known: bool) -> str | None:
 def _problem_of_fields(where: str, fields: Mapping[Any, Any]) -> str | None:
     """Return why further fields of a request may hold a secret or an address."""
     for name, value in fields.items():
-        if name in BODIES or name not in FREE:
+        if where in SCHEMAS and isinstance(value, Mapping):
+            if problem := _problem_of_fields(str(name), value):
+                return f"{where}: {problem}"
+        elif name in BODIES or name not in FREE:
             if problem := _problem_of_value(str(name), value, is_known=name in CALL_NAMES or name in BODIES):
                 return f"{where}: {problem}"
             if name not in CALL_NAMES and isinstance(value, str) and "://" in value and _says_address(str(name)):
