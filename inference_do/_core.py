@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
 from ._keys import as_secret
@@ -13,8 +14,9 @@ from ._protocol.retry import Budget, Policy
 from ._slips import check_arguments, check_names
 from ._wires import embeddings
 from ._wires.bodies import checked_model, encode, given
-from ._wires.chat_completions import ChatCompletions, chat_body
+from ._wires.chat_completions import chat_body
 from ._wires.codec import Codec
+from ._wires.selection import ENDPOINTS, asked_api, choose_api, open_wire
 from .accumulate import Accumulator
 from .config import Config, Key, Timeout, check_headers, check_http_client, check_mapping, check_retries
 from .errors import ConfigError
@@ -27,7 +29,6 @@ R = TypeVar("R", bound=Reply)
 H = TypeVar("H")
 """The HTTP client that a client may be given."""
 Reading = Callable[[bytes], R]
-CHAT: Codec = ChatCompletions()
 
 
 class Core(Generic[H]):
@@ -165,42 +166,67 @@ class Core(Generic[H]):
             content=None if body is None else encode(body),
         )
 
-    def _prepare(self, path: str, body: dict[str, Any], **options: Any) -> tuple[Call, PreparedRequest]:
-        """Part a call's own options from the request's fields."""
+    def _prepare(
+        self, path: str, body: dict[str, Any], *, canonical: Mapping[str, Any] | None = None, **options: Any
+    ) -> tuple[Call, PreparedRequest]:
+        """Part a call's own options from the request's fields.
+
+        Args:
+            path: What follows the base URL.
+            body: The fields as they are sent, with the call's options.
+            canonical: The fields in the form of chat completions, where they are sent in another one.
+            **options: Of `_request`.
+        """
         timeout, max_retries = body.pop("timeout", None), body.pop("max_retries", None)
         headers, query = body.pop("extra_headers", None), body.pop("extra_query", None)
         body.update(check_mapping(body.pop("extra_body", None), name="extra_body"))
         request = self._request(path, body, extra_headers=headers, extra_query=query, **options)
-        return self._call(body, timeout, max_retries, path), request
+        return self._call(canonical or body, timeout, max_retries, path), request
 
-    def _chat(self, model: str, messages: Messages, params: ChatParams) -> tuple[Call, PreparedRequest]:
+    def _chat(self, model: str, messages: Messages, params: ChatParams) -> tuple[Call, PreparedRequest, Codec]:
         if params.get("stream") or check_mapping(params.get("extra_body"), name="extra_body").get("stream"):
             message = "chat() waits for the whole answer: use stream()"
             raise ConfigError(message)
-        return self._prepare(CHAT.path, CHAT.body(self._chat_body(model, messages, params)))
+        return self._by_wire(*self._chat_body(model, messages, params))
 
-    def _chat_body(self, model: str, messages: Messages, params: ChatParams) -> dict[str, Any]:
+    def _by_wire(
+        self, body: dict[str, Any], api: str, defaults: AbstractSet[str], **options: Any
+    ) -> tuple[Call, PreparedRequest, Codec]:
+        """Return a chat request in the form of the API that it goes to."""
+        wire = open_wire(api, body)
+        call, request = self._prepare(wire.path, wire.body(body, defaults), canonical=body, **options)
+        call.api = api
+        return call, request, wire
+
+    def _chat_body(
+        self, model: str, messages: Messages, params: ChatParams
+    ) -> tuple[dict[str, Any], str, AbstractSet[str]]:
+        """Return a canonical request, the API that it goes to, and the names of fields that no caller asked for."""
         check_names(cast("dict[str, Any]", params))
         defaults = check_mapping(params.pop("default_params", None), name="default_params")
+        asked = asked_api(params.pop("api", None), params.pop("use_responses_api", None))
         body = chat_body(model, messages, params)
-        return (
-            adapt_request_for_agent({**given(defaults), **body})
-            if self._config.is_agent
-            else adapt_request(body, defaults)
-        )
+        if self._config.is_agent:
+            if asked not in {"auto", "chat_completions"}:
+                message = f"an agent answers on chat completions only: leave out api={asked!r}"
+                raise ConfigError(message)
+            return adapt_request_for_agent({**given(defaults), **body}), "chat_completions", frozenset()
+        api = choose_api(body, asked)
+        adapted = adapt_request(body, defaults, path=ENDPOINTS[api])
+        return adapted, api, frozenset(adapted.keys() - body.keys())
 
     def _streamed(
         self, model: str, messages: Messages, params: ChatParams
     ) -> tuple[Call, Accumulator, Codec, PreparedRequest]:
-        body = self._chat_body(model, messages, params)
+        body, api, defaults = self._chat_body(model, messages, params)
         if not check_mapping(body.get("extra_body"), name="extra_body").get("stream", True):
             message = "stream() hands the answer over as it is made: use chat()"
             raise ConfigError(message)
         body["stream"] = True
         body.setdefault("stream_options", {"include_usage": True})
-        call, request = self._prepare(CHAT.path, CHAT.body(body), accept="text/event-stream")
+        call, request, wire = self._by_wire(body, api, defaults, accept="text/event-stream")
         answers = body.get("n")
-        return call, Accumulator(answers if isinstance(answers, int) else 1), CHAT, request
+        return call, Accumulator(answers if isinstance(answers, int) else 1), wire, request
 
     def _other(self, path: str, body: Mapping[str, Any] | None, options: CallOptions) -> tuple[Call, PreparedRequest]:
         if not path.startswith("/"):

@@ -22,9 +22,9 @@ _OWN_CLIENT = "give http_client=httpx.Client(...), for event loops an httpx.Asyn
 _TEXTS = "texts are sent as they are: leave it out"
 _RETRIES = "use max_retries="
 _PHASES = "use timeout=Timeout(connect=, pool=, write=, first_token=, idle=, total=)"
-_RESPONSES = "it is a field of the Responses API, and this is chat completions: leave it out"
 
 ELSEWHERE: Mapping[str, str] = {
+    "use_previous_response_id": "the whole conversation is sent each time: leave it out",
     "allowed_special": _TEXTS,
     "api_type": _LEAVE,
     "api_version": _LEAVE,
@@ -47,7 +47,6 @@ ELSEWHERE: Mapping[str, str] = {
     "follow_redirects": "redirects are never followed: the prompt would go to another host",
     "headers": "use default_headers=, in a call extra_headers=",
     "http2": _OWN_CLIENT,
-    "include": _RESPONSES,
     "is_chat_model": "every model is one here: leave it out",
     "limits": _OWN_CLIENT,
     "max_attempts": _RETRIES,
@@ -67,7 +66,6 @@ ELSEWHERE: Mapping[str, str] = {
     "openai_project": _NONE_HERE,
     "openai_proxy": _PROXY,
     "organization": _NONE_HERE,
-    "previous_response_id": _RESPONSES,
     "project": _NONE_HERE,
     "proxies": _PROXY,
     "proxy": _PROXY,
@@ -88,10 +86,7 @@ ELSEWHERE: Mapping[str, str] = {
     "tokenizer": "tokens are counted by LlamaIndex's Settings.tokenizer or LangChain's custom_get_token_ids=",
     "total_timeout": _PHASES,
     "transport": _OWN_CLIENT,
-    "truncation": _RESPONSES,
     "trust_env": _OWN_CLIENT,
-    "use_previous_response_id": _RESPONSES,
-    "use_responses_api": "requests are chat completions: leave it out",
     "verify": "ca= names further authorities; else give http_client=httpx.Client(verify=...)",
 }
 

@@ -35,7 +35,9 @@ LIKE_A_KEY = re.compile(r"\s*(?:(?i:bearer)\s+\S{8,}|sk[-_][\w-]{6,}|do[opr]_v1_
 """DigitalOcean's model access keys and tokens, those of other providers, and what stands in an Authorization header."""
 
 API_KEY = re.compile(r"(api|access|secret|private|inference|auth|bearer|refresh)_?(keys?|tokens?)(_|$)")
-SECRET = re.compile(r"(^|_)(key|token|secrets?|password|passwd|passphrase|credentials?|bearer|authorization|auth)$")
+SECRET = re.compile(
+    r"(^|_)(key|token|secrets?|password|passwd|pwd|passphrase|credentials?|bearer|authorization|auth|jwt|pat)$"
+)
 SECRET_ANYWHERE = re.compile(r"(^|_)(secret|password|passwd|passphrase|credentials?|bearer|authorization)(_|$)")
 NO_SECRET = re.compile(
     r"(^|_)(cache|idempotency|safety|sort|group|partition|routing|name|label|field)_key$"
@@ -70,9 +72,6 @@ FREE = frozenset(
 FRAMEWORKS_OWN = ("lc_", "ls_")
 """How names begin that LangChain adds for its traces; schemas are among their values."""
 
-SCHEMAS = frozenset({"$defs", "definitions", "patternProperties", "properties"})
-"""Keywords of JSON Schema whose values are schemas by the names of properties, such as `password`."""
-
 OWN_SECRETS = FREE | {"api_key"}
 """Arguments in which a key may stand."""
 
@@ -89,6 +88,7 @@ CALL_NAMES = frozenset(
     repetition_penalty response_format retrieval_method safety_identifier seed service_tier stop store stream
     stream_options temperature thinking timeout tool_choice tools top_k top_logprobs top_p truncate user verbosity
     web_search_options dimensions strict audio alpha filters num_results query
+    api use_responses_api include truncation instructions background previous_response_id
     """.split()  # noqa: SIM905  a list would take a line for each
 )
 """Fields of requests, and options of a call."""
@@ -175,8 +175,10 @@ def _is_harmless(name: str, value: Any) -> bool:
 def problem_of_config(config: Mapping[str, Any]) -> str | None:
     """Return why a configuration of LangChain's may hold a key; an application's own secrets may stand in it."""
     for name, value in {**config, **(config.get("configurable") or {})}.items():
-        if API_KEY.search(_plain(name)) or (isinstance(value, str) and looks_like_key(value)):
+        if API_KEY.search(_plain(name)) and not callable(value):
             return _no_secret(name)
+        if isinstance(value, str) and looks_like_key(value):
+            return _like_a_key(name)
     return None
 
 
@@ -189,23 +191,30 @@ def _problem_of_value(name: str, value: Any, *, is_known: bool) -> str | None:
     if isinstance(value, Mapping):
         return _problem_of_fields(name, value) if name in BODIES or not is_known else None
     if (isinstance(value, SecretStr) and not is_known) or any(map(looks_like_key, _texts(value))):
-        shown = f"the value of {_shown(name)} looks like a key"
-        return f"{shown}: a key is given as api_key= when the object is made"
+        return _like_a_key(name)
     return None
 
 
 def _problem_of_fields(where: str, fields: Mapping[Any, Any]) -> str | None:
-    """Return why further fields of a request may hold a secret or an address."""
+    """Return why further fields of a request may hold a secret or an address.
+
+    An address inside one of the fields is that of an image or a page. What a JSON schema calls its properties is not
+    looked at: `{"properties": {"token": {"type": "string"}}}` holds no token.
+    """
     for name, value in fields.items():
-        if where in SCHEMAS and isinstance(value, Mapping):
-            if problem := _problem_of_fields(str(name), value):
-                return f"{where}: {problem}"
-        elif name in BODIES or name not in FREE:
+        if name in BODIES or (name not in FREE and not _is_schemas(name, value)):
             if problem := _problem_of_value(str(name), value, is_known=name in CALL_NAMES or name in BODIES):
                 return f"{where}: {problem}"
-            if name not in CALL_NAMES and isinstance(value, str) and "://" in value and _says_address(str(name)):
+            is_address = where in BODIES and isinstance(value, str) and "://" in value and _says_address(str(name))
+            if is_address and name not in CALL_NAMES:
                 return f"{where}: {_no_address(name)}"
     return None
+
+
+def _is_schemas(name: Any, value: Any) -> bool:
+    """Return whether a field holds JSON schemas by names that are their author's."""
+    is_of_schemas = name in {"properties", "patternProperties", "$defs", "definitions"}
+    return is_of_schemas and isinstance(value, Mapping) and all(isinstance(item, Mapping) for item in value.values())
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -258,6 +267,10 @@ def _no_secret(name: str) -> str:
         f"{_shown(name)} may hold a secret and is not sent: a key is given as api_key= when the object is made, "
         "secrets for others as default_headers= or extra_headers="
     )
+
+
+def _like_a_key(name: str) -> str:
+    return f"the value of {_shown(name)} looks like a key: a key is given as api_key= when the object is made"
 
 
 def _no_address(name: object) -> str:

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, 
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
-from ._core import CHAT, Core, Reading
+from ._core import Core, Reading
 from ._other_names import name_other_spellings
 from ._protocol.call import Call, PreparedRequest
 from ._protocol.drive import adrive, drive
@@ -57,8 +57,8 @@ class Client(Core[HTTPClient]):
         Raises:
             InferenceError: One of its subclasses; see `inference_do.errors`.
         """
-        call, request = self._chat(model, messages, params)
-        return _warn_if_empty(self._answer(call, request, CHAT.read), call)
+        call, request, wire = self._chat(model, messages, params)
+        return _warn_if_empty(self._answer(call, request, wire.read), call)
 
     def stream(self, *, model: str, messages: Messages, **params: Unpack[ChatParams]) -> Stream:
         """Return the model's answer as it is made. Nothing is sent until the stream is read.
@@ -129,8 +129,8 @@ class AsyncClient(Core[AsyncHTTPClient]):
 
     async def chat(self, *, model: str, messages: Messages, **params: Unpack[ChatParams]) -> ChatCompletion:
         """Return the model's whole answer; see `Client.chat`."""
-        call, request = self._chat(model, messages, params)
-        return _warn_if_empty(await self._answer(call, request, CHAT.read), call)
+        call, request, wire = self._chat(model, messages, params)
+        return _warn_if_empty(await self._answer(call, request, wire.read), call)
 
     def stream(self, *, model: str, messages: Messages, **params: Unpack[ChatParams]) -> AsyncStream:
         """Return the model's answer as it is made; see `Client.stream`. There is nothing to await until it is read."""

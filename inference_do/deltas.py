@@ -78,31 +78,41 @@ def _places(entry: Any) -> list[tuple[str, Any, Any]]:
     """Return what another entry of a list may name this one by: its index or id, with and without its type."""
     if not isinstance(entry, dict):
         return []
-    index, id_, kind = entry.get("index"), entry.get("id"), entry.get("type")
+    index, id_, kind = _index_of(entry), entry.get("id"), entry.get("type")
     named: list[tuple[str, Any]] = []
-    if isinstance(index, int) and not isinstance(index, bool):
+    if index is not None:
         named.append(("index", index))
     if isinstance(id_, str) and id_:
         named.append(("id", id_))
     return [(*name, kind) for name in named if isinstance(kind, str)] + [(*name, None) for name in named]
 
 
+def _index_of(entry: dict[str, Any]) -> int | None:
+    index = entry.get("index")
+    return index if isinstance(index, int) and not isinstance(index, bool) else None
+
+
 class _Group:
     """The parts of one entry."""
 
-    __slots__ = ("_labels", "parts")
+    __slots__ = ("_index", "_labels", "parts")
 
     def __init__(self) -> None:
         self.parts: list[Any] = []
         self._labels: dict[str, str] = {}
+        self._index: int | None = None
 
     def takes(self, entry: dict[str, Any]) -> bool:
-        """Return whether nothing that identifies an entry differs from this one's."""
+        """Return whether nothing that identifies an entry differs from this one's; parts of one item share its id."""
+        index = _index_of(entry)
+        if index is not None and self._index is not None and index != self._index:
+            return False
         return all(self._labels.get(path, label) == label for path, label in _labels(entry))
 
     def add(self, part: Any) -> None:
         self.parts.append(part)
         if isinstance(part, dict):
+            self._index = _index_of(part) if self._index is None else self._index
             self._labels.update(_labels(part))
 
 

@@ -297,6 +297,10 @@ class ChatParams(ChatSettings, AgentParams, CallOptions, total=False):
     """Notes for yourself: at most 16, with names of 64 characters and texts of 512."""
     default_params: Mapping[str, Any] | None
     """Fields to send unless this call has them or the model is known to refuse them."""
+    api: Literal["auto", "chat_completions", "responses", "messages"] | None
+    """Which API answers; by default the one that the model's data and the request ask for."""
+    use_responses_api: bool | None
+    """Another name of `api="responses"`."""
 
 
 class EmbedParams(CallOptions, total=False):

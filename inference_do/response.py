@@ -29,6 +29,8 @@ class ResponseInfo(NamedTuple):
     """Reply headers by their lower-case names."""
     attempts: int
     """Requests sent for this call, 1 if the first was answered."""
+    api: str | None = None
+    """Which API a chat request took: `chat_completions`, `responses` or `messages`."""
 
     @property
     def request_id(self) -> str | None:

@@ -86,19 +86,22 @@ def adapt_request_for_agent(body: Body) -> Body:
     return {**body, "messages": messages}
 
 
-def adapt_request(body: Body, defaults: Mapping[str, Any] | None = None) -> Body:
+def adapt_request(body: Body, defaults: Mapping[str, Any] | None = None, *, path: str = CHAT_PATH) -> Body:
     """Return a chat request as its model takes it.
 
     Args:
         body: The request; it stays as it is.
         defaults: Parameters that nobody asked for, sent where the request has none and the model is not known to
             refuse them.
+        path: The endpoint that it goes to.
 
     Raises:
         ConfigError: The model is not on chat completions, or takes no images there.
     """
     info = model_info(body["model"])
-    check_endpoint(info, CHAT_PATH)
+    is_chat = path == CHAT_PATH
+    if is_chat:
+        check_endpoint(info, path)
     body = dict(body)
     for name, value in (defaults or {}).items():
         if name not in body and value is not None:
@@ -109,9 +112,9 @@ def adapt_request(body: Body, defaults: Mapping[str, Any] | None = None) -> Body
     if "prompt_cache_retention" in body and info.is_known and not info.cache_retention:
         logger.debug("prompt_cache_retention is left out: model %r has no such control", info.id)
         del body["prompt_cache_retention"]
-    if info.limit_field != "max_completion_tokens" and "max_completion_tokens" in body:
+    if is_chat and info.limit_field != "max_completion_tokens" and "max_completion_tokens" in body:
         body[info.limit_field] = body.pop("max_completion_tokens")
-    if info.is_known and info.images_on_chat is False and _has_images(body):
+    if is_chat and info.is_known and info.images_on_chat is False and _has_images(body):
         raise ConfigError(_no_images(info))
     if info.is_known and not info.cache_control:
         _take_off_marks(body, info)
@@ -156,7 +159,7 @@ def _no_images(info: ModelInfo) -> str:
     near = _alternatives(info, lambda other: bool(other.vision) and other.images_on_chat is not False)
     return (
         f"model {info.id!r} takes images on /v1/messages only, not on {CHAT_PATH}"
-        f"{_as_of(info, 'images_on_chat')}: describe the image in text, or use a model that takes "
+        f"{_as_of(info, 'images_on_chat')}: leave out api='chat_completions', or use a model that takes "
         f"images here, such as {', '.join(near)}; if that has changed, register_model({info.id!r}, images_on_chat=True)"
     )
 

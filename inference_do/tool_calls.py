@@ -7,7 +7,7 @@ Calls come in fragments, and servers disagree on how fragments name their call. 
 3. Without an index and a known id, the fragment belongs to the last call. So does one with an id that is new, as some
    servers send with every fragment, unless it brings a name or that call is complete.
 4. A name other than the call's begins a call once the call has arguments, and at once where ids are given. The same
-   name with arguments of its own begins one where the call is complete.
+   name begins one where the call is complete and arguments begin with it or behind it.
 5. Ids that are empty or the word "null" are no ids. A call that has none, or one that another call has, gets its own.
 6. Id and name are set by the first fragment that has them; repeated ones are dropped. Arguments are joined.
 """
@@ -32,8 +32,8 @@ NO_IDS = frozenset({"", "null", "None"})
 STRUCTURE = re.compile(r'\\.|["{}]', re.DOTALL)
 """What a scan of JSON stops at: an escaped character, quotes, braces."""
 
-BEGINNINGS = frozenset("{ \t\r\n")
-"""What arguments may begin with, white space included."""
+BEGINNINGS = frozenset({"", *"{ \t\r\n"})
+"""What a fragment's arguments may begin with where a call does, white space included; none may follow behind it."""
 
 NULL_SIZE = 64
 """Characters up to which text that ends in an "l" may be `null` between white space."""
@@ -220,13 +220,15 @@ class ToolCalls:
         bound: How many calls the stream may still begin.
     """
 
-    __slots__ = ("_bound", "_by_id", "_by_index", "_choice", "calls")
+    __slots__ = ("_bound", "_by_id", "_by_index", "_choice", "_named_again", "calls")
 
     def __init__(self, choice: int, bound: Bound) -> None:
         self._choice = choice
         self._bound = bound
         self._by_id: dict[str, _PartialCall] = {}
         self._by_index: dict[int, _PartialCall] = {}
+        self._named_again: dict[int | None, _PartialCall] = {}
+        """Calls that are complete and whose name came again, out of `_by_index` until what follows says why."""
         self.calls: list[_PartialCall] = []
 
     def as_dicts(self) -> list[dict[str, Any]]:
@@ -256,15 +258,31 @@ class ToolCalls:
             return ToolCallFragment(self._choice, call.position, None, None, arguments)
         if not isinstance(wire_id, str) or wire_id in NO_IDS:
             wire_id = None
-        call = self._find(wire_id, index, name, arguments)
+        before = self._named_again.get(index) if self._named_again else None
+        if before is not None and not name and not arguments.strip():
+            call = before
+        elif before is not None and self._is_another(before, index, name, arguments):
+            call, wire_id, name = None, before.wire_id, before.name
+        else:
+            call = self._find(wire_id, index, name, arguments)
         is_new = call is None
         if call is None:
             call = self._begin(wire_id, index)
         new_name = name if name and name != call.name else None
         if new_name:
             call.name += new_name
+        elif name and not is_new and not arguments.strip() and call.size and call.is_complete:
+            self._named_again[index] = call
+            self._by_index.pop(index, None)  # type: ignore[arg-type]  # None is no index of it
         call.write(arguments)
         return ToolCallFragment(self._choice, call.position, call.id if is_new else None, new_name, arguments)
+
+    def _is_another(self, before: _PartialCall, index: int | None, name: str, arguments: str) -> bool:
+        """Return whether what follows a complete call whose name came again is another call of that name and id."""
+        del self._named_again[index]
+        if index is not None:
+            self._by_index[index] = before
+        return not name and arguments.lstrip().startswith("{")
 
     def _find(self, wire_id: str | None, index: int | None, name: str, arguments: str) -> _PartialCall | None:
         """Return the call that a fragment belongs to; None if it begins one."""

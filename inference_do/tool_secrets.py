@@ -15,12 +15,13 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from ._keys import MASK
+from ._slips import BODIES
 from .errors import ConfigError
 
 __all__ = ["MaskedText", "mask_secrets", "mask_tools", "reveal_secrets"]
 
 SECRET_FIELD = re.compile(
-    r"^headers$|authori[sz]ation|secret|passw|credential|cookie|bearer|(?:api|access|private)[_-]?key|token$",
+    r"^headers$|^auth$|^key$|authori[sz]ation|secret|passw|credential|cookie|bearer|(?:api|access|private)[_-]?key|token$",
     re.IGNORECASE,
 )
 """Fields whose texts are secrets, also those inside them."""
@@ -59,11 +60,18 @@ def mask_secrets(tool: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def mask_tools(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a call's arguments; of its `tools`, those that the server runs have their secrets masked."""
+    """Return a call's arguments; of its `tools`, those that the server runs have their secrets masked.
+
+    Tools among the fields of a request's body, such as those of `extra_body`, are masked as well.
+    """
+    masked = dict(given)
+    for name in BODIES & given.keys():
+        if isinstance(given[name], Mapping):
+            masked[name] = mask_tools(given[name])
     tools = given.get("tools")
-    if not isinstance(tools, list | tuple) or not any(isinstance(tool, Mapping) for tool in tools):
-        return dict(given)
-    return {**given, "tools": [mask_secrets(tool) if _is_served(tool) else tool for tool in tools]}
+    if isinstance(tools, list | tuple) and any(isinstance(tool, Mapping) for tool in tools):
+        masked["tools"] = [mask_secrets(tool) if _is_served(tool) else tool for tool in tools]
+    return masked
 
 
 def _is_served(tool: Any) -> bool:

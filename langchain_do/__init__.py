@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         StreamRateLimited,
         StreamRefused,
     )
+    from ._middleware import DigitalOceanPromptCachingMiddleware
     from ._register import register
     from .chat_models import ChatDigitalOcean
     from .embeddings import DigitalOceanEmbeddings
@@ -54,6 +55,7 @@ __all__ = [
     "ContextLengthError",
     "DigitalOceanEmbeddings",
     "DigitalOceanKnowledgeBaseRetriever",
+    "DigitalOceanPromptCachingMiddleware",
     "InferenceError",
     "NotFoundError",
     "PermissionDeniedError",
@@ -104,6 +106,7 @@ _HOMES = {
     "ChatDigitalOcean": "chat_models",
     "DigitalOceanEmbeddings": "embeddings",
     "DigitalOceanKnowledgeBaseRetriever": "retrievers",
+    "DigitalOceanPromptCachingMiddleware": "_middleware",
     "UsageCallback": "usage",
     "register": "_register",
     "retrieved_documents": "retrievers",

@@ -13,6 +13,8 @@ from langchain_core.messages import AIMessage, AIMessageChunk, ToolCallChunk
 from langchain_core.messages import content as blocks
 from langchain_core.messages.block_translators import register_translator
 
+from ._opaque import annotation_blocks, reasoning_blocks, server_tool_blocks
+
 __all__ = ["PROVIDER", "register"]
 
 PROVIDER = "digitalocean"
@@ -26,14 +28,21 @@ def register() -> None:
 
 def translate_content(message: AIMessage) -> list[blocks.ContentBlock]:
     """Return the blocks of a whole message."""
-    return cast("list[blocks.ContentBlock]", [*_content_blocks(message), *_calls(message)])
+    content = _content_blocks(message)
+    for block in content:
+        block.pop("index", None)
+    return cast("list[blocks.ContentBlock]", [*content, *_calls(message)])
 
 
 def translate_content_chunk(message: AIMessageChunk) -> list[blocks.ContentBlock]:
     """Return the blocks of a chunk, or of chunks added up: calls are finished once the last chunk is in."""
     content = _content_blocks(message)
+    counts: dict[str, int] = {}
     for block in content:
-        block["index"] = INDEXES[block["type"]]
+        if "index" not in block:
+            kind = PLACES[block["type"]]
+            place = counts[kind] = counts.get(kind, -1) + 1
+            block["index"] = f"lc_{kind}_{place}"
     if message.chunk_position == "last" and (message.tool_calls or message.invalid_tool_calls):
         calls = _calls(message)
         for place, call in enumerate(calls):
@@ -48,20 +57,31 @@ def _placed(call: ToolCallChunk) -> dict[str, Any]:
     return {**call, **({} if place is None else {"index": f"lc_tc_{place}"})}
 
 
-INDEXES = {"reasoning": "lc_rs_0", "text": "lc_txt_0", "refusal": "lc_rf_0", "non_standard": "lc_rf_0"}
+PLACES = {
+    "reasoning": "rs",
+    "text": "txt",
+    "refusal": "rf",
+    "non_standard": "ns",
+    "server_tool_call": "st",
+    "server_tool_result": "sr",
+}
 
 
 def _content_blocks(message: AIMessage) -> list[dict[str, Any]]:
     if not isinstance(message.content, str):
         raise NotImplementedError  # not as we made it: core does its best
-    content: list[dict[str, Any]] = []
-    if reasoning := message.additional_kwargs.get("reasoning_content"):
-        content.append({"type": "reasoning", "reasoning": reasoning})
-    if message.content:
-        content.append({"type": "text", "text": message.content})
-    if refusal := message.additional_kwargs.get("refusal"):
+    kept = message.additional_kwargs
+    if not kept:  # most chunks
+        return [{"type": "text", "text": message.content}] if message.content else []
+    content = reasoning_blocks(kept.get("reasoning_content") or "", kept.get("reasoning_details"))
+    content += server_tool_blocks(kept.get("server_tool_calls"))
+    annotations = annotation_blocks(kept.get("annotations"))
+    if message.content or annotations:
+        cited = {"annotations": annotations} if annotations else {}
+        content.append({"type": "text", "text": message.content, **cited})
+    if refusal := kept.get("refusal"):
         block = {"type": "refusal", "refusal": refusal}
-        content.append(block if HAS_REFUSALS else {"type": "non_standard", "value": block})
+        content.append(block if HAS_REFUSALS else {"type": "non_standard", "value": block, "index": "lc_rf_0"})
     return content
 
 

@@ -23,6 +23,23 @@ from ._params import check_call
 __all__ = ["CheckedCalls"]
 
 
+OF_CONFIG = ("callbacks", "metadata", "run_id", "run_name", "tags")
+"""Names that LangChain gives to a call itself, from its configuration."""
+
+
+def _refuse_config(given: dict[str, Any]) -> None:
+    """Refuse what belongs into a configuration, and would be a TypeError of core's.
+
+    Raises:
+        ConfigError: There is some.
+    """
+    for name in OF_CONFIG:
+        if name in given:
+            message = f"{name} belongs into LangChain's configuration: invoke(..., config={{{name!r}: ...}})"
+            note = "; as a field of the request it stands in extra_body=" if name == "metadata" else ""
+            raise ConfigError(message + note)
+
+
 class CheckedCalls(BaseChatModel, defer_build=True):
     """A chat model whose calls are checked."""
 
@@ -37,6 +54,7 @@ class CheckedCalls(BaseChatModel, defer_build=True):
         """Return the model's answer; names of arguments are checked before any frame of core's holds a key."""
         with translate():
             check_call(kwargs)
+            _refuse_config(kwargs)
         return super().invoke(input, config, stop=stop, **kwargs)
 
     async def ainvoke(
@@ -50,6 +68,7 @@ class CheckedCalls(BaseChatModel, defer_build=True):
         """Return the model's answer; see `invoke`."""
         with translate():
             check_call(kwargs)
+            _refuse_config(kwargs)
         return await super().ainvoke(input, config, stop=stop, **kwargs)
 
     def stream(
@@ -78,11 +97,37 @@ class CheckedCalls(BaseChatModel, defer_build=True):
             check_call(kwargs)
         return super().astream(input, config, stop=stop, **kwargs)
 
-    def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
-        """Return what is traced of a call; it is the first that core asks for."""
+    def batch(
+        self,
+        inputs: list[LanguageModelInput],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[AIMessage]:
+        """Return the model's answers to several inputs, several at once; see `invoke`."""
         with translate():
             check_call(kwargs)
-        return super()._get_invocation_params(stop=stop, **kwargs)
+        return super().batch(inputs, config, return_exceptions=return_exceptions, **kwargs)
+
+    async def abatch(
+        self,
+        inputs: list[LanguageModelInput],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[AIMessage]:
+        """Return the model's answers to several inputs, several at once; see `invoke`."""
+        with translate():
+            check_call(kwargs)
+        return await super().abatch(inputs, config, return_exceptions=return_exceptions, **kwargs)
+
+    def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
+        """Return what is traced of a call, the secrets of its tools as masks; it is the first that core asks for."""
+        with translate():
+            check_call(kwargs)
+        return super()._get_invocation_params(stop=stop, **mask_tools(kwargs))
 
     def bind(self, **kwargs: Any) -> Runnable[LanguageModelInput, AIMessage]:  # type: ignore[override]
         """Return this model with arguments for every call; the secrets of tools are sent, and shown as masks.

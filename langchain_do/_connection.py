@@ -43,6 +43,7 @@ class Connected(ConnectionSettings):
         values["api_key"] = as_secret(values.get("api_key"))
         with translate():
             try:
+                values = dict(self._read_names(values))
                 self._check_names(values)
                 super().__init__(**settle(values, known=self.ARGUMENTS, aliases=self.ALIASES, further="model_kwargs"))
                 self._check_connection()
@@ -55,6 +56,11 @@ class Connected(ConnectionSettings):
                 return
             values.clear()  # a key may be among them, in a wrong place
             raise failure
+
+    @classmethod
+    def _read_names(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the arguments, with what stands for another one in its form."""
+        return values
 
     def _complete(self) -> None:
         """Do what comes when the settings are right."""

@@ -25,16 +25,19 @@ Block = Mapping[str, Any]
 Part = dict[str, Any]
 
 UNKNOWN_TYPES = ("application/octet-stream", "binary/octet-stream")
+MARKED = frozenset({"text", "image_url", "file"})
+"""Parts that may end what the prompt cache keeps."""
 TEXT_BLOCKS = frozenset({None, "text", "text-plain", "input_text", "output_text"})
 
 
-def wire_parts(block: Any, *, where: str, cache_control: bool) -> list[Part]:
+def wire_parts(block: Any, *, where: str, cache_control: bool, file_urls: bool = False) -> list[Part]:
     """Return a block's content parts: one, or two for a file that comes with a text of its own.
 
     Args:
         block: A string or a dict with a `type`.
         where: What to call the block in an error, such as `messages[2].content[0]`.
-        cache_control: Whether the model takes `cache_control` on text parts; it is left out otherwise.
+        cache_control: Whether the model takes `cache_control` on parts; it is left out otherwise.
+        file_urls: Whether the API takes a file by its URL.
 
     Raises:
         ConfigError: The API has no part for it.
@@ -52,20 +55,23 @@ def wire_parts(block: Any, *, where: str, cache_control: bool) -> list[Part]:
             f"{where}: a content block of type {shown!r} has no form in this API; leave it out or write it as text"
         )
         raise ConfigError(message)
-    if part["type"] == "text" and cache_control and (mark := _extra(block, "cache_control")):
+    if _is_file_url(part) and not file_urls:
+        message = f"{where}: a file must be base64 data or a file id; this API does not fetch file URLs for this model"
+        raise ConfigError(message)
+    if cache_control and part["type"] in MARKED and (mark := _extra(block, "cache_control")):
         part["cache_control"] = mark
     context = _string(block, "context") if kind == "document" and part["type"] == "file" else None
     return [_text_part(context), part] if context else [part]
 
 
-def result_parts(block: Any, *, where: str, cache_control: bool) -> list[Part]:
+def result_parts(block: Any, *, where: str, cache_control: bool, file_urls: bool = False) -> list[Part]:
     """Return a block's parts in a tool's result: what has no form in the API is written as text or JSON."""
     try:
-        parts = wire_parts(block, where=where, cache_control=cache_control)
+        parts = wire_parts(block, where=where, cache_control=cache_control, file_urls=file_urls)
     except ConfigError as error:
         logger.debug("%s; it is written as text", error)
         return [_text_part(describe(block))]
-    if all(is_sendable(part) for part in parts):
+    if all(is_sendable(part) or _is_file_url(part) for part in parts):
         return parts
     logger.debug("%s: the API does not take such a file; it is written as text", where)
     return [_text_part(describe(block))]
@@ -98,6 +104,10 @@ def with_image_type(block: Block) -> dict[str, Any]:
     """Return such a block with the type that its first bytes show."""
     data = decode_base64((block.get("base64") or block["data"])[:64])
     return {**block, "mime_type": mime_type_of(data or b"") or "image/png"}
+
+
+def _is_file_url(part: Part) -> bool:
+    return part["type"] == "file" and "file_url" in part["file"]
 
 
 def _extra(block: Block, name: str) -> Any:
@@ -211,11 +221,14 @@ def _file(block: Block, where: str) -> Part | None:
             return {"type": "file", "file": {"file_id": file_id}}
     if isinstance(outer := block.get("file_id"), str) and outer:
         return {"type": "file", "file": {"file_id": outer}}
-    url = _url(block, where, "")
+    return _file_at(block, _url(block, where, ""))
+
+
+def _file_at(block: Block, url: str) -> Part:
     head, _, encoded = url.partition(";base64,")
     if not head.startswith("data:"):
-        message = f"{where}: a file must be base64 data or a file id; this API does not fetch file URLs"
-        raise ConfigError(message)
+        name = _string(block, "filename", "title", "name")
+        return {"type": "file", "file": {"file_url": url, **({"filename": name} if name else {})}}
     return _file_of(block, head[5:], encoded)
 
 

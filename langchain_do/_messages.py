@@ -3,11 +3,12 @@
     system, developer <- SystemMessage        assistant <- AIMessage, AIMessageChunk
     user              <- HumanMessage         tool      <- ToolMessage, and Anthropic's tool_result blocks
 
-Reasoning goes back as `reasoning_content`, once, however often a message holds it. Tool calls are read from
-`tool_calls` and `invalid_tool_calls`; blocks that repeat them are skipped. Of what other providers put into their
-answers (traces of tools that they ran, generated images) nothing is sent; a debug line says so. A message's `name` is
-sent where the API takes it. A ToolMessage's `status` and `artifact` have no field in this API: tools say in their text
-what went wrong.
+Reasoning goes back as `reasoning_content`, once, however often a message holds it. Signed and encrypted reasoning and
+the calls of the API's own tools go back unread; the client sends those that the request's API and model know. Tool
+calls are read from `tool_calls` and `invalid_tool_calls`; blocks that repeat them are skipped. Of what other providers
+put into their answers (traces of tools that they ran, generated images) nothing is sent; a debug line says so. A
+message's `name` is sent where the API takes it. A ToolMessage's `status` and `artifact` have no field in this API:
+tools say in their text what went wrong.
 """
 
 from __future__ import annotations
@@ -30,9 +31,11 @@ from langchain_core.messages import (
 )
 
 from inference_do import ConfigError
+from inference_do._adapters.call_results import NoArguments
 from inference_do._adapters.histories import call_arguments, send_reasoning
 
 from ._content import block_type, is_text, is_untyped_image, result_parts, wire_parts, with_image_type
+from ._opaque import is_opaque, opaque_parts
 
 __all__ = ["readable_by_core", "to_wire"]
 
@@ -53,27 +56,39 @@ CALLS = frozenset(
     {"tool_call", "tool_call_chunk", "invalid_tool_call", "tool_use", "input_json_delta", "function_call"}
 )
 
+SERVER_TOOLS = frozenset({"server_tool_call", "server_tool_result"})
+"""Of the API's own tools; those of this API go back as they came (`_opaque`)."""
+
 
 def to_wire(
-    messages: Sequence[BaseMessage], *, cache_control: bool = False, reasoning: bool | str = True
+    messages: Sequence[BaseMessage],
+    *,
+    cache_control: bool = False,
+    file_urls: bool = False,
+    reasoning: bool | str = True,
 ) -> list[dict[str, Any]]:
     """Return the messages in the API's form.
 
     Args:
         messages: The conversation.
         cache_control: Whether the model takes `cache_control` on text parts (DigitalOcean: Anthropic's models do).
+        file_urls: Whether the API takes a file by its URL.
         reasoning: Whether the reasoning of answers goes along, or the name to send it under.
 
     Raises:
         ConfigError: A message or block has no form in this API.
     """
     readers = Readers(
-        partial(wire_parts, cache_control=cache_control), partial(result_parts, cache_control=cache_control)
+        partial(wire_parts, cache_control=cache_control, file_urls=file_urls),
+        partial(result_parts, cache_control=cache_control, file_urls=file_urls),
     )
     wire = [
         sent for position, message in enumerate(messages) for sent in _wire(message, f"messages[{position}]", readers)
     ]
     send_reasoning(wire, reasoning)
+    if not reasoning:
+        for sent in wire:
+            sent.pop("reasoning_details", None)
     return wire
 
 
@@ -222,6 +237,7 @@ def _assistant(message: AIMessage, where: str, readers: Readers) -> dict[str, An
         wire["refusal"] = refusal
     if thoughts is not None:
         wire["reasoning_content"] = thoughts
+    wire.update(opaque_parts(message.content, message.additional_kwargs))
     if not content and (calls or refusal):
         wire["content"] = None
     return _named(wire, message)
@@ -239,9 +255,11 @@ def _answer(message: AIMessage, where: str, readers: Readers) -> tuple[str | lis
         match _unwrapped(block):
             case {"type": "refusal", "refusal": str() as refusal}:
                 pass
+            case inner if inner is not block and is_opaque(inner):
+                pass
             case {"type": str() as kind} as inner if kind in REASONING:
                 reasoning += _thoughts(inner)
-            case {"type": str() as kind} if kind in CALLS:
+            case {"type": str() as kind} if kind in CALLS or kind in SERVER_TOOLS:
                 pass
             case inner if is_text(inner):
                 parts += readers.content(inner, where=f"{where}.content[{place}]")
@@ -284,6 +302,7 @@ def _calls(message: AIMessage, where: str) -> list[dict[str, Any]]:
     """Return the message's tool calls; those that only blocks hold count as well."""
     both: tuple[Mapping[str, Any], ...] = (*message.tool_calls, *message.invalid_tool_calls)
     calls = [(call["id"], call["name"], call["args"]) for call in both]
+    cut = {call["id"] for call in message.invalid_tool_calls if not (call["args"] or "").strip()}
     seen = {id_ for id_, _, _ in calls}
     for block in message.content if isinstance(message.content, list) else ():
         match block:
@@ -294,7 +313,11 @@ def _calls(message: AIMessage, where: str) -> list[dict[str, Any]]:
     if not calls and "function_call" in message.additional_kwargs:
         reason = f"{where}: this API has no function_call; write it as one of tool_calls"
         raise ConfigError(reason)
-    return [_call(*call, where) for call in calls]
+    sent = [_call(*call, where) for call in calls]
+    for call in sent:
+        if call["id"] in cut:
+            call["function"]["arguments"] = NoArguments()
+    return sent
 
 
 def _call(id_: str | None, name: str | None, arguments: Any, where: str) -> dict[str, Any]:

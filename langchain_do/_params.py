@@ -9,16 +9,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from inference_do import model_info
+from inference_do import ConfigError, model_info
 from inference_do._adapters.arguments import CALL_NAMES, check_names
 from inference_do._adapters.merging import merge_layers
 from inference_do._adapters.tool_forms import wire_choice
+from inference_do.models import CHAT_PATH
 from inference_do.params import CHAT_FIELDS
 
 from ._connection import Connected
 from ._tools import wire_format, wire_tool
 
-__all__ = ["ALIASES", "UNANSWERED", "Settings", "check_call", "merge", "streaming_options", "takes_cache_control"]
+__all__ = [
+    "ALIASES",
+    "UNANSWERED",
+    "Settings",
+    "check_call",
+    "merge",
+    "named_api",
+    "streaming_options",
+    "takes_cache_control",
+    "takes_file_urls",
+]
 
 ALIASES: Mapping[str, str] = {
     "model_name": "model",
@@ -27,8 +38,12 @@ ALIASES: Mapping[str, str] = {
     "request_timeout": "timeout",
 }
 
+USE_RESPONSES = "use_responses_api"
+"""Another name of `api="responses"`."""
+
 INTERNAL = frozenset(
     {
+        "cache_control",
         "callbacks",
         "config",
         "include_response_headers",
@@ -49,10 +64,10 @@ INTERNAL = frozenset(
 FIXED = frozenset(Connected.model_fields) - {"max_retries", "model_kwargs", "timeout"}
 """Settings that no call can change; above all a key must not end up in a request's body."""
 
-CALL_ARGUMENTS = CALL_NAMES | INTERNAL | ALIASES.keys() | FIXED - {"api_key", "base_url"}
+CALL_ARGUMENTS = CALL_NAMES | INTERNAL | ALIASES.keys() | {"api", USE_RESPONSES} | FIXED - {"api_key", "base_url"}
 """Names that an argument of a call may have."""
 
-OWN = (*CHAT_FIELDS, "extra_body", "model_affinity")
+OWN = (*CHAT_FIELDS, "api", "extra_body", "model_affinity")
 """Settings of the model that a request is made from."""
 
 UNANSWERED = frozenset({"extra_headers", "extra_query", "max_retries", "timeout"})
@@ -92,7 +107,7 @@ def merge(settings: Settings, stop: list[str] | None, given: Mapping[str, Any]) 
     values = vars(settings)
     own = {name: value for name in OWN if (value := values[name]) is not None}
     call = {**given, "stop": stop} if stop is not None else given
-    layers = (settings.model_kwargs, own, call)
+    layers = (settings.model_kwargs, own, named_api(call))
     params = merge_layers(layers, aliases=ALIASES, is_internal=_is_internal, fixed=FIXED)
     if stop == []:
         params.pop("stop", None)
@@ -100,7 +115,26 @@ def merge(settings: Settings, stop: list[str] | None, given: Mapping[str, Any]) 
     if (form := params.get("response_format")) is not None:
         params["response_format"] = wire_format(form)
     params.pop("stream_options", None)
+    if params.get("api") == "auto":
+        del params["api"]
     return params
+
+
+def named_api(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return arguments with `use_responses_api` as the `api` that it is another name of.
+
+    Raises:
+        ConfigError: Another API is given as well.
+    """
+    if USE_RESPONSES not in given:
+        return given
+    rest = {name: value for name, value in given.items() if name != USE_RESPONSES}
+    if not given[USE_RESPONSES]:
+        return rest
+    if rest.get("api") not in {None, "auto", "responses"}:
+        message = f"{USE_RESPONSES} is another name of api='responses', and api is {rest['api']!r}: give one of them"
+        raise ConfigError(message)
+    return {**rest, "api": "responses"}
 
 
 def streaming_options(settings: Settings, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,6 +148,14 @@ def streaming_options(settings: Settings, given: Mapping[str, Any]) -> dict[str,
 def takes_cache_control(model: str) -> bool:
     """Return whether a model is known to take `cache_control` marks; elsewhere they are an unknown field."""
     return bool(model_info(model).cache_control)
+
+
+def takes_file_urls(params: Mapping[str, Any]) -> bool:
+    """Return whether a file may be given by its URL: chat completions takes its bytes only."""
+    api, info = params.get("api", "auto"), model_info(params["model"])
+    if api != "auto":
+        return bool(api != "chat_completions")
+    return info.images_on_chat is False or bool(info.endpoints and CHAT_PATH not in info.endpoints)
 
 
 def _is_internal(name: str) -> bool:

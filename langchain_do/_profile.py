@@ -37,15 +37,14 @@ def _known_facts(info: ModelInfo) -> dict[str, Any]:
 
 
 def _facts(info: ModelInfo) -> dict[str, Any]:
-    images = False if info.images_on_chat is False else info.vision
     return {
         "status": info.status,
         "max_input_tokens": info.usable_context,
         "max_output_tokens": info.max_output_tokens,
         "text_inputs": "text" in info.input_modalities if info.input_modalities else None,
-        "image_inputs": images,
-        "image_url_inputs": images,
-        "pdf_inputs": _pdfs(info, images),
+        "image_inputs": info.vision,
+        "image_url_inputs": info.vision,
+        "pdf_inputs": "pdf" in info.input_modalities if info.input_modalities else None,
         "audio_inputs": "audio" in info.input_modalities if info.input_modalities else None,
         "video_inputs": "video" in info.input_modalities if info.input_modalities else None,
         "text_outputs": "text" in info.output_modalities if info.output_modalities else None,
@@ -58,12 +57,3 @@ def _facts(info: ModelInfo) -> dict[str, Any]:
         "structured_output": info.structured_output,
         "temperature": info.temperature,
     }
-
-
-def _pdfs(info: ModelInfo, images: bool | None) -> bool | None:
-    """Return whether a model reads PDFs; None where that is known of another endpoint of the API only."""
-    if not info.input_modalities:
-        return None
-    if "pdf" not in info.input_modalities:
-        return False
-    return None if images is False else True

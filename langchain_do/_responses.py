@@ -16,7 +16,7 @@ from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.utils.json import parse_partial_json
 
-from inference_do import ChatCompletion, ChatCompletionChunk, Choice, ResponseInfo, Usage
+from inference_do import ChatCompletion, ChatCompletionChunk, Choice, ResponseInfo, Usage, model_info
 from inference_do._adapters.deltas import AGENTS, PLAIN
 from inference_do._adapters.tool_arguments import arguments_or_problem, is_cut_off
 from inference_do._adapters.tool_names import ToolNames
@@ -57,7 +57,7 @@ def from_completion(
     """
     usage = completion.usage
     metadata: dict[str, Any] = {
-        "model_name": completion.model or model,
+        "model_name": _model_name(completion.model, model),
         "model_provider": PROVIDER,
         **_ids({**vars(completion), **(completion.model_extra or {})}),
         **_http(completion.response_info, headers=headers),
@@ -169,6 +169,14 @@ def _audio_tokens(details: Mapping[str, Any] | None) -> int:
     return count if isinstance(count, int) else 0
 
 
+def _model_name(reported: Any, asked: str) -> str:
+    """Return the id of the model that answered; Anthropic's own ids, which it reports, are unknown to this API."""
+    if not isinstance(reported, str) or not reported:
+        return asked
+    is_alias = model_info(asked).provider == "Anthropic" and not model_info(reported).is_known
+    return asked if is_alias else reported
+
+
 def _ids(head: Mapping[str, Any]) -> dict[str, Any]:
     return {name: head[name] for name in METADATA if head.get(name)}
 
@@ -176,7 +184,9 @@ def _ids(head: Mapping[str, Any]) -> dict[str, Any]:
 def _http(info: ResponseInfo | None, *, headers: bool) -> dict[str, Any]:
     if info is None:
         return {}
-    metadata: dict[str, Any] = {"headers": dict(info.headers)} if headers else {}
+    metadata: dict[str, Any] = {"attempts": info.attempts, **({"api": info.api} if info.api else {})}
+    if headers:
+        metadata["headers"] = dict(info.headers)
     if request_id := info.request_id:
         metadata["request_id"] = request_id
     if route := info.route:
@@ -264,7 +274,7 @@ class ChunkReader:
         if self._named:
             return {"model_provider": PROVIDER}
         self._named = True
-        return {"model_provider": PROVIDER, "model_name": raw.get("model") or self._model}
+        return {"model_provider": PROVIDER, "model_name": _model_name(raw.get("model"), self._model)}
 
     def _call(self, fragment: ToolCallFragment) -> ToolCallChunk:
         _, position, id_, name, arguments = fragment

@@ -26,13 +26,14 @@ from langchain_core.tools import BaseTool
 from pydantic import Field, field_validator, model_validator
 
 from inference_do import ConfigError, Timeout
+from inference_do._adapters.cache_marks import mark_for_cache
 from inference_do._adapters.histories import write_json
 from inference_do._adapters.merging import renamed
 from inference_do._adapters.signatures import with_signature
 from inference_do._adapters.tokens import estimate_message, estimate_tokens
 from inference_do._adapters.tool_forms import wire_choice
 from inference_do._adapters.tool_names import ToolNames, send_names
-from inference_do.config import KEY_VARIABLES
+from inference_do.config import KEY_VARIABLES, check_mapping
 from inference_do.tool_secrets import mask_tools
 
 from ._blocks import PROVIDER
@@ -40,7 +41,16 @@ from ._checked import CheckedCalls
 from ._connection import Connected, Number, Whole
 from ._errors import translate
 from ._messages import readable_by_core, to_wire
-from ._params import ALIASES, UNANSWERED, check_call, merge, streaming_options, takes_cache_control
+from ._params import (
+    ALIASES,
+    UNANSWERED,
+    check_call,
+    merge,
+    named_api,
+    streaming_options,
+    takes_cache_control,
+    takes_file_urls,
+)
 from ._profile import is_known, profile_of
 from ._responses import ChunkReader, from_completion
 from ._tools import wire_format, wire_tool
@@ -104,6 +114,16 @@ class ChatDigitalOcean(Connected, CheckedCalls, defer_build=False):
     extra_body: Mapping[str, Any] | None = Field(
         default=None, description="Further fields of the request's body, sent as they are."
     )
+    api: Literal["auto", "chat_completions", "responses", "messages"] = Field(
+        default="auto",
+        description="Which API answers; `auto`: the one that the model and what is asked need. `use_responses_api=True`"
+        " is another name of `responses`. `response_metadata` says which it was.",
+    )
+    cache_control: Mapping[str, Any] | None = Field(
+        default=None,
+        description="`{'type': 'ephemeral'}`, with a `ttl` of `5m` or `1h`: marks the end of the system message and of "
+        "the conversation for the prompt cache. Sent to models that are known to take it (Anthropic's).",
+    )
     streaming: bool = Field(
         default=False, description="Whether `invoke` streams too; if False is given, nothing ever does."
     )
@@ -123,6 +143,10 @@ class ChatDigitalOcean(Connected, CheckedCalls, defer_build=False):
     @classmethod
     def _mask_tools(cls, value: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
         return mask_tools(value) if value else value
+
+    @classmethod
+    def _read_names(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        return named_api(values)
 
     def _complete(self) -> None:
         from . import __version__  # noqa: PLC0415  a name that is made when it is asked for
@@ -175,10 +199,6 @@ class ChatDigitalOcean(Connected, CheckedCalls, defer_build=False):
         """What is serialized in another form."""
         return {"timeout": asdict(self.timeout)} if isinstance(self.timeout, Timeout) else {}
 
-    def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
-        """Return what callbacks are given of a call: the secrets of its tools as masks."""
-        return super()._get_invocation_params(stop, **mask_tools(kwargs))
-
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         """Return what the cache of answers knows this call by: the settings as they are now, and what will be sent.
 
@@ -224,12 +244,16 @@ class ChatDigitalOcean(Connected, CheckedCalls, defer_build=False):
         self, messages: list[BaseMessage], stop: list[str] | None, given: Mapping[str, Any]
     ) -> tuple[dict[str, Any], ToolNames]:
         params = merge(self, stop, given)
-        reasoning = given.get("send_reasoning")
+        reasoning, mark = given.get("send_reasoning"), given.get("cache_control") or self.cache_control
+        has_cache = takes_cache_control(params["model"])
         wire = to_wire(
             messages,
-            cache_control=takes_cache_control(params["model"]),
+            cache_control=has_cache,
+            file_urls=takes_file_urls(params),
             reasoning=self.send_reasoning if reasoning is None else reasoning,
         )
+        if mark and has_cache:
+            mark_for_cache(wire, check_mapping(mark, name="cache_control"), params.get("tools") or ())
         params["messages"] = wire
         return params, send_names(params)
 

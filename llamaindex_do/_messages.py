@@ -4,9 +4,13 @@ Each message becomes one of the wire, with these exceptions, all of which provid
 
 1. Every tool call is answered right after it. A call whose result is missing (an interrupted run, a memory that was
    cut) gets a result that says so; a result whose call is missing is sent as the user's text. Both are logged.
-2. Results are text. Images and files in them follow in a message of the user, after the last result.
+2. Results are text on chat completions. Images and files in them follow in a message of the user, after the last
+   result; where the other APIs are asked, they stay in the result.
 3. Names of tools are altered where the API does not take them (`_tools.py`), and so are ids that calls of one answer
    share.
+
+What only the API can read of an answer (`reasoning_details`, `server_tool_calls`) goes back as it came; the client
+leaves out what another API or model gave.
 
 Histories of other providers' integrations are read as they keep them: calls without ids, or in `additional_kwargs`.
 """
@@ -17,21 +21,26 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from llama_index.core.base.llms.types import ChatMessage, ThinkingBlock, ToolCallBlock
+from llama_index.core.base.llms.types import ChatMessage, CitationBlock, ThinkingBlock, ToolCallBlock
 
 from inference_do._adapters.histories import KeptCall, OpenCalls, call_arguments, read_call, send_reasoning
 from inference_do._adapters.tool_names import wire_name
-from inference_do.models import model_info
+from inference_do.models import CHAT_PATH, model_info
 
-from ._parts import Part, content_of, parts_of
+from ._parts import Part, Takes, content_of, parts_of
 
-__all__ = ["to_wire"]
+__all__ = ["SENT_BACK", "to_wire"]
 
 ROLES: Mapping[str, str] = {"chatbot": "assistant", "model": "assistant", "function": "tool"}
 """Other names that LlamaIndex has for the API's roles."""
 
 MEDIA_ROLES = frozenset({"user", "tool"})
-BESIDE_CONTENT = (ThinkingBlock, ToolCallBlock)
+BESIDE_CONTENT = (CitationBlock, ThinkingBlock, ToolCallBlock)
+"""What an answer has beside its text; what it cites stands in its text already."""
+SENT_BACK = ("reasoning_details", "server_tool_calls")
+"""Parts of an answer that go back as they came."""
+IN_RESULTS = frozenset({"text", "image_url", "file"})
+"""Kinds of parts that results carry on the APIs beside chat completions."""
 RESULT_IDS = ("tool_call_id", "tool_use_id", "toolUseId", "call_id")
 NO_RESULT = "No result was recorded for this call."
 
@@ -40,18 +49,22 @@ logger = logging.getLogger("llamaindex_do")
 Wire = dict[str, Any]
 
 
-def to_wire(messages: Sequence[ChatMessage], model: str, *, reasoning: bool | str = True) -> list[Wire]:
+def to_wire(
+    messages: Sequence[ChatMessage], model: str, *, reasoning: bool | str = True, api: str = "auto"
+) -> list[Wire]:
     """Return the messages as the API takes them; those given stay as they are.
 
     Args:
         messages: The conversation.
         model: The model it goes to: only Anthropic's take cache points.
         reasoning: Whether the reasoning of answers goes along, or the name to send it under.
+        api: The API that is asked for.
 
     Raises:
         ConfigError: A block of a message of the user or the system cannot be expressed.
     """
-    conversation = _Conversation(caching=bool(model_info(model).cache_control))
+    takes = Takes(caching=bool(model_info(model).cache_control), files_by_url=_is_beyond_chat(model, api))
+    conversation = _Conversation(takes, opaque=bool(reasoning))
     for position, message in enumerate(messages):
         conversation.add(message, position)
     wire = conversation.finished()
@@ -59,11 +72,22 @@ def to_wire(messages: Sequence[ChatMessage], model: str, *, reasoning: bool | st
     return wire
 
 
+def _is_beyond_chat(model: str, api: str) -> bool:
+    """Return whether a request with an image or a file goes to another API than chat completions."""
+    if api != "auto":
+        return api != "chat_completions"
+    info = model_info(model)
+    if info.is_router or not info.endpoints:
+        return False
+    return info.images_on_chat is False or CHAT_PATH not in info.endpoints
+
+
 class _Conversation:
     """Messages put in line, with the tool calls that wait for their results."""
 
-    def __init__(self, *, caching: bool) -> None:
-        self._caching = caching
+    def __init__(self, takes: Takes, *, opaque: bool) -> None:
+        self._takes = takes
+        self._opaque = opaque
         self._wire: list[Wire] = []
         self._open = OpenCalls()
         self._media: list[Part] = []
@@ -79,7 +103,7 @@ class _Conversation:
         if role == "assistant":
             self._add_answer(message, position, where)
             return
-        parts = parts_of(message.blocks, where, caching=self._caching, media=role in MEDIA_ROLES)
+        parts = parts_of(message.blocks, where, self._takes, media=role in MEDIA_ROLES)
         self._wire.append({"role": role, "content": content_of(parts), **_name(message)})
 
     def finished(self) -> list[Wire]:
@@ -88,15 +112,15 @@ class _Conversation:
         return self._wire
 
     def _add_answer(self, message: ChatMessage, position: int, where: str) -> None:
-        parts = parts_of(
-            message.blocks, where, caching=self._caching, media=False, elsewhere=BESIDE_CONTENT, otherwise="omit"
-        )
+        parts = parts_of(message.blocks, where, self._takes, media=False, elsewhere=BESIDE_CONTENT, otherwise="omit")
         kept = list(_kept_calls(message, where))
         made = {f"call_{position}_{number}" for number, call in enumerate(kept) if not call.id}
         calls = [_call(call, call.id or f"call_{position}_{number}") for number, call in enumerate(kept)]
         wire: Wire = {"role": "assistant", "content": content_of(parts) or (None if calls else ""), **_name(message)}
         if (thoughts := _reasoning(message)) is not None:
             wire["reasoning_content"] = thoughts
+        if self._opaque:
+            wire.update(_sent_back(message))
         if calls:
             wire["tool_calls"] = calls
             self._open.ask(calls, made)
@@ -106,16 +130,17 @@ class _Conversation:
         extra = message.additional_kwargs
         given = next((id_ for name in RESULT_IDS if isinstance(id_ := extra.get(name), str) and id_), None)
         call = self._open.answer(given, extra.get("name") or extra.get("tool_name"))
-        parts = parts_of(message.blocks, where, caching=self._caching, otherwise="describe")
+        parts = parts_of(message.blocks, where, self._takes, otherwise="describe")
         if call is None:
             logger.warning("%s answers no tool call before it (%r): it is sent as a message of the user", where, given)
             self._end_results()
             head = f"Result of an earlier tool call ({given}):" if given else "Result of an earlier tool call:"
             self._wire.append({"role": "user", "content": content_of([{"type": "text", "text": head}, *parts])})
             return
-        texts = [part for part in parts if part["type"] == "text"]
-        self._wire.append({"role": "tool", "tool_call_id": call, "content": content_of(texts)})
-        if media := [part for part in parts if part["type"] != "text"]:
+        kinds = IN_RESULTS if self._takes.files_by_url else {"text"}
+        kept = [part for part in parts if part["type"] in kinds]
+        self._wire.append({"role": "tool", "tool_call_id": call, "content": content_of(kept)})
+        if media := [part for part in parts if part["type"] not in kinds]:
             self._media += [{"type": "text", "text": f"Attached to the result of tool call {call}:"}, *media]
 
     def _end_results(self) -> None:
@@ -126,6 +151,16 @@ class _Conversation:
         if self._media:
             self._wire.append({"role": "user", "content": self._media})
             self._media = []
+
+
+def _sent_back(message: ChatMessage) -> Wire:
+    """Return the parts of an answer that go back as they came; a memory may have made something else of them."""
+    found: Wire = {}
+    for name in SENT_BACK:
+        kept = message.additional_kwargs.get(name)
+        if isinstance(kept, list) and (entries := [entry for entry in kept if isinstance(entry, Mapping)]):
+            found[name] = entries
+    return found
 
 
 def _reasoning(message: ChatMessage) -> str | None:

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Iterable
 from functools import singledispatch
 from io import IOBase
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from llama_index.core.base.llms.types import (
     AudioBlock,
@@ -36,24 +36,35 @@ from inference_do._adapters.files import (
 from inference_do._adapters.histories import describe, is_sendable
 from inference_do.errors import ConfigError
 
-__all__ = ["Part", "content_of", "parts_of"]
+__all__ = ["Part", "Takes", "content_of", "parts_of"]
 
 Part = dict[str, Any]
 
 PDF = "application/pdf"
 DATA = ("image", "audio", "video", "data", "path")
 """Fields of blocks that hold a file or say where it is on this machine."""
+MARKED = frozenset({"text", "image_url", "file"})
+"""Kinds of parts that can carry a cache point."""
 UNTITLED = "input_document"
 """The title that LlamaIndex gives to a document without one."""
 
 logger = logging.getLogger("llamaindex_do")
 
 
+class Takes(NamedTuple):
+    """What the model takes, and the API that it is asked on."""
+
+    caching: bool
+    """`cache_control` on parts, as Anthropic's models do."""
+    files_by_url: bool
+    """URLs of documents, and images and files in results."""
+
+
 def parts_of(
     blocks: Iterable[Any],
     where: str,
+    takes: Takes,
     *,
-    caching: bool,
     media: bool = True,
     elsewhere: tuple[type, ...] = (),
     otherwise: Literal["refuse", "omit", "describe"] = "refuse",
@@ -63,7 +74,7 @@ def parts_of(
     Args:
         blocks: The blocks.
         where: The message, as errors name it.
-        caching: Whether the model takes `cache_control` on text, as Anthropic's do.
+        takes: What the model takes.
         media: Whether the message may carry anything but text.
         elsewhere: Kinds of blocks that have a place of their own in the message.
         otherwise: What becomes of a block that cannot be expressed: an error, nothing, or a text of its fields.
@@ -76,11 +87,11 @@ def parts_of(
         if type(block) is TextBlock:  # most are; `isinstance` of another class of pydantic's runs Python code
             parts.append(_text(block.text))
         elif isinstance(block, CachePoint):
-            _mark(parts, block, caching=caching)
+            _mark(parts, block, caching=takes.caching)
         elif not isinstance(block, elsewhere):
             place = f"{where}: block {position} ({type(block).__name__})"
             try:
-                parts += _checked(block, place, media=media, sendable=otherwise == "describe")
+                parts += _checked(block, place, takes, media=media, sendable=otherwise == "describe")
             except ConfigError as error:
                 if otherwise == "refuse":
                     raise
@@ -89,8 +100,10 @@ def parts_of(
     return parts
 
 
-def _checked(block: Any, where: str, *, media: bool, sendable: bool) -> list[Part]:
+def _checked(block: Any, where: str, takes: Takes, *, media: bool, sendable: bool) -> list[Part]:
     own = _parts(block, where)
+    if not takes.files_by_url and any(map(_is_remote_file, own)):
+        raise _refusal(where, "chat completions take no URL here: fetch it and pass data=")
     if sendable and not all(map(is_sendable, own)):
         raise _refusal(where, "the API does not take such a file")
     if not media and any(part["type"] != "text" for part in own):
@@ -149,7 +162,9 @@ def _(block: VideoBlock, where: str) -> list[Part]:
 
 @_parts.register
 def _(block: DocumentBlock, where: str) -> list[Part]:
-    _refuse_remote(block.url, where, "data")
+    if block.url and not str(block.url).startswith("data:"):
+        title = {} if block.title in {None, UNTITLED} else {"filename": block.title}
+        return [{"type": "file", "file": {**title, "file_data": str(block.url)}}]
     data = _bytes(block.resolve_document, where)
     if (text := text_of(data, block.document_mimetype)) is not None:
         return [_text(text if block.title in {None, UNTITLED} else f"{block.title}:\n{text}")]
@@ -211,13 +226,17 @@ def _refuse_remote(url: Any, where: str, field: str) -> None:
         raise _refusal(where, f"the API takes no URL here: fetch it and pass {field}=")
 
 
+def _is_remote_file(part: Part) -> bool:
+    return part["type"] == "file" and not part["file"]["file_data"].startswith("data:")
+
+
 def _mark(parts: list[Part], point: CachePoint, *, caching: bool) -> None:
-    """Put a cache point on the text before it, where a model knows such points."""
-    text = next((part for part in reversed(parts) if part["type"] == "text"), None)
-    if not caching or text is None:
-        logger.debug("a CachePoint is left out: only text for Anthropic's models can carry one")
+    """Put a cache point on the part before it, where a model knows such points."""
+    marked = next((part for part in reversed(parts) if part["type"] in MARKED), None)
+    if not caching or marked is None:
+        logger.debug("a CachePoint is left out: only what Anthropic's models are given can carry one")
         return
-    text["cache_control"] = {"type": point.cache_control.type, "ttl": point.cache_control.ttl}
+    marked["cache_control"] = {"type": point.cache_control.type, "ttl": point.cache_control.ttl}
 
 
 def _refusal(where: str, reason: str) -> ConfigError:

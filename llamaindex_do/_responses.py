@@ -5,15 +5,18 @@ the last chunk comes one more response, with no new text (but a refusal's), that
 parsed arguments, all logprobs. It is the one that LlamaIndex's observers and agents look at, and there is always this
 one at least.
 
-Where things are: text, thoughts and tool calls in `message.blocks`, in this order; the calls also, as the API gave
-them, in `message.additional_kwargs["tool_calls"]`; counts of tokens, the finish reason and the request's id in
-`response.additional_kwargs`; new thoughts there too, as `thinking_delta`; what the API sent in `raw`.
+Where things are: thoughts, text, citations and tool calls in `message.blocks`, in this order; the calls also, as the
+API gave them, in `message.additional_kwargs["tool_calls"]`, and there too, on complete messages only, what goes back
+unchanged with the next request: `reasoning_details` and `server_tool_calls`. Counts of tokens, the finish reason, the
+API that was asked and the request's id are in `response.additional_kwargs`; new thoughts there too, as
+`thinking_delta`; what the API sent in `raw`.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 from llama_index.core.base.llms.types import (
@@ -31,8 +34,11 @@ from inference_do._adapters.deltas import AGENTS, PLAIN
 from inference_do._adapters.tool_arguments import arguments_or_problem, is_cut_off
 from inference_do._adapters.tool_names import ToolNames
 from inference_do.accumulate import new_call_id, reasoning_text
+from inference_do.deltas import put_together
 from inference_do.types import AGENT_FIELDS, ChatCompletion, ChatCompletionChunk, ResponseInfo, Usage
 
+from ._citations import read_citations
+from ._messages import SENT_BACK
 from ._tools import OpenCall, PartialObject
 
 __all__ = ["StreamReader", "completion_of", "read_completion"]
@@ -40,6 +46,8 @@ __all__ = ["StreamReader", "completion_of", "read_completion"]
 ASSISTANT = MessageRole.ASSISTANT
 logger = logging.getLogger("llamaindex_do")
 SUMS = ("prompt_tokens", "completion_tokens", "total_tokens")
+FURTHER = frozenset({*SENT_BACK, "annotations"})
+"""Fields of an answer that are lists; the pieces of a stream are put together at its end."""
 
 
 def read_completion(completion: ChatCompletion, names: ToolNames, *, headers: bool = False) -> ChatResponse:
@@ -63,7 +71,7 @@ def read_completion(completion: ChatCompletion, names: ToolNames, *, headers: bo
     if tokens:
         raw["usage"].update(_sums(tokens))
     return ChatResponse(
-        message=_whole_message(text, reasoning, calls, choice.finish_reason, tokens),
+        message=_whole_message(text, reasoning, calls, choice.finish_reason, tokens, further=message.model_extra or {}),
         raw=raw,
         logprobs=_logprobs(choice.logprobs),
         additional_kwargs=_facts(
@@ -87,6 +95,7 @@ class StreamReader:
         self._usage: Mapping[str, Any] | None = None
         self._raw: dict[str, Any] = {}
         self._told: dict[str, Any] = {}
+        self._further: dict[str, list[Any]] = {}
 
     def read(self, chunk: ChatCompletionChunk) -> ChatResponse | None:
         """Return what a chunk adds, or None if it adds nothing to the message."""
@@ -104,12 +113,8 @@ class StreamReader:
         delta = choice.get("delta") or {}
         if reason := choice.get("finish_reason"):
             self._finish = reason
-        text, thought = delta.get("content") or "", ""
-        if not PLAIN.issuperset(delta):
-            thought = reasoning_text(delta)
-            if self._reasoning is None and delta.get("reasoning_content") == "":
-                self._reasoning = ""  # some models want it back even so
-            self._refusal += delta.get("refusal") or ""
+        text = delta.get("content") or ""
+        thought = "" if PLAIN.issuperset(delta) else self._read_further(delta)
         logprobs = _logprobs(found) if (found := choice.get("logprobs")) else None
         fragments = chunk.tool_fragments
         if not (text or thought or logprobs or fragments):
@@ -130,6 +135,16 @@ class StreamReader:
             logprobs=logprobs,
             additional_kwargs={"thinking_delta": thought} if thought else {},
         )
+
+    def _read_further(self, delta: dict[str, Any]) -> str:
+        """Take what a delta has beside text and calls; return its thought."""
+        if self._reasoning is None and delta.get("reasoning_content") == "":
+            self._reasoning = ""  # some models want it back even so
+        self._refusal += delta.get("refusal") or ""
+        if not FURTHER.isdisjoint(delta):
+            for name in FURTHER & delta.keys():
+                self._further.setdefault(name, []).append(delta[name])
+        return reasoning_text(delta)
 
     def _open_blocks(self) -> list[ToolCallBlock]:
         return [call.open_block() for call in self._calls]
@@ -152,11 +167,12 @@ class StreamReader:
         usage = None if self._usage is None else Usage.model_validate(self._usage)
         tokens = _tokens(usage)
         text = self._text if self._text is not None else self._refusal or None
+        further = {name: deepcopy(put_together(name, values)) for name, values in self._further.items()}
         raw = dict(self._raw)
         if usage is not None:
             raw["usage"] = {**usage.model_dump(exclude_unset=True), **_sums(tokens)}
         return ChatResponse(
-            message=_whole_message(text, self._reasoning, self._calls, self._finish, tokens),
+            message=_whole_message(text, self._reasoning, self._calls, self._finish, tokens, further=further),
             delta="" if self._text is not None else self._refusal,
             raw=raw,
             logprobs=self._logprobs or None,
@@ -206,18 +222,36 @@ def _whole_message(
     calls: list[_StreamedCall],
     finish_reason: str | None,
     tokens: Mapping[str, int],
+    *,
+    further: Mapping[str, Any],
 ) -> ChatMessage:
-    """Make the message of a complete answer."""
+    """Make the message of a complete answer; `further` are its fields of those names in `FURTHER`."""
     is_cut = is_cut_off(finish_reason)
-    blocks = [call.block(is_cut=is_cut and call is calls[-1]) for call in calls]
-    return _message(text, reasoning, calls, blocks, whole=True, thought=tokens.get("reasoning_tokens"))
+    citations, others = read_citations(further.get("annotations"), text or "")
+    blocks = [*citations, *(call.block(is_cut=is_cut and call is calls[-1]) for call in calls)]
+    message = _message(text, reasoning, calls, blocks, whole=True, thought=tokens.get("reasoning_tokens"))
+    kept = {name: entries for name in SENT_BACK if isinstance(entries := further.get(name), list) and entries}
+    if details := kept.get("reasoning_details"):
+        for block in message.blocks:
+            if isinstance(block, ThinkingBlock):
+                block.additional_information = _marks(details)
+    message.additional_kwargs.update(kept)
+    if others:
+        message.additional_kwargs["annotations"] = others
+    return message
+
+
+def _marks(details: list[Any]) -> dict[str, Any]:
+    """Return what a thought is known by: the last signature and id of its parts, as other integrations show them."""
+    parts = [part for part in details if isinstance(part, Mapping)]
+    return {name: part[name] for part in parts for name in ("id", "signature") if isinstance(part.get(name), str)}
 
 
 def _message(
     text: str | None,
     reasoning: str | None,
     calls: list[_StreamedCall],
-    call_blocks: list[ToolCallBlock],
+    further_blocks: list[Any],
     *,
     whole: bool = False,
     thought: int | None = None,
@@ -228,9 +262,9 @@ def _message(
         blocks.append(ThinkingBlock(content=reasoning, num_tokens=thought))
     if text or not calls:  # with no block of text the message's content would be None, which some write as "None"
         blocks.append(TextBlock(text=text or ""))
+    blocks += further_blocks
     if not calls:
         return ChatMessage(role=ASSISTANT, blocks=blocks)
-    blocks += call_blocks
     return ChatMessage(
         role=ASSISTANT, blocks=blocks, additional_kwargs={"tool_calls": [call.as_dict() for call in calls]}
     )
@@ -258,12 +292,11 @@ def _facts(
     facts: dict[str, Any] = {"finish_reason": finish_reason}
     facts.update({name: fields[name] for name in AGENT_FIELDS if fields.get(name)})
     facts.update(tokens)
-    if info is not None and info.request_id:
-        facts["request_id"] = info.request_id
-    if info is not None and info.route:
-        facts["route"] = info.route
-    if info is not None and headers:
-        facts["headers"] = dict(info.headers)
+    if info is not None:
+        told = {"request_id": info.request_id, "route": info.route, "api": info.api, "attempts": info.attempts}
+        facts.update({name: value for name, value in told.items() if value})
+        if headers:
+            facts["headers"] = dict(info.headers)
     if refusal:
         facts["refusal"] = refusal
     return facts

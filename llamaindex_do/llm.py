@@ -7,8 +7,7 @@ Every call takes the same road: `_request` merges settings and arguments (`_para
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
-from contextlib import aclosing, closing
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from llama_index.core.base.llms.types import (
@@ -26,9 +25,11 @@ from llama_index.core.llms.function_calling import FunctionCallingLLM
 from pydantic import BaseModel, Field, field_validator
 from typing_extensions import override
 
+from inference_do._adapters.cache_marks import mark_for_cache
 from inference_do._adapters.merging import renamed
 from inference_do._adapters.settings import Number, Whole
 from inference_do._adapters.tool_names import ToolNames, send_names
+from inference_do.config import check_mapping
 from inference_do.models import ModelInfo, model_info
 from inference_do.tool_secrets import mask_tools
 from inference_do.types import ChatCompletion
@@ -37,9 +38,10 @@ from ._connection import Connected, check_model
 from ._inputs import like, mask_and_instrument_tools, validate_and_instrument_chat, validate_and_instrument_completion
 from ._loading import register_class
 from ._messages import to_wire
-from ._params import ALIASES, WIRE_FIELDS, request_params
+from ._params import ALIASES, WIRE_FIELDS, request_params, settled_api
 from ._responses import StreamReader, completion_of, read_completion
 from ._schema import response_format
+from ._streams import acompletions_of, aread_stream, completions_of, read_stream
 from ._structured import StructuredPrediction
 from ._tools import CallableTools, chosen_tool, keep_one_call, selections, tool_specs, with_text
 
@@ -48,7 +50,6 @@ if TYPE_CHECKING:
     from llama_index.core.llms.llm import ToolSelection
     from llama_index.core.tools.types import BaseTool
 
-    from inference_do.client import AsyncStream, Stream
 
 __all__ = ["DigitalOcean"]
 
@@ -122,6 +123,12 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
     model_affinity: str | None = Field(
         default=None, description="Sent as `X-Model-Affinity`: keeps a router on one model, so that its cache can hit."
     )
+    api: Literal["auto", "chat_completions", "responses", "messages"] = Field(
+        default="auto",
+        description="Which of the API's endpoints is asked. By default the one that the model is on and that takes "
+        "what the request holds: `additional_kwargs` of responses say which it was.",
+    )
+    use_responses_api: bool = Field(default=False, description="Another name of `api='responses'`.")
     extra_body: dict[str, Any] | None = Field(default=None, description="Further fields of requests, sent as they are.")
     streaming: bool = Field(
         default=False,
@@ -133,6 +140,12 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
         default=True,
         description="Whether earlier answers go back with their reasoning, which models that think between tool calls "
         "need; or the name to send it under, for servers that only know the other one.",
+    )
+    cache_control: dict[str, str] | None = Field(
+        default=None,
+        description="`{'type': 'ephemeral'}`, with a `ttl` of `5m` or `1h`: marks the end of the system message and of "
+        "the conversation for the prompt cache, as `CachePoint` marks single blocks. Sent to models that are known to "
+        "take it (Anthropic's).",
     )
     include_response_headers: bool = Field(
         default=False, description="Whether `additional_kwargs` of responses have the response's `headers`."
@@ -165,6 +178,7 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
     def _check(self) -> None:
         super()._check()
         check_model(self.model)
+        vars(self)["api"] = settled_api(self.api, self.use_responses_api)
         renamed({name: vars(self)[name] for name in ("max_tokens", "max_completion_tokens")}, ALIASES)
 
     @classmethod
@@ -242,7 +256,7 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
     @validate_and_instrument_completion
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
         """Return the answer to one message of the user as it is made."""
-        return _completions(self._stream(self._asking(prompt, formatted), kwargs))
+        return completions_of(self._stream(self._asking(prompt, formatted), kwargs))
 
     @validate_and_instrument_completion
     async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
@@ -252,7 +266,7 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
     @validate_and_instrument_completion
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
         """Return the answer to one message of the user as it is made."""
-        return _acompletions(self._astream(self._asking(prompt, formatted), kwargs))
+        return acompletions_of(self._astream(self._asking(prompt, formatted), kwargs))
 
     def _chat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponse:
         request = self._request(messages, kwargs)
@@ -264,11 +278,11 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
 
     def _stream(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponseGen:
         request = self._request(messages, kwargs, streaming=True)
-        return _responses(self._clients.sync.stream(**request.params), self._reader(request))
+        return read_stream(self._clients.sync.stream(**request.params), self._reader(request))
 
     def _astream(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponseAsyncGen:
         request = self._request(messages, kwargs, streaming=True)
-        return _aresponses(self._clients.asynchronous.stream(**request.params), self._reader(request))
+        return aread_stream(self._clients.asynchronous.stream(**request.params), self._reader(request))
 
     def _read(self, completion: ChatCompletion, request: ChatRequest) -> ChatResponse:
         return read_completion(completion, request.names, headers=self.include_response_headers)
@@ -284,10 +298,16 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
         params = request_params((settings, self.additional_kwargs, kwargs), streaming=streaming)
         if streaming and not self.stream_usage:
             params.setdefault("stream_options", {"include_usage": False})
-        reasoning = kwargs.get("send_reasoning")
+        reasoning, mark = kwargs.get("send_reasoning"), self._mark(kwargs)
         wanted = self.send_reasoning if reasoning is None else reasoning
-        params["messages"] = to_wire(messages, params["model"], reasoning=wanted)
+        wire = params["messages"] = to_wire(messages, params["model"], reasoning=wanted, api=params.get("api", "auto"))
+        if mark and model_info(params["model"]).cache_control:
+            mark_for_cache(wire, check_mapping(mark, name="cache_control"), params.get("tools") or ())
         return ChatRequest(params, send_names(params))
+
+    def _mark(self, kwargs: Mapping[str, Any]) -> Any:
+        """Return the mark for the prompt cache that a call has, or its settings."""
+        return kwargs.get("cache_control") or self.additional_kwargs.get("cache_control") or self.cache_control
 
     def _asking(self, prompt: str, formatted: bool) -> list[ChatMessage]:
         if not formatted and self.completion_to_prompt is not None:
@@ -367,34 +387,3 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
 
 
 register_class(DigitalOcean, module="llama_index.core.llms.loading", table="RECOGNIZED_LLMS")
-
-
-# --- streams ------------------------------------------------------------
-
-
-def _responses(stream: Stream, reader: StreamReader) -> Generator[ChatResponse, None, None]:
-    with stream:
-        for chunk in stream:
-            if (response := reader.read(chunk)) is not None:
-                yield response
-    yield reader.end(stream.response_info)
-
-
-async def _aresponses(stream: AsyncStream, reader: StreamReader) -> AsyncGenerator[ChatResponse, None]:
-    async with stream:
-        async for chunk in stream:
-            if (response := reader.read(chunk)) is not None:
-                yield response
-    yield reader.end(stream.response_info)
-
-
-def _completions(responses: ChatResponseGen) -> Generator[CompletionResponse, None, None]:
-    with closing(responses):
-        for response in responses:
-            yield completion_of(response)
-
-
-async def _acompletions(responses: ChatResponseAsyncGen) -> AsyncGenerator[CompletionResponse, None]:
-    async with aclosing(responses):
-        async for response in responses:
-            yield completion_of(response)

@@ -160,7 +160,7 @@ def _peculiarities(info: ModelInfo) -> list[str]:
     when = info.date_of("failing")
     notes: list[str] = []
     if info.kind == "chat" and info.endpoints and "/v1/chat/completions" not in info.endpoints:
-        notes.append(f"not on chat completions, only on {', '.join(info.endpoints)}")
+        notes.append(f"answers on {', '.join(info.endpoints)}, not on chat completions")
     if info.temperature is False:
         notes.append("takes no `temperature`")
     if info.refused_parameters:

@@ -7,9 +7,9 @@ calls one id, the latter where arguments were cut off or unreadable, so that no 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
-__all__ = ["INVALID", "match_results"]
+__all__ = ["INVALID", "NoArguments", "match_results"]
 
 INVALID = "invalid_json"
 """The name under which a request has arguments that are not the JSON of an object: providers parse them."""
@@ -17,6 +17,16 @@ INVALID = "invalid_json"
 NOT_RUN = "This call was not run, because its arguments were cut off or unreadable. Call again with complete arguments."
 
 Wire = dict[str, Any]
+
+
+class NoArguments(str):
+    """The arguments of a call that was cut off before them: an object, known as that of a call that was not run."""
+
+    __slots__ = ()
+
+    def __new__(cls) -> Self:
+        """Make them; they are always the same."""
+        return super().__new__(cls, "{}")
 
 
 def match_results(messages: Sequence[Wire]) -> list[Wire]:
@@ -81,4 +91,5 @@ def _results_of_invalid(open_calls: list[tuple[str, Wire]]) -> list[Wire]:
 def _is_invalid(call: Wire) -> bool:
     function = call.get("function")
     arguments = function.get("arguments") if isinstance(function, Mapping) else None
-    return isinstance(arguments, str) and arguments.startswith(f'{{"{INVALID}":')
+    is_marked = isinstance(arguments, str) and arguments.startswith(f'{{"{INVALID}":')
+    return is_marked or isinstance(arguments, NoArguments)

@@ -22,7 +22,7 @@ TAGS = "think|thinking|thoughts?|reasoning|reflection|analysis|scratchpad"
 THOUGHTS = re.compile(rf"(?:<({TAGS})\b[^<>]*>|\[({TAGS})\])(.*?)(?:</\1\s*>|\[/\2\]|\Z)", re.DOTALL | re.IGNORECASE)
 THOUGHTS_END = re.compile(rf"</(?:{TAGS})\s*>|\[/(?:{TAGS})\]|<\|channel\|>final<\|message\|>", re.IGNORECASE)
 """The end of thoughts; some templates put their beginning into the prompt."""
-FENCE = re.compile(r"```[ \t]*[\w+-]*\s*(?=[{\[])")
+FENCE = re.compile(r"```[ \t]*+[\w+-]*+\s*+(?=[{\[])")  # possessive: white space without end is read once
 OPENING = re.compile(r"[{\[]")
 LIKELY = re.compile(r"""\{\s*(?:["'}]|\w+\s*:|\Z)|\[\s*(?:["'{\[\]]|-?\d|(?:true|false|null)\b|\Z)""")
 LIKELY_OBJECT = re.compile(r"""(?:\[\s*)?\{\s*(?:["'}]|\w+\s*:|\Z)""")

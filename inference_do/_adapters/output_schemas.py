@@ -105,6 +105,8 @@ class OutputSchema:
         call = self._inner_call(envelope)
         name = next((call[key].removeprefix("functions.") for key in CALLED if isinstance(call.get(key), str)), None)
         holder = next((key for key in ARGUMENTS if key in call), None)
+        if call is envelope and holder in self.fields:
+            return value
         if holder is None and name in names:  # whatever the one object beside its name is called
             others = [key for key in call if key not in ABOUT_CALL]
             if len(others) == 1 and others[0] not in self.fields and isinstance(call[others[0]], dict):

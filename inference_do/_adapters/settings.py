@@ -19,6 +19,7 @@ from inference_do._urls import BASE_URL_VARIABLE, is_trusted
 from inference_do.config import Config, Key, Timeout, check_http_client
 from inference_do.connection import SETTINGS, ClientPair
 from inference_do.errors import ConfigError
+from inference_do.tool_secrets import mask_tools
 
 from .arguments import names_of
 
@@ -256,13 +257,21 @@ class ConnectionSettings(BaseModel):
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "api_key":
             value = as_secret(value)
-        elif name in BODIES and value and (problem := problem_of_names({name: value}, self.ARGUMENTS)):
+        elif value and (name in BODIES or self._is_unknown(name)) and (problem := self._problem_of({name: value})):
             value = None  # a key is in it
             raise ConfigError(problem)
+        if name in BODIES and isinstance(value, Mapping):
+            value = mask_tools(value)
         follows = self._changes_with({name: value}) if name in type(self).model_fields else {}
         super().__setattr__(name, value)
         for other, following in follows.items():
             super().__setattr__(other, following)
+
+    def _is_unknown(self, name: str) -> bool:
+        return not (name.startswith("_") or name in self.ARGUMENTS or hasattr(type(self), name))
+
+    def _problem_of(self, changed: dict[str, Any]) -> str | None:
+        return problem_of_names(changed, self.ARGUMENTS)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy; a key among what is changed is wrapped as at construction.
@@ -270,10 +279,10 @@ class ConnectionSettings(BaseModel):
         Raises:
             ConfigError: A key is given under another name.
         """
-        changed = dict(update or {})
+        changed = mask_tools(update or {})
         if "api_key" in changed:
             changed["api_key"] = as_secret(changed["api_key"])
-        if problem := problem_of_names(changed, self.ARGUMENTS):
+        if problem := self._problem_of(changed):
             changed, update = {}, None
             raise ConfigError(problem)
         return super().model_copy(update={**changed, **self._changes_with(changed)}, deep=deep)

@@ -107,6 +107,8 @@ class Call:
     """What is known of the model and the address that may explain a status and its body."""
     peer: str | None = None
     """The host and port that the request goes to."""
+    api: str | None = None
+    """Which API a chat request takes."""
     on_empty: Callable[[int], None] = lambda _spent: None
     """What to do when an answer ran out of tokens before any text; it is given the tokens spent."""
     clock: Callable[[], float] = time.monotonic
@@ -175,7 +177,7 @@ class Call:
         text = "\n".join([*headers, *headers.values()])
         if self.scrub(text) != text:
             headers = {self.scrub(name): self.scrub(value) for name, value in headers.items()}
-        return ResponseInfo(head.status, headers, self.attempts)
+        return ResponseInfo(head.status, headers, self.attempts, self.api)
 
     @property
     def request_id(self) -> str | None:

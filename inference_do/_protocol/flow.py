@@ -7,8 +7,8 @@ flows, one in threads and one in event loops, so the rules stand here once. The 
 
 1. `Send`, with timeouts that never reach beyond the call's deadline; the response's `Head` comes back.
 2. A status other than success: its body is read, bounded, and becomes an error.
-3. Success: reads go through the SSE parser until the first event. An error up to here goes to the retry policy, which
-   may answer with `Sleep`, and then it begins again at 1.
+3. Success: events are read until the first that has content: a role, a ping or `response.created` has none. An error up
+   to here goes to the retry policy, which may answer with `Sleep`, and then it begins again at 1.
 4. Each event is parsed, checked, put into the accumulator and handed out. From here on nothing is sent again: an error
    carries what was delivered as `partial`.
 5. `[DONE]` or the end of the body: with neither a finish reason nor `[DONE]`, the answer was cut. After `[DONE]` the
@@ -18,6 +18,7 @@ flows, one in threads and one in event loops, so the rules stand here once. The 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -41,6 +42,7 @@ BODY_LIMIT = 64 * 1024 * 1024
 STREAM_LIMIT = 256 * 1024 * 1024
 ERROR_BODY_LIMIT = 64 * 1024
 WHOLE_LIMIT = MAX_EVENT_BYTES  # of what comes in place of a stream
+MAX_WITHOUT_CONTENT = 1_000  # chunks that are held back until there is content
 DRAIN_LIMIT = 64 * 1024
 DRAIN_SECONDS = 0.1
 PEEK_LIMIT = 64 * 1024
@@ -72,8 +74,8 @@ def stream_flow(call: Call, accumulator: Accumulator, wire: Codec) -> Generator[
     """Run a call whose answer is an event stream; yields `ChatCompletionChunk`s, which `accumulator` has taken."""
     call.begin()
     stream = _StreamReading(call, accumulator, wire)
-    events = yield from _with_retries(call, stream.open)
-    yield from stream.run(events)
+    begun = yield from _with_retries(call, stream.open)
+    yield from stream.run(begun)
 
 
 def _with_retries(call: Call, attempt: Callable[[], Step[T]]) -> Step[T]:
@@ -248,10 +250,29 @@ def is_event_stream(start: bytes, *, says_so: bool) -> bool | None:
     return None if any(field.startswith(name) for field in SSE_FIELDS) else False
 
 
+def has_content(chunk: dict[str, Any]) -> bool:
+    """Return whether a chunk has a part of an answer: more than a role, and more than names."""
+    return any(
+        choice.get("finish_reason")
+        or any(value for name, value in (choice.get("delta") or {}).items() if name != "role")
+        for choice in chunk.get("choices") or ()
+    )
+
+
+@dataclass(slots=True)
+class _Begun:
+    """The beginning of a stream: its chunks up to the first that has content, and the events that came with it."""
+
+    chunks: list[dict[str, Any]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    is_done: bool = False
+    """Whether the stream has ended."""
+
+
 class _StreamReading:
     """The state of one stream, from the first byte to the last."""
 
-    __slots__ = ("_accumulator", "_between", "_call", "_parser", "_size", "_wire")
+    __slots__ = ("_accumulator", "_between", "_call", "_parser", "_read", "_size", "_wire")
 
     def __init__(self, call: Call, accumulator: Accumulator, wire: Codec) -> None:
         self._call = call
@@ -260,27 +281,48 @@ class _StreamReading:
         self._size = self._between = 0  # bytes of the stream, and since the last event
         self._accumulator = accumulator
 
-    def open(self) -> Step[list[Event]]:
-        """Send, and read until the first events."""
-        call = self._call
-        self._parser = Parser()
+    def open(self) -> Step[_Begun]:
+        """Send, and read until the first content."""
+        call, begun = self._call, _Begun()
+        self._parser, self._read = Parser(), self._wire.events()
         info = yield from _open(call)
         started = call.clock()
         start = yield from self._peek(started, says_so="event-stream" in info.headers.get("content-type", ""))
         data = start
         while data is not None:
-            if events := self._feed(data):
-                return self._checked(events)
+            if self._begins(begun, self._feed(data)):
+                return begun
             data = (yield from self._read_first(started)) or None
             if start and data and len(start) < PEEK_LIMIT:
                 start += data  # to say what it was, if no event comes
-        if events := self._parser.finish():
-            return self._checked(events)
+        if self._begins(begun, self._parser.finish()):
+            return begun
         if start and is_event_stream(start, says_so=False) is False:
             raise self._not_a_stream(start)
         call.ambiguous = True
-        message = "the stream ended before its first event"
+        message = f"the stream ended before its first {'content' if begun.chunks else 'event'}"
         raise APIConnectionError(message, retryable=True, **call.details)
+
+    def _begins(self, begun: _Begun, events: list[Event]) -> bool:
+        """Take events up to the first that has content; return whether one has."""
+        for position, (name, data) in enumerate(events):
+            try:
+                chunk = self._read(name, data)
+            except ReportedError:
+                failure = self._reported(data)
+            except ValueError as error:
+                failure = self._malformed(error)
+                failure.partial = self._accumulator.completion()
+            else:
+                chunks = (chunk,) if isinstance(chunk, dict) else chunk or ()
+                begun.chunks.extend(chunks)
+                begun.is_done = chunk is None
+                if begun.is_done or any(map(has_content, chunks)) or len(begun.chunks) > MAX_WITHOUT_CONTENT:
+                    begun.events = events[position + 1 :]
+                    return True
+                continue
+            raise failure
+        return False
 
     def _peek(self, started: float, *, says_so: bool) -> Step[bytes | None]:
         """Read until it is clear that this is an event stream, and return what was read; None if there is no more."""
@@ -298,11 +340,13 @@ class _StreamReading:
         rest = yield from _read_body(self._call, WHOLE_LIMIT, cut=True)
         raise self._not_a_stream(seen + rest)
 
-    def run(self, events: list[Event]) -> Step[None]:
+    def run(self, begun: _Begun) -> Step[None]:
         """Hand out the chunks of a stream that has begun, check its end and leave the connection fit for use."""
         is_done = False
         try:
-            is_done = yield from self._chunks(events)
+            for raw in begun.chunks:
+                yield ChatCompletionChunk(raw, self._accumulator.add(raw))
+            is_done = begun.is_done or (yield from self._chunks(begun.events))
             self._judge(is_done=is_done)
         except InferenceError as error:
             if not self._is_whole_despite(error):
@@ -317,10 +361,10 @@ class _StreamReading:
         yield Release()
 
     def _chunks(self, events: list[Event]) -> Step[bool]:  # noqa: C901  one loop: a call more would cost each delta
-        """Hand out chunks until the stream's end; return whether it was `[DONE]`."""
-        call, add, read = self._call, self._accumulator.add, self._wire.events()
-        silent_since, idle = 0.0, call.timeout.idle
+        """Hand out chunks until the stream's end; return whether the wire ended it, as `[DONE]` does."""
+        call, add, read = self._call, self._accumulator.add, self._read
         failure: InferenceError | None = None
+        silent_since, idle = call.clock(), call.timeout.idle
         while True:
             try:
                 for name, data in events:
@@ -332,8 +376,10 @@ class _StreamReading:
                         continue
                     for raw in chunk:
                         yield ChatCompletionChunk(raw, add(raw))
-            except (ValueError, ReportedError) as error:
-                failure = self._event_error(error, data)
+            except ReportedError:
+                failure = from_event(data.decode("utf-8", "replace"), scrub=call.scrub, **call.details)
+            except ValueError as error:
+                failure = self._malformed(error)
             if failure is not None:
                 raise failure
             if events:
@@ -382,25 +428,22 @@ class _StreamReading:
             reason = f"more than {MAX_EVENT_BYTES:,} bytes came without an event"
         raise ProtocolError(reason, **self._call.details)
 
-    def _event_error(self, error: Exception, data: bytes) -> InferenceError:
-        """Make the error for an event that is none of the wire's, or one that the API reports."""
-        if isinstance(error, ValueError):
-            return ProtocolError(
-                f"an event of the stream is not a chunk of an answer: {_reason(error)}", **self._call.details
-            )
-        return from_event(data.decode("utf-8", "replace"), scrub=self._call.scrub, **self._call.details)
+    def _malformed(self, error: ValueError) -> InferenceError:
+        """Make the error for an event that is none of the wire's."""
+        message = f"an event of the stream is not a chunk of an answer: {_reason(error)}"
+        return ProtocolError(message, **self._call.details)
 
-    def _checked(self, events: list[Event]) -> list[Event]:
-        """Return the first events; an error in place of an answer counts as the status that it names."""
-        data = events[0][1]
-        if self._is_reported(events[0]):
-            try:
-                detail = parse_error_body(load_json(data))
-            except ValueError:
-                detail = None
-            if detail and detail.status:
-                raise _status_error(self._call, detail.status, data)
-        return events
+    def _reported(self, data: bytes) -> InferenceError:
+        """Make the error for an event that reports one in place of an answer: it counts as the status that it names."""
+        try:
+            detail = parse_error_body(load_json(data))
+        except ValueError:
+            detail = None
+        if detail and detail.status:
+            return _status_error(self._call, detail.status, data)
+        failure = from_event(data.decode("utf-8", "replace"), scrub=self._call.scrub, **self._call.details)
+        failure.partial = self._accumulator.completion()
+        return failure
 
     def _is_reported(self, event: Event) -> bool:
         """Return whether the first event is an error."""

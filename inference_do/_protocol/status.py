@@ -1,9 +1,10 @@
 """What an error response means: its detail, in whatever form it comes, and the class of error.
 
-DigitalOcean's hosts answer in at least seven shapes: `{"error": {"message", "type"}}`, the same with `status_code`
+DigitalOcean's hosts answer in at least eight shapes: `{"error": {"message", "type"}}`, the same with `status_code`
 beside it, `{"id", "message"}`, `{"type": "error", "error": {…}}`, `{"detail": [{"msg"}]}`, `{"error": "text", "code"}`,
-vLLM's `{"object": "error", "message", "type", "code"}`, and whatever a proxy on the way sends. OpenRouter puts an error
-into a choice: https://openrouter.ai/docs/api-reference/errors
+vLLM's `{"object": "error", "message", "type", "code"}`, a failed response of `/responses`, whole or in an event, which
+has its error inside, and whatever a proxy on the way sends. OpenRouter puts an error into a choice:
+https://openrouter.ai/docs/api-reference/errors
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from inference_do._wires.codec import MESSAGE_FIELDS, STATUS_FIELDS
+from inference_do._wires.codec import MESSAGE_FIELDS, STATUS_FIELDS, error_of_choice
 from inference_do.errors import (
     MESSAGE_LIMIT,
     APIStatusError,
@@ -148,6 +149,9 @@ def parse_error_body(body: Any) -> ErrorDetail | None:
         body = body[0]
     if not isinstance(body, dict):
         return None
+    response = body if body.get("object") == "response" else body.get("response")
+    if isinstance(response, dict):  # its own id, which others use as an error's name, is none here
+        return parse_error_body({"error": response.get("error")}) or ErrorDetail(f"status {response.get('status')!r}")
     inner = body.get("error") or _error_of_choice(body.get("choices"))
     match inner:
         case dict():
@@ -178,7 +182,7 @@ def _one_line(message: str) -> str:
 
 def _error_of_choice(choices: Any) -> Any:
     for choice in choices if isinstance(choices, list) else ():
-        if isinstance(choice, dict) and (error := choice.get("error")):
+        if isinstance(choice, dict) and (error := error_of_choice(choice)):
             return error
         if isinstance(choice, dict) and choice.get("finish_reason") == "error":
             return {"message": "the answer ended with the finish reason 'error'"}

@@ -7,7 +7,9 @@ parsing alone, where building objects costs several times that.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import cache
 from typing import Any
 
@@ -24,6 +26,8 @@ from .bodies import checked_model, given
 from .codec import EventReader, ReportedError, is_reported, refuse_reported
 from .repair import HEAD, Path, read_leniently
 
+logger = logging.getLogger("inference_do")
+
 __all__ = ["ChatCompletions", "chat_body", "chunk_parser", "read_completion"]
 
 
@@ -32,9 +36,12 @@ class ChatCompletions:
 
     path = "/chat/completions"
 
-    def body(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the request: it is in this wire's form already."""
-        return dict(request)
+    def body(self, request: Mapping[str, Any], defaults: AbstractSet[str] = frozenset()) -> dict[str, Any]:  # noqa: ARG002
+        """Return the request: it is in this wire's form already, but for parts that go back to other wires only."""
+        messages = request["messages"]
+        if any("reasoning_details" in message or "server_tool_calls" in message for message in messages):
+            messages = [_without_opaque(message) for message in messages]
+        return {**request, "messages": messages}
 
     def read(self, data: bytes) -> ChatCompletion:
         """Return a whole body as a completion.
@@ -60,7 +67,8 @@ class ChatCompletions:
             choices = raw.get("choices")
             if choices and len(choices) == 1 and name != "error":  # nearly all: as few looks as possible
                 only = choices[0]
-                if not (raw.get("error") or "error" in only or only.get("finish_reason")):
+                has_error = raw.get("error") or "error" in only or "error" in (only.get("delta") or ())
+                if not (has_error or only.get("finish_reason")):
                     return raw
             if name == "error" or is_reported(raw, has_answer=choices is not None or bool(raw.get("usage"))):
                 raise ReportedError
@@ -87,6 +95,22 @@ def chat_body(model: str, messages: Iterable[Any], params: Mapping[str, Any]) ->
         message = "max_tokens is another name for max_completion_tokens: give one of them"
         raise ConfigError(message)
     return body
+
+
+def _without_opaque(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a message without what only another wire could read."""
+    kept = dict(message)
+    kept.pop("server_tool_calls", None)
+    details = [entry for entry in kept.pop("reasoning_details", None) or () if not _is_foreign(entry)]
+    if details:
+        kept["reasoning_details"] = details
+    if len(details) < len(message.get("reasoning_details") or ()) or "server_tool_calls" in message:
+        logger.debug("parts of an answer that came by another API are left out")
+    return kept
+
+
+def _is_foreign(entry: Any) -> bool:
+    return isinstance(entry, Mapping) and entry.get("format") in {"messages", "responses"}
 
 
 RESPONSE_ONLY = frozenset({"annotations", "audio", "images"})

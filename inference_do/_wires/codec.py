@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Protocol
 
 from inference_do.types import ChatCompletion
@@ -14,6 +15,7 @@ __all__ = [
     "Codec",
     "EventReader",
     "ReportedError",
+    "error_of_choice",
     "is_reported",
     "refuse_reported",
 ]
@@ -73,7 +75,13 @@ def refuse_reported(parsed: Any) -> None:
 
 def _has_failed(choice: dict[str, Any]) -> bool:
     """Return whether an answer ended in an error, as OpenRouter reports those of its providers."""
-    return bool(choice.get("error")) or choice.get("finish_reason") == "error"
+    return bool(error_of_choice(choice)) or choice.get("finish_reason") == "error"
+
+
+def error_of_choice(choice: dict[str, Any]) -> Any:
+    """Return the error that stands in a choice, or in its message or delta."""
+    inner = (choice.get(name) for name in ("delta", "message"))
+    return next((found for part in (choice, *inner) if isinstance(part, dict) and (found := part.get("error"))), None)
 
 
 def _is_message(value: Any) -> bool:
@@ -87,11 +95,20 @@ def _is_failure(value: Any) -> bool:
 class Codec(Protocol):
     """One of the API's ways to ask for an answer."""
 
-    path: str
-    """What follows the base URL."""
+    @property
+    def path(self) -> str:
+        """What follows the base URL."""
 
-    def body(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a canonical request as this wire's body."""
+    def body(self, request: Mapping[str, Any], defaults: AbstractSet[str] = frozenset()) -> dict[str, Any]:
+        """Return a canonical request as this wire's body.
+
+        Args:
+            request: The canonical request; fields that are none of it go out as they are.
+            defaults: Names of fields that no caller asked for: what this wire cannot express of them is left out.
+
+        Raises:
+            ConfigError: The caller asked for something that this wire cannot express.
+        """
 
     def read(self, data: bytes) -> ChatCompletion:
         """Return a whole body as a canonical completion.

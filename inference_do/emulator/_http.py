@@ -5,11 +5,12 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from ._json import to_json
 
 HeaderList: TypeAlias = tuple[tuple[str, str], ...]
+Wire: TypeAlias = Literal["chat", "responses", "messages"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,8 @@ class ServerResponse:
     headers: HeaderList = ()
     pieces: tuple[bytes, ...] = ()
     chunked: bool = False
+    wire: Wire = "chat"
+    """In whose shape an error inside it is, or in place of it."""
 
 
 class Refusal(Exception):  # noqa: N818 - it is the API's answer, not a defect

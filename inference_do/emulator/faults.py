@@ -163,9 +163,10 @@ class ErrorEvent:
 
     Attributes:
         after_events: Pieces sent before it. A whole response's body is replaced.
-        body: JSON value or text of the event; `None` means the API's error shape.
-        event_name: `"error"` adds an `event:` line.
-        done: Whether `[DONE]` follows.
+        body: JSON value or text of the event; `None` means the API's error shape, by wire: `response.failed` on
+            responses, or their `error` event if that is the `event_name`; `error` on messages.
+        event_name: `"error"` adds an `event:` line; the two other wires name every event.
+        done: Whether `[DONE]` follows; on chat completions only, as the other wires have none.
     """
 
     after_events: int = 0

@@ -59,8 +59,12 @@ class Quirks:
     """The stream starts with a byte order mark."""
     no_done: bool = False
     """No `[DONE]`."""
+    extra_done: bool = False
+    """`[DONE]` at the end of the wires that have none, as gateways send it."""
+    no_event_names: bool = False
+    """No `event:` lines on the wires that have them, likewise."""
     no_finish_reason: bool = False
-    """No chunk with a finish reason."""
+    """No chunk with a finish reason; on responses and messages the last event, which says how it ended, is missing."""
 
     tool_index: Literal["normal", "missing", "null", "zero"] = "normal"
     tool_ids: Literal["first", "missing", "empty", "every"] = "first"
@@ -72,6 +76,13 @@ class Quirks:
     two_fragments_per_chunk: bool = False
     """Two fragments share one chunk's `tool_calls`."""
     reasoning_field: Literal["reasoning_content", "reasoning"] = "reasoning_content"
+
+    obfuscation: bool = True
+    """Live: deltas of OpenAI's models on responses are padded, unless the request turns it off."""
+    redacted_thinking: bool = False
+    """Anthropic's models send the block of a thought that only Anthropic can read, before their thinking."""
+    ping_every: int = 0
+    """A `ping` after so many deltas on messages, besides the one that each stream begins with."""
 
     gzip: bool = False
     """`content-encoding: gzip`, flushed after each piece."""

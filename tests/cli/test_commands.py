@@ -145,7 +145,7 @@ def test_text_cannot_steer_the_terminal(emu):
 @pytest.mark.parametrize(
     ("arguments", "detail"),
     [
-        (["-m", "openai-gpt-5.4"], "ConfigError: model 'openai-gpt-5.4' is not on /v1/chat/completions"),
+        (["-m", "bge-m3"], "ConfigError: model 'bge-m3' is not on /v1/chat/completions"),
         (["-m", "gemma-4-31b-it"], "closest: gemma-4-31B-it"),
         (["-m", "glm-5.2", "--effort", "low"], "model 'glm-5.2' takes reasoning_effort of medium, high, xhigh"),
     ],

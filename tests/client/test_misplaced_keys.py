@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import traceback
 from typing import Any
 
@@ -55,6 +56,26 @@ def test_a_key_of_another_form(maker: str, form: Any) -> None:
 @pytest.mark.parametrize("maker", MAKERS)
 def test_a_key_in_another_place(maker: str, name: str, form: Any) -> None:
     refused(lambda: MAKERS[maker](api_key="k", **{name: form}))
+
+
+PLACES: dict[str, Any] = {
+    "made": lambda **given: ChatDigitalOcean(model="m", api_key="k", **given),
+    "invoke": lambda **given: ChatDigitalOcean(model="m", api_key="k").invoke("?", **given),
+    "ainvoke": lambda **given: asyncio.run(ChatDigitalOcean(model="m", api_key="k").ainvoke("?", **given)),
+    "batch": lambda **given: ChatDigitalOcean(model="m", api_key="k").batch(["?", "!"], **given),
+    "abatch": lambda **given: asyncio.run(ChatDigitalOcean(model="m", api_key="k").abatch(["?", "!"], **given)),
+    "stream": lambda **given: list(ChatDigitalOcean(model="m", api_key="k").stream("?", **given)),
+    "bind": lambda **given: ChatDigitalOcean(model="m", api_key="k").bind(**given),
+    "attribute": lambda **given: setattr(ChatDigitalOcean(model="m", api_key="k"), *next(iter(given.items()))),
+    "LlamaIndex attribute": lambda **given: setattr(DigitalOcean(model="m", api_key="k"), *next(iter(given.items()))),
+    "Client.chat": lambda **given: Client("k").chat(model="m", messages=[{"role": "user", "content": "?"}], **given),
+}
+
+
+@pytest.mark.parametrize("name", ["openai_api_key", "apiKey", "do_pat", "pwd", "jwt"])
+@pytest.mark.parametrize("place", PLACES)
+def test_a_key_under_another_name(place: str, name: str) -> None:
+    assert "api_key=" in refused(lambda: PLACES[place](**{name: KEY}))
 
 
 @pytest.mark.parametrize("kind", [ChatDigitalOcean, DigitalOcean])

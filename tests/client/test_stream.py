@@ -181,7 +181,7 @@ def test_a_failed_stream_has_no_completion_later_either(emu):
 
 
 def test_after_an_error_the_client_goes_on(emu):
-    emu.script(Drop(after_events=2), Status(400), ErrorEvent(after_events=1), None)
+    emu.script(Drop(after_events=2), Status(400), ErrorEvent(after_events=2), None)
     client = make(emu)
     for _ in range(3):
         with pytest.raises(InferenceError):

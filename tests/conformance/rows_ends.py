@@ -61,7 +61,7 @@ ROWS = [
     Row(name="26b [DONE] inside a tool call", modes=STREAM, script=[served(data(delta(tool_calls=HALF_CALL)) + DONE)], error="StreamInterrupted", message="the stream ended inside a tool call's arguments", partial=""),
     Row(name="26c [DONE] behind a whole tool call", modes=STREAM, script=[served(data(delta(tool_calls=WHOLE_CALL)) + DONE)], text="", calls=(("add", '{"a": 1}'),), finish=None),
     Row(name="27 reset behind tokens", modes=STREAM, script=[Reset(after_events=2)], error="StreamInterrupted", message=BROKE, partial="You said", retryable=False, has_request_id=True),
-    Row(name="27b reset inside an event", modes=STREAM, script=[Reset(at_byte=300)], error="StreamInterrupted", message=BROKE),
+    Row(name="27b reset inside an event", modes=STREAM, script=[Reset(at_byte=700)], error="StreamInterrupted", message=BROKE),
     Row(name="28 no last chunk of HTTP", modes=STREAM, script=[Drop(after_events=2)], error="StreamInterrupted", message=BROKE, partial="You said"),
     Row(name="28b no last chunk of HTTP behind the finish reason", modes=STREAM, script=[NoTerminator()]),
     Row(name="29 reset between finish reason and [DONE]", modes=STREAM, script=[[served(hello(end=data(delta(finish="stop"))), DONE), Reset(after_events=1)]], text="Hello"),

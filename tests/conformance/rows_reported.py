@@ -13,6 +13,7 @@ from inference_do.emulator import RawBody
 
 REPORTED = "the API reported an error in the stream: "
 FAILED = {"code": 502, "message": "no"}
+DELTA = {"choices": [{"index": 0, "delta": {"content": "", "error": FAILED}}]}
 CHOICE = {"choices": [{"index": 0, "delta": {"content": ""}, "finish_reason": "error", "error": FAILED}]}
 FORMS: dict[str, tuple[bytes, int]] = {
     # the bytes, and the status that they name
@@ -30,6 +31,7 @@ FORMS: dict[str, tuple[bytes, int]] = {
     "a list": (data([{"error": {"code": 503, "message": "no", "status": "UNAVAILABLE"}}]), 503),
     "a name": (data({"error": "no", "type": "overloaded_error"}), 529),
     "beside what is no chunk": (data({"choices": "none", "error": FAILED}), 502),
+    "an error in a delta": (data(DELTA), 502),
     "an event without data": (b"event: error\n\n", 0),
 }
 MESSAGES = {"detail": "body: no", "an event without data": "no reason given"}
@@ -76,6 +78,7 @@ ROWS = [
     whole("122g success false", {"success": False, "errorMessage": "no"}),
     whole("122h an error beside an answer", json.loads(completion({"content": "Hello"})) | {"error": FAILED}, "502 Bad Gateway: no", **BUSY),
     whole("122i an error in a choice", {"choices": [{"message": {"content": "Hel"}, "finish_reason": "error", "error": FAILED}]}, "502 Bad Gateway: no", **BUSY),
+    whole("122n an error in a message", {"choices": [{"message": {"content": None, "error": FAILED}, "finish_reason": "stop"}]}, "502 Bad Gateway: no", **BUSY),
     whole("122j a finish reason that says error", completion({"content": "Hel"}, finish="error"), "the API answered 200 with an error: the answer ended with the finish reason 'error'"),
     whole("122k a list", [{"error": {"code": 503, "message": "no"}}], "503 Service Unavailable: no", **BUSY),
     whole("122l a status in words", {"status": "error", "msg": "no"}),

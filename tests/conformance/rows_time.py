@@ -28,7 +28,7 @@ def timeout(name: str, script: list[Any], settings: dict[str, Any], phase: str, 
 
 ROWS = [
     timeout("71 silence behind tokens", [Stall(after_events=2)], IDLE, "idle", SILENT, modes=STREAM, partial="You said", retryable=False, has_request_id=True),
-    timeout("71b silence inside an event", [Stall(at_byte=400)], IDLE, "idle", SILENT, modes=STREAM, retryable=False),
+    timeout("71b silence inside an event", [Stall(at_byte=700)], IDLE, "idle", SILENT, modes=STREAM, retryable=False),
     timeout("71c silence inside a whole body", [Stall(after_events=2)], IDLE, "idle", SILENT, modes=WHOLE, retryable=False),
     timeout("72 comments for ever", [Heartbeats(after_events=2, every=0.02)], IDLE, "idle", SILENT, modes=STREAM, partial="You said", retryable=False),
     timeout("72b comments for ever before the first event", [Heartbeats(every=0.02)], FIRST, "first_token", LATE, modes=STREAM, retryable=True),

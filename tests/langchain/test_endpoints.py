@@ -77,11 +77,12 @@ async def test_what_cannot_work_is_refused_before_the_request(
     make: Make, emu: Emulator, settings: Any, prompt: Any, detail: str
 ) -> None:
     content = prompt if isinstance(prompt, str) else [HumanMessage(prompt)]
-    for ask in (make(**settings).invoke, lambda content: gathered(make(**settings), content)):
+    model = make(api="chat_completions", **settings)
+    for ask in (model.invoke, lambda content: gathered(model, content)):
         with pytest.raises(ModelInvalidRequestError, match=detail):
             ask(content)
     with pytest.raises(ModelInvalidRequestError, match=detail):
-        await make(**settings).ainvoke(content)
+        await model.ainvoke(content)
     assert emu.posts == 0
 
 

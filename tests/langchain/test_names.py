@@ -142,13 +142,10 @@ def test_an_address_has_one_name(emu: Emulator, make: Make, name: str) -> None:
 
 
 FOREIGN: dict[str, Any] = {
-    "use_responses_api": True,
     "openai_organization": "o",
     "openai_proxy": "http://p.example",
     "disabled_params": {"parallel_tool_calls": None},
     "tiktoken_model_name": "gpt-4",
-    "include": ["x"],
-    "truncation": "auto",
     "stream_chunk_timeout": 5,
     "max_output_tokens": 5,
     "async_http_client": object(),

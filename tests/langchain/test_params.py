@@ -219,8 +219,8 @@ def test_profile(make: Make) -> None:
     assert profile["image_inputs"] is True
     assert isinstance(profile["max_input_tokens"], int)
     claude = make(model="anthropic-claude-4.5-sonnet").profile
-    assert claude["image_inputs"] is False
-    assert "pdf_inputs" not in claude  # its other endpoint takes them; of this one nothing is known
+    assert claude["image_inputs"] is True  # on another endpoint, where such a request goes by itself
+    assert claude["pdf_inputs"] is True
     assert make(model="openai-gpt-4o").profile["pdf_inputs"] is True
     assert make(model="nobody/knows-it").profile is None
     assert make(profile={"tool_calling": False}).profile == {"tool_calling": False}

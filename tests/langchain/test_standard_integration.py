@@ -30,6 +30,7 @@ USAGE = {
     "total_tokens": 100,
     "prompt_tokens_details": {"cached_tokens": 20, "audio_tokens": 10},
     "cache_created_input_tokens": 5,
+    "cache_read_input_tokens": 20,
     "completion_tokens_details": {"reasoning_tokens": 8, "audio_tokens": 4},
 }
 
@@ -175,6 +176,53 @@ class TestJsonMode(Common):
         return {"method": "json_mode"}
 
 
+class OtherApi(Common):
+    """What both of the API's other ways to chat have in common: neither reads audio or video."""
+
+    @property
+    def supports_audio_inputs(self) -> bool:
+        return False
+
+    @property
+    def supports_video_inputs(self) -> bool:
+        return False
+
+    @property
+    def supported_usage_metadata_details(self) -> dict[Literal["invoke", "stream"], list[Any]]:
+        details = ["reasoning_output", "cache_read_input"]
+        return {"invoke": details, "stream": details}
+
+    @property
+    def structured_output_kwargs(self) -> dict[str, Any]:
+        return {"method": "json_schema"}
+
+
+class TestResponses(OtherApi):
+    @property
+    def chat_model_params(self) -> dict[str, Any]:
+        return {**super().chat_model_params, "model": "openai-gpt-5.4"}
+
+    @property
+    def model_override_value(self) -> str:
+        return "openai-gpt-5.5"
+
+
+class TestMessages(OtherApi):
+    @pytest.fixture(autouse=True)
+    def know_jokes(self, serve: None, request: pytest.FixtureRequest) -> None:
+        if request.node.name == "test_json_mode":  # the emulator's model does not read what the JSON shall be
+            for _ in range(4):
+                self.server.reply(json.dumps({"setup": "What do cats read?", "punchline": "Catalogues."}))
+
+    @property
+    def chat_model_params(self) -> dict[str, Any]:
+        return {**super().chat_model_params, "model": "anthropic-claude-haiku-4.5", "api": "messages"}
+
+    @property
+    def model_override_value(self) -> str:
+        return "anthropic-claude-opus-4.8"
+
+
 class TestEmbeddings(EmbeddingsIntegrationTests):
     server: Emulator
 
@@ -191,4 +239,4 @@ class TestEmbeddings(EmbeddingsIntegrationTests):
         return {"model": "bge-m3", "base_url": self.server.base_url, "api_key": self.server.api_key}
 
 
-del Common, ChatModelIntegrationTests, EmbeddingsIntegrationTests
+del Common, OtherApi, ChatModelIntegrationTests, EmbeddingsIntegrationTests

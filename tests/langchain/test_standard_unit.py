@@ -49,6 +49,7 @@ class Serialized:
             "id": ["langchain_do", "chat_models", "ChatDigitalOcean"],
             "name": "ChatDigitalOcean",
             "kwargs": {
+                "api": "auto",
                 "api_key": {"lc": 1, "type": "secret", "id": ["DIGITALOCEAN_INFERENCE_KEY"]},
                 "base_url": URL,
                 "max_retries": 2,

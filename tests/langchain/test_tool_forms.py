@@ -185,6 +185,7 @@ TOOLS = {
     "B8 SecretStr": (as_secret(MCP), MCP),
     "B8 text": (MCP, MCP),
     "in the URL": ({**MCP, "server_url": f"https://mcp.example.com?key={SECRET}"},) * 2,
+    "under short names": ({"type": "web_fetch", "auth": SECRET, "headers": [{"name": "X-Gate", "value": SECRET}]},) * 2,
     "in another tool": ({"type": "web_fetch", "auth": {"api_key": [SECRET], "access_token": SECRET}},) * 2,
 }
 
@@ -219,7 +220,11 @@ async def test_secrets_of_tools_are_sent_and_not_shown(
         make(model_kwargs={"tools": [tool]}),
         make(extra_body={"tools": [tool]}),
         copy.deepcopy(model.bind_tools([tool])),
+        model.bind(extra_body={"tools": [tool]}),
+        model.model_copy(update={"extra_body": {"tools": [tool]}}),
+        make(),
     ]
+    bound[-1].model_kwargs = {"tools": [tool]}  # type: ignore[union-attr]
     for one in bound:
         one.invoke("hi", config)
         assert sent(emu) == [expected]
@@ -230,8 +235,9 @@ async def test_secrets_of_tools_are_sent_and_not_shown(
             assert SECRET not in view
     model.invoke("hi", config, tools=[tool])
     list(model.stream("hi", config, tools=[tool]))
+    model.batch(["hi"], config, extra_body={"tools": [tool]})
     assert sent(emu) == [expected]
-    assert len(traces.seen) == len(told.seen) == 17
+    assert len(traces.seen) == len(told.seen) == 27
     assert SECRET not in "".join(traces.seen + told.seen)
     assert model.get_num_tokens_from_messages([], tools=[tool]) > 0
     assert SECRET not in model._get_llm_string(tools=[tool])

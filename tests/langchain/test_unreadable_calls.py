@@ -106,8 +106,11 @@ def test_an_agent_runs_nothing_and_its_thread_goes_on(
     assert roles == ["user", "assistant", "tool", "user"]
 
 
-async def test_a_model_without_an_agent_is_given_the_reason(emu: Emulator, model: ChatDigitalOcean) -> None:
-    emu.reply(tool_calls=[("delete_rows", CUT_TEXT)], finish_reason="length")
+@pytest.mark.parametrize("arguments", [CUT_TEXT, "", " "])
+async def test_a_model_without_an_agent_is_given_the_reason(
+    emu: Emulator, model: ChatDigitalOcean, arguments: str
+) -> None:
+    emu.reply(tool_calls=[("delete_rows", arguments)], finish_reason="length")
     history = [HumanMessage("Delete"), model.invoke("Delete"), HumanMessage("Well?")]
     model.invoke(history)
     await model.ainvoke(history)

@@ -66,11 +66,11 @@ async def test_what_cannot_work_is_refused_before_the_request(
 ) -> None:
     messages = [ChatMessage(blocks=blocks)]
     with pytest.raises(ConfigError, match=detail):
-        make(model).chat(messages)
+        make(model, api="chat_completions").chat(messages)
     with pytest.raises(ConfigError, match=detail):
-        list(make(model).stream_chat(messages))
+        list(make(model).stream_chat(messages, api="chat_completions"))
     with pytest.raises(ConfigError, match=detail):
-        await make(model).achat(messages)
+        await make(model, additional_kwargs={"api": "chat_completions"}).achat(messages)
     assert emu.posts == 0
 
 

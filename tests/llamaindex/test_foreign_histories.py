@@ -227,12 +227,12 @@ PNG = b"\x89PNG\r\n\x1a\n\x00\x00"
 def test_what_an_answer_cannot_carry_is_left_out(
     llm: DigitalOcean, emu: Emulator, caplog: pytest.LogCaptureFixture, foreign: Any
 ) -> None:
-    """Gemini's and OpenAI's packages put generated images into the answer."""
+    """Gemini's and OpenAI's packages put generated images into the answer; what it cites stands in its text."""
     cited = CitationBlock(cited_content="said", source="S", title="T", additional_location_info={})
     answer = ChatMessage(role="assistant", blocks=[TextBlock(text="b"), foreign, cited])
     with caplog.at_level(logging.DEBUG, "llamaindex_do"):
         llm.chat([ChatMessage(content="a"), answer, ChatMessage(content="c")])
-    assert emu.requests[-1].json["messages"][1] == {"role": "assistant", "content": "b\nsaid\n(cited from T, S)"}
+    assert emu.requests[-1].json["messages"][1] == {"role": "assistant", "content": "b"}
     assert "left out" in caplog.text
 
 

@@ -168,6 +168,5 @@ def test_a_schema_may_have_properties_that_are_named_like_secrets(emu: Emulator)
     for further in ({"guided_json": schema}, {"structured_outputs": {"json": schema}}, {"json_schema": schema}):
         llm = DigitalOcean(model="gemma-4-31B-it", api_key=KEY, base_url=emu.base_url, extra_body=further)
         assert llm.extra_body == further
-    for wrong in ({"guided_json": {"properties": {"a": {"default": KEY}}}}, {"properties": {"api_key": "abc"}}):
-        with pytest.raises(ConfigError, match="key"):
-            DigitalOcean(model="gemma-4-31B-it", api_key=KEY, base_url=emu.base_url, extra_body=wrong)
+    with pytest.raises(ConfigError, match="'api_key' may hold a secret"):
+        DigitalOcean(model="gemma-4-31B-it", api_key=KEY, extra_body={"properties": {"api_key": "abc"}})

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 HELLO = [ChatMessage(content="Hello, world, how are you this fine morning?")]
 SAID = "You said: Hello, world, how are you this fine morning?"
-FACTS = {"finish_reason", "prompt_tokens", "completion_tokens", "total_tokens", "request_id"}
+FACTS = {"finish_reason", "prompt_tokens", "completion_tokens", "total_tokens", "request_id", "api", "attempts"}
 
 
 async def collect(llm: DigitalOcean, **kwargs: object) -> list[ChatResponse]:

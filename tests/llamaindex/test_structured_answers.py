@@ -222,6 +222,8 @@ async def test_an_object_with_the_fields_of_a_call_is_itself(make: Make, emu: Em
         for way in FORMS:
             emu.reply('{"name": "add", "arguments": {"a": 1}}')
             assert (await ask(llm, Call, way))[-1] == Call(name="add", arguments={"a": 1})
+            emu.reply('{"name": "add", "arguments": {"a": 1}, "id": "more than was asked for"}')
+            assert (await ask(llm, Call, way))[-1] == Call(name="add", arguments={"a": 1})
         await llm.aclose()
 
 

@@ -39,6 +39,8 @@ RETRIED = "send read release sleep:0.5"
 CUT = "StreamInterrupted: the stream ended without a finish reason or [DONE]: the answer is incomplete"
 FAILED = "StreamFailed: the API reported an error in the stream: "
 
+ROLE = event({"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]})
+
 STREAMS = [
     # what the server does, the trace, the outcome
     # --- ends ---
@@ -53,8 +55,8 @@ STREAMS = [
     ([SSE, HI, b'data: {"cut', b""], "send read =Hi read read", CUT),
     ([SSE, DONE, b""], "send read", "ProtocolError: the stream ended without an answer in it"),
     ([SSE, b"data: [DONE]", b""], "send read read", "ProtocolError: the stream ended without an answer in it"),
-    ([SSE, USAGE, DONE, b""], "send read = read", "ProtocolError: the stream ended without an answer in it"),
-    ([SSE, event({"choices": None}), DONE], "send read = read", "ProtocolError: the stream ended without an answer in it"),
+    ([SSE, USAGE, DONE, b""], "send read read =", "ProtocolError: the stream ended without an answer in it"),
+    ([SSE, event({"choices": None}), DONE], "send read read =", "ProtocolError: the stream ended without an answer in it"),
     ([SSE, HI, END, GONE], "send read =Hi read = read release", "ok"),
     ([SSE, HI, END, TimedOut()], "send read =Hi read = read release", "ok"),
     # --- after [DONE]: drained within bounds ---
@@ -78,6 +80,13 @@ STREAMS = [
         "send read release sleep:0.5 send read release sleep:1 send read release",
         "APIConnectionError: the stream ended before its first event (request id req-1, 3 attempts)",
     ),
+    # --- before the first content: sent again ---
+    ([SSE, ROLE, GONE, SSE, HI + DONE, b""], "send read read release sleep:0.5 send read =Hi read release", "ok"),
+    ([SSE, ROLE + USAGE, b"", SSE, ROLE + HI + DONE, b""], "send read read release sleep:0.5 send read = =Hi read release", "ok"),
+    ([SSE, ROLE, event({"error": {"message": "busy", "code": 503}}), SSE, HI + DONE, b""], "send read read release sleep:0.5 send read =Hi read release", "ok"),
+    ([SSE, ROLE, DONE, b""], "send read read = read release", "ok"),
+    ([SSE, ROLE, END, DONE, b""], "send read read = = read read release", "ok"),
+    ([SSE, ROLE, HI, GONE], "send read read = =Hi read", "StreamInterrupted: the stream broke off: the connection to the API broke"),
     # --- after it: never ---
     ([SSE, HI, GONE], "send read =Hi read", "StreamInterrupted: the stream broke off: the connection to the API broke"),
     ([SSE, HI, TimedOut()], "send read =Hi read", "APITimeoutError: the API fell silent: nothing came within 120 s"),
@@ -86,9 +95,9 @@ STREAMS = [
     ([SSE, event({"error": {"message": "no", "code": 400}})], "send read release", "BadRequestError: 400 Bad Request: no"),
     ([SSE, event({"message": "no", "code": "429"}, "error"), SSE, HI + DONE, b""], f"{RETRIED} send read =Hi read release", "ok"),
     ([SSE, event({"object": "error", "message": "no", "code": 401})], "send read release", "AuthenticationError: 401"),
-    ([SSE, event({"error": {"message": "no"}})], "send read", f"{FAILED}no"),
-    ([SSE, event("oh no, an error", "error")], "send read", f"{FAILED}oh no, an error"),
-    ([SSE, event("error: {", None)], "send read", "ProtocolError: an event of the stream is not a chunk of an answer"),
+    ([SSE, event({"error": {"message": "no"}})], "send read release", f"{FAILED}no"),
+    ([SSE, event("oh no, an error", "error")], "send read release", f"{FAILED}oh no, an error"),
+    ([SSE, event("error: {", None)], "send read release", "ProtocolError: an event of the stream is not a chunk of an answer"),
     ([SSE, HI, event({"error": {"message": "no", "code": 503}}), DONE], "send read =Hi read", f"{FAILED}no"),
     ([SSE, HI, event({"error": "no"})], "send read =Hi read", f"{FAILED}no"),
     ([SSE, HI, event({"object": "error", "message": "no", "code": 400})], "send read =Hi read", f"{FAILED}no"),
@@ -96,10 +105,10 @@ STREAMS = [
     ([SSE, HI, event("no", "error")], "send read =Hi read", f"{FAILED}no"),
     ([SSE, HI, event({}, "error")], "send read =Hi read", f"{FAILED}{{}}"),
     ([SSE, HI, event(" ", "error")], "send read =Hi read", f"{FAILED}no reason given"),
-    ([SSE, event({"error": None, "choices": []}), HI + DONE, b""], "send read = read =Hi read release", "ok"),
+    ([SSE, event({"error": None, "choices": []}), HI + DONE, b""], "send read read = =Hi read release", "ok"),
     ([SSE, chunk("an error in words") + DONE, b""], "send read =an error in words read release", "ok"),
     # --- events that are no chunks ---
-    ([SSE, event("null")], "send read", "ProtocolError: an event of the stream is not a chunk of an answer: Input"),
+    ([SSE, event("null")], "send read release", "ProtocolError: an event of the stream is not a chunk of an answer: Input"),
     ([SSE, HI, event("42")], "send read =Hi read", "ProtocolError: an event of the stream is not a chunk"),
     ([SSE, HI, event("[]")], "send read =Hi read", "ProtocolError: an event of the stream is not a chunk"),
     ([SSE, HI, event('{"cut')], "send read =Hi read", "ProtocolError: an event of the stream is not a chunk"),
@@ -122,7 +131,7 @@ STREAMS = [
     ([AS_JSON, PING, HI + DONE, b""], "send read read =Hi read release", "ok"),
     ([AS_JSON, b"\xef\xbb\xbf" + HI + DONE, b""], "send read =Hi read release", "ok"),
     ([AS_JSON, b"\n\nevent: message\n" + HI + DONE, b""], "send read =Hi read release", "ok"),
-    ([AS_JSON, b"d", b"ata: {}\n\n", HI + DONE, b""], "send read read = read =Hi read release", "ok"),
+    ([AS_JSON, b"d", b"ata: {}\n\n", HI + DONE, b""], "send read read read = =Hi read release", "ok"),
     ([AS_JSON, b"\xef", b"\xbb\xbf", HI + DONE, b""], "send read read read =Hi read release", "ok"),
     ([AS_JSON, b"\n", HI + DONE, b""], "send read read =Hi read release", "ok"),
     ([Head(200, {"content-type": "Text/Event-Stream"}), HI + DONE, b""], "send read =Hi read release", "ok"),

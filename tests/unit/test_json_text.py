@@ -106,7 +106,16 @@ def test_the_beginning_of_an_answer_is_read_as_far_as_it_goes(text, value):
 
 def test_long_texts_are_read_in_time():
     """Each of them took minutes if every bracket were tried to the end."""
-    for text in ("<think>x</think>" * 20_000, "{a " * 50_000, '["a" ' * 50_000, "[a " * 50_000, "```json\n{x" * 20_000):
+    spaces = "```" + " " * 100_000 + "x"
+    texts = (
+        "<think>x</think>" * 20_000,
+        "{a " * 50_000,
+        '["a" ' * 50_000,
+        "[a " * 50_000,
+        "```json\n{x" * 20_000,
+        spaces,
+    )
+    for text in texts:
         with pytest.raises(JSONTextError):
             read_json(text)
 

@@ -14,7 +14,7 @@ from inference_do.emulator._server.embeddings import FIELDS as EMBED_FIELDS
 from inference_do.params import AgentParams, CallOptions, ChatParams, ChatSettings, Effort, EmbedParams, MessageParam
 
 OPTIONS = CallOptions.__annotations__.keys()
-OURS = OPTIONS | {"default_params"}
+OURS = OPTIONS | {"default_params", "api", "use_responses_api"}
 METHODS = ["chat", "stream", "embed", "models", "request", "request_as"]
 
 

@@ -69,6 +69,7 @@ SHAPES: list[tuple[Any, ErrorDetail | None]] = [
         {"choices": [{"error": {"code": 502, "message": "no"}, "finish_reason": "error"}]},
         ErrorDetail("no", None, "502"),
     ),
+    ({"choices": [{"message": {"error": {"code": 502, "message": "no"}}}]}, ErrorDetail("no", None, "502")),
     ({"choices": [{"finish_reason": "error"}]}, ErrorDetail("the answer ended with the finish reason 'error'")),
     ({"choices": [{"finish_reason": "stop"}, 5]}, None),
     ({"choices": 5}, None),

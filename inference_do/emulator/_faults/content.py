@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from inference_do.emulator import faults as f
-from inference_do.emulator._http import HeaderList, ServerResponse, error_body, request_id
+from inference_do.emulator._http import HeaderList, ServerResponse, Wire, request_id
 from inference_do.emulator._json import to_json
+from inference_do.emulator._wire_errors import error_event_bytes, failed_body, wire_error
 
 MEBIBYTE = 1 << 20
 
@@ -19,9 +20,9 @@ def change_content(response: ServerResponse, fault: f.Fault) -> ServerResponse: 
     """Return the response after one fault; a fault of the delivery changes nothing here."""
     match fault:
         case f.Status(status, body, headers, kind):
-            return _status_response(status, body, _pairs(headers), kind)
+            return _status_response(status, body, _pairs(headers), kind, response.wire)
         case f.RateLimited(reset_after):
-            return _rate_limited(reset_after)
+            return _rate_limited(reset_after, response.wire)
         case f.Redirect(status, location):
             return ServerResponse(status=status, headers=(("location", location),))
         case f.Truncate(n):
@@ -48,36 +49,36 @@ def _typed(kind: str | None, headers: f.Headers) -> HeaderList:
     return ((("content-type", kind),) if kind is not None else ()) + _pairs(headers)
 
 
-def _status_response(status: int, body: f.Content, headers: HeaderList, kind: str | None) -> ServerResponse:
+def _status_response(status: int, body: f.Content, headers: HeaderList, kind: str | None, wire: Wire) -> ServerResponse:
     match body:
         case bytes():
             data, default = body, "application/octet-stream"
         case str():
             data, default = body.encode(), "text/html" if body.lstrip().startswith("<") else "text/plain"
         case _:
-            data, default = to_json(error_body(status) if body is None else body), "application/json"
+            data, default = to_json(wire_error(wire, status) if body is None else body), "application/json"
     return ServerResponse(
         status=status, headers=(("content-type", kind or default), *headers, request_id()), pieces=(data,)
     )
 
 
-def _rate_limited(reset_after: float) -> ServerResponse:
+def _rate_limited(reset_after: float, wire: Wire) -> ServerResponse:
     trio = (
         ("x-ratelimit-limit-requests", "120"),
         ("x-ratelimit-remaining-requests", "0"),
         ("x-ratelimit-reset-requests", str(math.ceil(time.time() + reset_after))),
     )
-    return _status_response(429, None, trio, None)
+    return _status_response(429, None, trio, None, wire)
 
 
 def _with_error(response: ServerResponse, fault: f.ErrorEvent) -> ServerResponse:
-    body = error_body(500, "The model failed while answering.") if fault.body is None else fault.body
-    data = body.encode() if isinstance(body, str) else to_json(body)
     if not response.chunked:
-        return replace(response, pieces=(data,))
-    name = f"event: {fault.event_name}\n".encode() if fault.event_name else b""
-    done = (b"data: [DONE]\n\n",) if fault.done else ()
-    return replace(response, pieces=(*response.pieces[: fault.after_events], name + b"data: " + data + b"\n\n", *done))
+        body = failed_body(response.wire) if fault.body is None else fault.body
+        return replace(response, pieces=(body.encode() if isinstance(body, str) else to_json(body),))
+    sent = response.pieces[: fault.after_events]
+    event = error_event_bytes(response.wire, sent, fault.event_name, fault.body)
+    done = (b"data: [DONE]\n\n",) if fault.done and response.wire == "chat" else ()
+    return replace(response, pieces=(*sent, event, *done))
 
 
 def _gzip_bomb(response: ServerResponse, size: int) -> ServerResponse:

@@ -29,6 +29,8 @@ class Answer:
     reasoning: str | None = None
     calls: tuple[ModelCall, ...] = ()
     finish: str = "stop"
+    stop_sequence: str | None = None
+    """The stop sequence that ended the text."""
     hides_reasoning: bool = False
     """Whether the reasoning is counted but not shown."""
     extra: Mapping[str, Any] = field(default_factory=dict)

@@ -30,8 +30,11 @@ def _stopped(answer: Answer, stop: str | Sequence[str] | None) -> Answer:
     if answer.text is None or not stop:
         return answer
     sequences = [stop] if isinstance(stop, str) else stop
-    found = [at for sequence in sequences if sequence and (at := answer.text.find(sequence)) >= 0]
-    return replace(answer, text=answer.text[: min(found)]) if found else answer
+    found = [(at, sequence) for sequence in sequences if sequence and (at := answer.text.find(sequence)) >= 0]
+    if not found:
+        return answer
+    at, sequence = min(found)
+    return replace(answer, text=answer.text[:at], stop_sequence=sequence)
 
 
 def _cut(answer: Answer, limit: int | None) -> Answer:

@@ -12,11 +12,13 @@ import re
 from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from inference_do.emulator._http import HeaderList, Refusal, ServerResponse, error_body, json_response
 from inference_do.emulator._model.answer import Answer
 from inference_do.emulator._model.effort import Unanswerable
 from inference_do.emulator._model.model import PretendModel
+from inference_do.emulator._wire_errors import PATHS, wire_error, wire_of
 from inference_do.emulator.replies import Scripted
 from inference_do.models import ModelInfo
 
@@ -26,13 +28,18 @@ from .chat.request import check_chat
 from .chat.response import chat_response
 from .completion import Completion, completion_of, scripted_completion
 from .embeddings import DIMENSIONS, check_embeddings, embeddings
+from .keys import key_of
 from .knowledge import Bases, retrieved
+from .messages import endpoint as messages
 from .model_limits import check_model_limits
 from .models import ServedModels, check_size
 from .prompt_cache import PromptCache
 from .rate_limits import limit_headers
+from .responses import endpoint as responses
+from .responses.store import StoredResponses
 from .router import Router
 from .sse import gzipped
+from .wires import WireCall
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -43,10 +50,19 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger(__name__)
 CHAT, EMBEDDINGS, MODELS = "/v1/chat/completions", "/v1/embeddings", "/v1/models"
+RESPONSES = "/v1/responses"
 AGENT, HEALTH = "/api/v1/chat/completions", "/health"
 CATALOGUE = "/v2/gen-ai/models/catalog"
 RETRIEVE = re.compile(r"/v1/([^/]+)/retrieve")
-METHODS = {CHAT: "POST", EMBEDDINGS: "POST", MODELS: "GET", AGENT: "POST", HEALTH: "GET", CATALOGUE: "GET"}
+METHODS = {
+    **dict.fromkeys(PATHS, "POST"),
+    CHAT: "POST",
+    EMBEDDINGS: "POST",
+    MODELS: "GET",
+    AGENT: "POST",
+    HEALTH: "GET",
+    CATALOGUE: "GET",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,16 +77,18 @@ class Api:
     knowledge: Bases = field(default_factory=dict)
     cache: PromptCache = field(default_factory=PromptCache)
     router: Router = field(default_factory=Router)
+    stored: StoredResponses = field(default_factory=StoredResponses)
 
     def answer(self, request: Request, quirks: Quirks, replies: deque[Scripted]) -> ServerResponse:
         """Answer one request; a refusal is an answer too."""
         try:
             response = self._route(request, quirks, replies)
         except Refusal as refusal:
-            body = error_body(refusal.status, refusal.message, refusal.type)
+            body = wire_error(wire_of(request.path), refusal.status, refusal.message, refusal.type)
             response = json_response(body, status=refusal.status, headers=refusal.headers)
         except Unanswerable as error:
-            response = json_response(error_body(400, f"the emulator will not answer this: {error}"), status=400)
+            text = f"the emulator will not answer this: {error}"
+            response = json_response(wire_error(wire_of(request.path), 400, text), status=400)
         except Unprocessable as refusal:
             response = json_response(refusal.body, status=422)
         except Exception as error:
@@ -79,24 +97,26 @@ class Api:
         if quirks.gzip:
             headers = (*response.headers, ("content-encoding", "gzip"))
             response = replace(response, headers=headers, pieces=gzipped(response.pieces))
-        return response
+        return replace(response, wire=wire_of(request.path))
 
     def forget(self) -> None:
         """Empty caches and end routers' sessions."""
         self.cache.clear()
         self.router.clear()
+        self.stored.clear()
 
     def _route(self, request: Request, quirks: Quirks, replies: deque[Scripted]) -> ServerResponse:
         if request.path != HEALTH and not self.knows(request.headers, request.path):
             raise Refusal(401, "Unable to authenticate you.")
         base = RETRIEVE.fullmatch(request.path)
-        expected = "POST" if base else METHODS.get(request.path)
+        model = request.path.removeprefix(f"{MODELS}/") if request.path.startswith(f"{MODELS}/") else None
+        expected = "POST" if base else "GET" if model else METHODS.get(request.path)
         if expected is None:
             raise Refusal(404, f"no such path: {request.path}", "not_found_error")
         if request.method != expected:
             raise Refusal(405, f"{request.path} takes {expected}, not {request.method}", headers=(("allow", expected),))
         if expected == "GET":
-            return self._get(request, quirks)
+            return self._get(request, quirks, model)
         body = _parsed(request.body)
         if base:
             return self._retrieve(base[1], body)
@@ -105,16 +125,19 @@ class Api:
         info = self.models.find(body, request.path)
         if request.path == EMBEDDINGS:
             return _embeddings(body, info, quirks)
-        return self._chat(request, body, info, quirks, replies)
+        answer = self._wire if request.path in PATHS else self._chat
+        return answer(request, body, info, quirks, replies)
 
     def knows(self, headers: Mapping[str, str], path: str) -> bool:
         """Return whether a request has a key that is taken at its path."""
-        scheme, _, key = headers.get("authorization", "").partition(" ")
+        scheme, _, key = key_of(headers, path).partition(" ")
         key = key.strip()
         keys = frozenset({self.agent_key}) if path == AGENT else self.keys
         return scheme.lower() == "bearer" and bool(key) and (keys is None or key in keys)
 
-    def _get(self, request: Request, quirks: Quirks) -> ServerResponse:
+    def _get(self, request: Request, quirks: Quirks, model: str | None) -> ServerResponse:
+        if model:
+            return json_response(self.models.entry(unquote(model)), headers=limit_headers(0))
         if request.path == HEALTH:
             return json_response({"status": "ok"})
         if request.path == CATALOGUE:
@@ -140,6 +163,26 @@ class Api:
         quirks = self.cache.noted(body, info, quirks)
         completion = self._completion(body, info, quirks, replies, served=served)
         return chat_response(body, completion, quirks, headers=headers)
+
+    def _wire(
+        self, request: Request, body: Mapping[str, Any], info: ModelInfo, quirks: Quirks, replies: deque[Scripted]
+    ) -> ServerResponse:
+        """Answer on a wire beside chat completions."""
+
+        def finish(chat: Mapping[str, Any], quirks: Quirks) -> Completion:
+            return self._completion(chat, info, quirks, replies)
+
+        call = WireCall(
+            info=info,
+            quirks=quirks,
+            cache=self.cache,
+            allow_unknown=self.allow_unknown_fields,
+            is_scripted=bool(replies),
+            finish=finish,
+        )
+        if request.path == RESPONSES:
+            return responses.respond(body, call, self.stored)
+        return messages.respond(body, call)
 
     def _agent(
         self, request: Request, body: Mapping[str, Any], quirks: Quirks, replies: deque[Scripted]

@@ -197,7 +197,9 @@ class Emulator:
         usage: dict[str, Any] | None = None,
         extra: dict[str, Any] | None = None,
     ) -> None:
-        """Append a scripted answer, to be given instead of the model's.
+        """Append a scripted answer, to be given instead of the model's, on whichever wire is asked next.
+
+        It is written as chat completions have it, and sent in the form of the wire.
 
         One answer is taken by each chat request that is valid, in order; then the model answers again by itself.
 
@@ -208,7 +210,9 @@ class Emulator:
                 a text as text, give it as `message={"content": ...}`.
             tool_calls: Pairs of a tool's name and its arguments; a string is sent as it is, even if it is not JSON.
             reasoning: What goes into `reasoning_content`.
-            message: A whole assistant message instead of the above; unknown keys are sent along.
+            message: A whole assistant message instead of the above; unknown keys are sent along. The other wires know
+                `refusal`, `annotations` and `server_tool_calls` (items or blocks of their own, sent first), and
+                messages know `reasoning_details`.
             chunks: Raw chunks of a stream, sent as they are; for a request without streaming they are put together.
             finish_reason: Instead of the one that follows from the answer.
             usage: Instead of the counted one.

@@ -47,6 +47,17 @@ class ServedModels:
         listed += [_entry(ModelInfo(id=id_)) for id_ in sorted((self.own | self.locked) - known)]
         return {"object": "list", "data": listed}
 
+    def entry(self, model: str) -> dict[str, Any]:
+        """Return one model, as `GET /v1/models/{id}` has it.
+
+        Raises:
+            Refusal: 404; it is not in the list.
+        """
+        found = next((entry for entry in self.listing()["data"] if entry["id"] == model), None)
+        if found is None:
+            raise Refusal(404, "model not found", "not_found_error")
+        return dict(found)
+
 
 def check_size(request: Mapping[str, Any], info: ModelInfo) -> None:
     """Refuse a prompt that is longer than the model takes.

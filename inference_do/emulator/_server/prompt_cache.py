@@ -59,8 +59,11 @@ class PromptCache:
 
 def _prefixes(body: Mapping[str, Any], model: str, *, marked: bool) -> Iterator[Prefix]:
     """Yield the prefixes of a prompt that end where a cache may, shortest first."""
-    digest = hashlib.sha256(to_json([model, body.get("tools")]))
-    size = prompt_tokens({"tools": body.get("tools")})
+    tools = [{k: v for k, v in tool.items() if k != "cache_control"} for tool in body.get("tools") or ()]
+    digest = hashlib.sha256(to_json([model, tools]))
+    size = prompt_tokens({"tools": tools})
+    if marked and any("cache_control" in tool for tool in body.get("tools") or ()):
+        yield digest.digest(), size
     for message in body["messages"]:
         content = message.get("content")
         parts = content if isinstance(content, list) else [content]

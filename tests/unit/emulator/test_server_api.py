@@ -46,7 +46,6 @@ def test_further_keys_and_any_key() -> None:
     ("method", "path", "status"),
     [
         ("GET", "/nothing", 404),
-        ("POST", "/responses", 404),
         ("GET", "/chat/completions", 405),
         ("POST", "/models", 405),
         ("GET", "/embeddings", 405),
@@ -315,3 +314,16 @@ def test_the_command_line() -> None:
 def test_lone_surrogates_survive(ask: Asker) -> None:
     response = ask.http.post("/chat/completions", content=json.dumps(body("half \ud83d pair")))
     assert response.json()["choices"][0]["message"]["content"] == "You said: half \ud83d pair"
+
+
+def test_one_model_of_the_list(ask: Asker) -> None:
+    listed = ask.http.get("/models").json()["data"]
+    for entry in (listed[0], next(entry for entry in listed if "router:" in entry["id"])):
+        assert ask.http.get(f"/models/{entry['id']}").json() == entry
+        assert ask.http.get(f"/models/{entry['id'].replace(':', '%3A')}").json() == entry
+    missing = ask.http.get("/models/nobody")
+    assert (missing.status_code, missing.json()["error"]["type"]) == (404, "not_found_error")
+    assert ask.http.post("/models/nobody").status_code == 405
+    with Emulator(models=["mine/small"]) as emu:
+        own = httpx.get(f"{emu.base_url}/models/mine/small", headers={"authorization": f"Bearer {emu.api_key}"})
+        assert own.json()["id"] == "mine/small"

@@ -1,0 +1,223 @@
+"""Three APIs behind `chat` and `stream`: which one a request takes, and that answers are alike, over HTTP."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+from client_kit import make
+from client_modes import EVERY_CALL
+
+from inference_do import Client, ConfigError, InferenceError, ServerError, StreamError, StreamInterrupted
+from inference_do.emulator import Emulator, ErrorEvent, Reset, Status, Truncate
+
+CLAUDE, GPT, HOSTED = "anthropic-claude-haiku-4.5", "openai-gpt-5.4", "gemma-4-31B-it"
+PNG = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+PDF = {"type": "file", "file": {"file_data": "data:application/pdf;base64,JVBERi0xLjQK", "filename": "a.pdf"}}
+MARK = {"type": "ephemeral"}
+HELLO = [{"role": "user", "content": "Say hello"}]
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "The weather in a city",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    },
+}
+CITY = {
+    "type": "json_schema",
+    "json_schema": {
+        "name": "City",
+        "schema": {
+            "type": "object",
+            "properties": {"name": {"type": "string"}},
+            "required": ["name"],
+            "additionalProperties": False,
+        },
+    },
+}
+WIRES = [("responses", GPT), ("messages", CLAUDE)]
+ON_EACH = pytest.mark.parametrize(("api", "model"), WIRES)
+
+
+def content(*parts: Any) -> list[dict[str, Any]]:
+    return [{"role": "user", "content": [{"type": "text", "text": "What is this?"}, *parts]}]
+
+
+ROUTES: list[tuple[str, dict[str, Any], str]] = [
+    ("a plain request", {"model": HOSTED, "messages": HELLO}, "chat_completions"),
+    ("Claude in text", {"model": CLAUDE, "messages": HELLO}, "chat_completions"),
+    ("a model on responses only", {"model": GPT, "messages": HELLO}, "responses"),
+    ("an image for Claude", {"model": CLAUDE, "messages": content(PNG)}, "messages"),
+    ("a PDF for Claude", {"model": CLAUDE, "messages": content(PDF)}, "messages"),
+    ("an image for a hosted model", {"model": HOSTED, "messages": content(PNG)}, "chat_completions"),
+    (
+        "thinking",
+        {
+            "model": CLAUDE,
+            "messages": HELLO,
+            "thinking": {"type": "enabled", "budget_tokens": 1024},
+            "max_tokens": 3000,
+        },
+        "messages",
+    ),
+    ("what the caller says", {"model": CLAUDE, "messages": HELLO, "api": "messages"}, "messages"),
+    ("chat completions by name", {"model": CLAUDE, "messages": HELLO, "api": "chat_completions"}, "chat_completions"),
+    ("another name", {"model": GPT, "messages": HELLO, "use_responses_api": True}, "responses"),
+    ("another name that is off", {"model": HOSTED, "messages": HELLO, "use_responses_api": False}, "chat_completions"),
+]
+
+
+@EVERY_CALL
+@pytest.mark.parametrize(("request_", "api"), [route[1:] for route in ROUTES], ids=[route[0] for route in ROUTES])
+def test_routes(emu, ask, request_, api):
+    answer = ask(emu, **request_)
+    assert not isinstance(answer, InferenceError), answer
+    assert answer.response_info.api == api
+    paths = {"chat_completions": "/v1/chat/completions", "responses": "/v1/responses", "messages": "/v1/messages"}
+    assert [request.path for request in emu.requests] == [paths[api]]
+
+
+def test_the_log_says_which_was_taken_and_why(emu, caplog):
+    with caplog.at_level(logging.DEBUG, "inference_do"):
+        make(emu).chat(model=CLAUDE, messages=content(PNG))
+    assert f"model '{CLAUDE}' is asked on /v1/messages: it has an image or a file" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"api": "completions"}, "api must be 'auto', 'chat_completions', 'responses', 'messages', not 'completions'"),
+        ({"api": "messages", "use_responses_api": True}, "give one of them"),
+        ({"api": "messages", "seed": 1}, "the messages API has no seed"),
+        ({"api": "responses", "model": GPT, "logit_bias": {"1": 2}}, "logit_bias"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_the_request(emu, options, expected):
+    with pytest.raises(ConfigError, match=expected):
+        make(emu).chat(**{"model": CLAUDE, "messages": HELLO, **options})
+    assert emu.posts == 0
+
+
+def test_a_default_that_an_api_cannot_express_is_left_out(emu):
+    client = make(emu)
+    answer = client.chat(model=CLAUDE, messages=HELLO, api="messages", default_params={"seed": 1, "top_p": 0.5})
+    assert answer.text == "You said: Say hello"
+    assert "seed" not in emu.requests[0].json
+
+
+@EVERY_CALL
+@ON_EACH
+def test_an_answer_is_what_it_is_on_chat_completions(emu, ask, api, model):
+    answer = ask(emu, model=model, messages=HELLO, api=api)
+    choice, usage = answer.choices[0], answer.usage
+    assert (answer.text, choice.finish_reason) == ("You said: Say hello", "stop")
+    assert usage.input_tokens > 0
+    assert usage.total_tokens == usage.input_tokens + usage.output_tokens
+
+
+@EVERY_CALL
+@ON_EACH
+def test_calls_and_their_results(emu, ask, api, model):
+    question = {"role": "user", "content": "What is the weather in Lisbon?"}
+    answer = ask(emu, model=model, messages=[question], tools=[WEATHER], api=api)
+    (call,) = answer.choices[0].message.tool_calls
+    assert (call.function.name, answer.choices[0].finish_reason) == ("get_weather", "tool_calls")
+    result = {"role": "tool", "tool_call_id": call.id, "content": "Sunny in Lisbon."}
+    messages = [question, answer.choices[0].message, result]
+    final = ask(emu, model=model, messages=messages, tools=[WEATHER], api=api)
+    assert "Sunny in Lisbon" in final.text
+
+
+@EVERY_CALL
+@ON_EACH
+def test_structured_output(emu, ask, api, model):
+    answer = ask(
+        emu, model=model, messages=[{"role": "user", "content": "Where is Skagen?"}], response_format=CITY, api=api
+    )
+    assert answer.text.startswith('{"name"')
+    assert answer.choices[0].finish_reason == "stop"
+    assert not answer.choices[0].message.tool_calls
+
+
+@EVERY_CALL
+@pytest.mark.parametrize(
+    ("api", "model", "options"),
+    [
+        ("responses", GPT, {"reasoning_effort": "medium"}),
+        ("messages", CLAUDE, {"thinking": {"type": "enabled", "budget_tokens": 1024}, "max_tokens": 4000}),
+    ],
+)
+def test_opaque_parts_go_back_unchanged_and_to_nobody_else(emu, ask, api, model, options):
+    first = ask(emu, model=model, messages=HELLO, api=api, **options)
+    message = first.choices[0].message
+    assert message.reasoning_details
+    messages = [*HELLO, message, {"role": "user", "content": "And now?"}]
+    again = ask(emu, model=model, messages=messages, api=api, **options)  # the emulator checks what comes back
+    assert not isinstance(again, InferenceError), again
+    assert ("signature" in emu.requests[1].body.decode()) or ("encrypted_content" in emu.requests[1].body.decode())
+    secrets = [entry.get("signature") or entry.get("data") for entry in message.reasoning_details]
+    for other in (HOSTED, GPT if model == CLAUDE else CLAUDE):
+        answer = ask(emu, model=other, messages=messages)
+        assert not isinstance(answer, InferenceError), answer
+        assert not any(secret in emu.requests[-1].body.decode() for secret in secrets if secret)
+
+
+# --- failures ---
+
+
+@EVERY_CALL
+@ON_EACH
+def test_a_failure_before_the_content_is_sent_again(emu, ask, api, model):
+    emu.script(Status(503, headers={"retry-after": "0"}), None)
+    assert ask(emu, model=model, messages=HELLO, api=api).text == "You said: Say hello"
+    assert emu.posts == 2
+
+
+@ON_EACH
+def test_a_stream_that_breaks_off_is_no_answer(emu, api, model):
+    emu.reply("one two three four five six seven eight")
+    emu.script(Reset(after_events=6))
+    with pytest.raises(StreamInterrupted) as raised:
+        make(emu).stream(model=model, messages=HELLO, api=api).completion()
+    assert raised.value.partial.text
+    assert raised.value.partial.text in "one two three four five six seven eight"
+
+
+@ON_EACH
+def test_a_stream_without_its_last_event_is_cut(emu, api, model):
+    emu.reply("one two three four five six seven eight")
+    emu.script(Truncate(after_events=6))
+    with pytest.raises(StreamInterrupted):
+        make(emu).stream(model=model, messages=HELLO, api=api).completion()
+
+
+@ON_EACH
+def test_an_error_within_a_stream_is_one(emu, api, model):
+    emu.reply("one two three four five six seven eight")
+    emu.script(ErrorEvent(after_events=6))
+    with pytest.raises(StreamError):
+        make(emu).stream(model=model, messages=HELLO, api=api).completion()
+
+
+@EVERY_CALL
+@ON_EACH
+def test_errors_have_the_classes_of_chat_completions(emu, ask, api, model):
+    emu.always = Status(500)
+    assert type(ask(emu, model=model, messages=HELLO, api=api)) is ServerError
+
+
+@ON_EACH
+def test_an_answer_cut_by_its_limit(emu, api, model):
+    answer = make(emu).chat(model=model, messages=HELLO, api=api, max_completion_tokens=1 if api == "messages" else 16)
+    assert answer.choices[0].finish_reason in {"length", "stop"}
+    emu.reply("one two three", finish_reason="length")
+    assert make(emu).chat(model=model, messages=HELLO, api=api).choices[0].finish_reason == "length"
+
+
+def test_an_agent_answers_on_chat_completions_only(emu: Emulator):
+    with Client(emu.agent_key, base_url=emu.agent_url, default_query={"agent": "true"}) as client:
+        with pytest.raises(ConfigError, match="an agent answers on chat completions only"):
+            client.chat(model="n/a", messages=HELLO, api="messages")
+        assert client.chat(model="n/a", messages=HELLO).response_info.api == "chat_completions"
