@@ -61,6 +61,21 @@ def _instructions(what: str, subject: str, beside: tuple[str, ...], limits: dict
         )
 
 
+def _apis(what: str, subject: str, beside: tuple[str, ...] = ()) -> Iterator[Bar]:
+    """What a delta of the other APIs costs, beside one of chat completions through the same subject."""
+    for api, most in (("responses", 1.25), ("messages", 1.15)):
+        yield Bar(
+            what=f"{what}: per delta of /{api} / of chat completions",
+            part="instructions",
+            subject=subject,
+            metric=f"{api}_delta",
+            most=most,
+            per="=delta",
+            beside=beside,
+            unit="x",
+        )
+
+
 NAMES = {
     "call": "call",
     "acall": "async call",
@@ -135,6 +150,9 @@ BARS = (
         "bare client", "Client", CLIENT, {"call": 1.5 * M, "acall": 2.1 * M, "delta": 48 * K, "adelta": 60 * K}
     ),
     *_instructions("typed chunks", "Client (typed chunks)", CLIENT, {"delta": 95 * K}),
+    *_apis("LangChain", "ChatDigitalOcean", ("ChatOpenAI",)),
+    *_apis("LlamaIndex", "DigitalOcean"),
+    *_apis("bare client", "Client", ("openai SDK",)),
     *_each_framework(),
     Bar(
         what="bare client: memory of a stream of 50,000 deltas above one of 1,000",

@@ -45,6 +45,8 @@ COLUMNS: dict[str, dict[str, tuple[str, str]]] = {
         "astream_start": ("async stream's start, M", "M"),
         "delta": ("delta, k", "k"),
         "adelta": ("async delta, k", "k"),
+        "responses_delta": ("delta of /responses, k", "k"),
+        "messages_delta": ("delta of /messages, k", "k"),
         "fragment": ("tool-call fragment, k", "k"),
     },
     "cold": {

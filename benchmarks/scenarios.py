@@ -70,7 +70,7 @@ def whole_reply(scenario: str) -> bytes:
         "finish_reason": "stop",
     }
     usage = {"prompt_tokens": 43, "completion_tokens": 120, "total_tokens": 163}
-    body = _json({**_envelope("chat.completion"), "choices": [choice], "usage": usage})
+    body = as_json({**_envelope("chat.completion"), "choices": [choice], "usage": usage})
     return HEAD + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
 
 
@@ -91,8 +91,8 @@ def stream_end(finish_reason: str) -> bytes:
     counted = {**_envelope("chat.completion.chunk"), "choices": [], "usage": usage}
     return (
         event({}, finish_reason)
-        + _chunk(b"data: " + _json(counted) + b"\n\n")
-        + _chunk(b"data: [DONE]\n\n")
+        + as_chunk(b"data: " + as_json(counted) + b"\n\n")
+        + as_chunk(b"data: [DONE]\n\n")
         + b"0\r\n\r\n"
     )
 
@@ -119,7 +119,7 @@ def _tool_parts(count: int) -> list[dict[str, object]]:
 def event(delta: dict[str, object], finish_reason: str | None = None) -> bytes:
     """Return one event in an HTTP chunk of its own."""
     choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
-    return _chunk(b"data: " + _json({**_envelope("chat.completion.chunk"), "choices": [choice]}) + b"\n\n")
+    return as_chunk(b"data: " + as_json({**_envelope("chat.completion.chunk"), "choices": [choice]}) + b"\n\n")
 
 
 def _envelope(kind: str) -> dict[str, object]:
@@ -132,9 +132,11 @@ def _envelope(kind: str) -> dict[str, object]:
     }
 
 
-def _json(value: object) -> bytes:
+def as_json(value: object) -> bytes:
+    """Return JSON as most servers write it."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _chunk(data: bytes) -> bytes:
+def as_chunk(data: bytes) -> bytes:
+    """Return an HTTP chunk."""
     return b"%x\r\n%b\r\n" % (len(data), data)

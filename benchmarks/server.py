@@ -17,7 +17,7 @@ import time
 from functools import cache
 from typing import Any
 
-from . import scenarios
+from . import apis, scenarios
 
 HOLD_SECONDS = 30.0
 
@@ -49,7 +49,9 @@ def _cpu_seconds() -> float:
 
 
 @cache
-def _reply(scenario: str, *, streamed: bool) -> bytes:
+def _reply(scenario: str, *, streamed: bool, path: str = "") -> bytes:
+    if path in apis.EVENTS:
+        return apis.stream_reply(path, scenario)
     return scenarios.stream_reply(scenario) if streamed else scenarios.whole_reply(scenario)
 
 
@@ -93,9 +95,9 @@ class Connection(asyncio.Protocol):
                 return
             body = bytes(received[start:stop])
             del received[:stop]
-            self._answer(body)
+            self._answer(head.split(b" ", 2)[1].decode(), body)
 
-    def _answer(self, body: bytes) -> None:
+    def _answer(self, path: str, body: bytes) -> None:
         self._counters.requests += 1
         named = scenarios.NAMED.search(body)
         scenario = named[1].decode() if named else "text"
@@ -108,7 +110,7 @@ class Connection(asyncio.Protocol):
             case ["hold", count]:
                 self._hold(scenario, int(count), streamed=streamed)
             case _:
-                self._transport.write(_reply(scenario, streamed=streamed))
+                self._transport.write(_reply(scenario, streamed=streamed, path=path))
 
     def _pace(self, number: int, count: int, seconds: float, at: float) -> None:
         if number:

@@ -40,6 +40,22 @@ def _refuse_config(given: dict[str, Any]) -> None:
             raise ConfigError(message + note)
 
 
+def _problem_of_call(given: dict[str, Any]) -> Exception | None:
+    try:
+        with translate():
+            check_call(given)
+    except ConfigError as error:
+        return error.with_traceback(None)
+    return None
+
+
+def _refused(problem: Exception, count: int, *, return_exceptions: bool) -> list[Any]:
+    """Return a batch's refusal for each of its inputs, or raise it."""
+    if return_exceptions:
+        return [problem] * count
+    raise problem
+
+
 class CheckedCalls(BaseChatModel, defer_build=True):
     """A chat model whose calls are checked."""
 
@@ -106,8 +122,8 @@ class CheckedCalls(BaseChatModel, defer_build=True):
         **kwargs: Any,
     ) -> list[AIMessage]:
         """Return the model's answers to several inputs, several at once; see `invoke`."""
-        with translate():
-            check_call(kwargs)
+        if (problem := _problem_of_call(kwargs)) is not None:
+            return _refused(problem, len(inputs), return_exceptions=return_exceptions)
         return super().batch(inputs, config, return_exceptions=return_exceptions, **kwargs)
 
     async def abatch(
@@ -119,8 +135,8 @@ class CheckedCalls(BaseChatModel, defer_build=True):
         **kwargs: Any,
     ) -> list[AIMessage]:
         """Return the model's answers to several inputs, several at once; see `invoke`."""
-        with translate():
-            check_call(kwargs)
+        if (problem := _problem_of_call(kwargs)) is not None:
+            return _refused(problem, len(inputs), return_exceptions=return_exceptions)
         return await super().abatch(inputs, config, return_exceptions=return_exceptions, **kwargs)
 
     def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:

@@ -181,7 +181,7 @@ class ChatDigitalOcean(Connected, CheckedCalls, defer_build=False):
         if (limit := call.get("max_tokens", self.max_tokens)) is not None:
             traced["ls_max_tokens"] = limit
         if ends := stop or call.get("stop", self.stop):
-            traced["ls_stop"] = [ends] if isinstance(ends, str) else list(ends)
+            traced["ls_stop"] = list(ends) if isinstance(ends, list | tuple) else [ends]
         return traced
 
     @classmethod

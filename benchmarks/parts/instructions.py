@@ -1,4 +1,4 @@
-"""Instructions of a call, of a stream's start, of each delta and of each fragment of a tool call."""
+"""Instructions of a call, of a stream's start, of each delta, by each API, and of each fragment of a tool call."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ def measure(subject: Subject, _: int) -> dict[str, Any]:
     attempt(measured, lambda: _calls(counter, subject, model))
     attempt(measured, lambda: _per_part(counter, lambda size: stream(subject, model, f"stream-{size}"), ""))
     attempt(measured, lambda: _fragments(counter, lambda size: tools(subject, model, size)))
+    for api in subject.apis:
+        attempt(measured, lambda api=api: _by_api(counter, subject.through(api), api))
     if subject.is_countable_async:
         attempt(measured, lambda: asyncio.run(_async(counter, subject, model)))
     return measured
@@ -55,6 +57,11 @@ def _per_part(counter: Counter, read: Callable[[int], object], prefix: str) -> d
 
 def _fragments(counter: Counter, read: Callable[[int], object]) -> dict[str, Any]:
     return {"fragment": _per_part(counter, read, "")["delta"]}
+
+
+def _by_api(counter: Counter, subject: Subject, api: str) -> dict[str, Any]:
+    model = subject.build()
+    return {f"{api}_delta": _per_part(counter, lambda size: stream(subject, model, f"stream-{size}"), "")["delta"]}
 
 
 async def _async(counter: Counter, subject: Subject, model: Any) -> dict[str, Any]:

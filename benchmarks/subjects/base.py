@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from copy import copy
+from typing import Any, ClassVar
 
+OTHER_APIS = ("responses", "messages")
+"""As ours name them; the one of all subjects is chat completions."""
 Take = Callable[[str], object]
 """Is given each text of a stream as it comes."""
 
@@ -15,9 +18,20 @@ class Subject:
     def __init__(self, port: int) -> None:
         self.host = f"http://127.0.0.1:{port}"
         self.base_url = self.host + "/v1"
+        self.options: dict[str, Any] = {}
+        """What chooses another API, for each object or each call."""
 
     is_countable_async = True
     """Whether its asynchronous methods stay in one thread, so that their instructions can be told apart."""
+
+    apis: ClassVar[Mapping[str, dict[str, Any]]] = {}
+    """The other APIs that its streams can come by, with the options that choose them."""
+
+    def through(self, api: str) -> Subject:
+        """Return the same subject, by another API."""
+        other = copy(self)
+        other.options = self.apis[api]
+        return other
 
     def prepare(self, scenario: str) -> None:
         """Make beforehand what stands in place of a server's response; only baselines have that."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 from benchmarks.scenarios import INSTRUCTIONS, KEY, MODEL, question
 
-from .base import Subject, Take
+from .base import OTHER_APIS, Subject, Take
 
 
 @cache
@@ -29,6 +29,8 @@ class _Both:
 
 
 class Ours(Subject):
+    apis: ClassVar = {api: {"api": api} for api in OTHER_APIS}
+
     def bring(self) -> Any:
         from inference_do import AsyncClient, Client
 
@@ -46,18 +48,18 @@ class Ours(Subject):
         return (await model[1].chat(model=MODEL, messages=messages(scenario))).choices[0].message.content
 
     def stream(self, model: Any, scenario: str, take: Take) -> None:
-        for chunk in model[0].stream(model=MODEL, messages=messages(scenario)):
+        for chunk in model[0].stream(model=MODEL, messages=messages(scenario), **self.options):
             if text := chunk.text:
                 take(text)
 
     async def astream(self, model: Any, scenario: str, take: Take) -> None:
-        async for chunk in model[1].stream(model=MODEL, messages=messages(scenario)):
+        async for chunk in model[1].stream(model=MODEL, messages=messages(scenario), **self.options):
             if text := chunk.text:
                 take(text)
 
     def tools(self, model: Any, scenario: str) -> str:
         parts = []
-        for chunk in model[0].stream(model=MODEL, messages=messages(scenario)):
+        for chunk in model[0].stream(model=MODEL, messages=messages(scenario), **self.options):
             parts += [fragment.arguments for fragment in chunk.tool_fragments]
         return "".join(parts)
 
@@ -66,17 +68,23 @@ class OursTyped(Ours):
     """The same, each chunk read through its typed attributes, which are made when they are first touched."""
 
     def stream(self, model: Any, scenario: str, take: Take) -> None:
-        for chunk in model[0].stream(model=MODEL, messages=messages(scenario)):
+        for chunk in model[0].stream(model=MODEL, messages=messages(scenario), **self.options):
             if (choices := chunk.choices) and (text := choices[0].delta.content):
                 take(text)
 
     async def astream(self, model: Any, scenario: str, take: Take) -> None:
-        async for chunk in model[1].stream(model=MODEL, messages=messages(scenario)):
+        async for chunk in model[1].stream(model=MODEL, messages=messages(scenario), **self.options):
             if (choices := chunk.choices) and (text := choices[0].delta.content):
                 take(text)
 
 
 class OpenAI(Subject):
+    apis: ClassVar = {"responses": {}}
+
+    def through(self, api: str) -> Subject:
+        assert api in self.apis
+        return OpenAIResponses(int(self.host.rpartition(":")[2]))
+
     def bring(self) -> Any:
         from openai import AsyncOpenAI, OpenAI
 
@@ -114,3 +122,13 @@ class OpenAI(Subject):
             if chunk.choices and (calls := chunk.choices[0].delta.tool_calls):
                 parts += [call.function.arguments for call in calls]
         return "".join(parts)
+
+
+class OpenAIResponses(OpenAI):
+    """The same SDK on `/responses`, where its methods are others."""
+
+    def stream(self, model: Any, scenario: str, take: Take) -> None:
+        options = {"model": MODEL, "input": messages(scenario), "stream": True}
+        for event in model[0].responses.create(**options):
+            if event.type == "response.output_text.delta":
+                take(event.delta)

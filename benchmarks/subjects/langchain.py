@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from functools import cache, partial
-from typing import Any
+from typing import Any, ClassVar
 
 from benchmarks import scenarios
 from benchmarks.scenarios import INSTRUCTIONS, KEY, MODEL, question
 
-from .base import Subject, Take
+from .base import OTHER_APIS, Subject, Take
 
 
 class LangChain(Subject):
@@ -46,23 +46,28 @@ class LangChain(Subject):
 
 
 class Ours(LangChain):
+    apis: ClassVar = {api: {"api": api} for api in OTHER_APIS}
+
     def bring(self) -> Any:
         from langchain_do import ChatDigitalOcean
 
         return ChatDigitalOcean
 
     def build(self) -> Any:
-        return self.bring()(model=MODEL, base_url=self.base_url, api_key=KEY, max_retries=0)
+        return self.bring()(model=MODEL, base_url=self.base_url, api_key=KEY, max_retries=0, **self.options)
 
 
 class OpenAI(LangChain):
+    apis: ClassVar = {"responses": {"use_responses_api": True, "output_version": "v0"}}  # texts, as in the others
+
     def bring(self) -> Any:
         from langchain_openai import ChatOpenAI
 
         return ChatOpenAI
 
     def build(self) -> Any:
-        return self.bring()(model=MODEL, base_url=self.base_url, api_key=KEY, max_retries=0, stream_usage=True)
+        options: dict[str, Any] = {"max_retries": 0, "stream_usage": True, **self.options}
+        return self.bring()(model=MODEL, base_url=self.base_url, api_key=KEY, **options)
 
 
 class Gradient(LangChain):

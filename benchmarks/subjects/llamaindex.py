@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 from benchmarks import scenarios
 from benchmarks.scenarios import INSTRUCTIONS, KEY, MODEL, question
 
-from .base import Subject, Take
+from .base import OTHER_APIS, Subject, Take
 
 
 class LlamaIndex(Subject):
@@ -58,13 +58,15 @@ class LlamaIndex(Subject):
 
 
 class Ours(LlamaIndex):
+    apis: ClassVar = {api: {"api": api} for api in OTHER_APIS}
+
     def bring(self) -> Any:
         from llamaindex_do import DigitalOcean
 
         return DigitalOcean
 
     def build(self) -> Any:
-        return self.bring()(model=MODEL, base_url=self.base_url, api_key=KEY, max_retries=0)
+        return self.bring()(model=MODEL, base_url=self.base_url, api_key=KEY, max_retries=0, **self.options)
 
 
 class OpenAILike(LlamaIndex):

@@ -67,13 +67,15 @@ class OutputSchema:
         Raises:
             ValueError: It does not fit.
         """
-        if not self.is_wrapped:
-            return self.validate(value)
+        if not self.is_wrapped or not (isinstance(value, dict) and value.keys() == {VALUE}):
+            return self.validate(value)  # some models answer with what was meant, and leave the wrapping out
         try:
-            return self.validate(value[VALUE] if isinstance(value, dict) and value.keys() == {VALUE} else value)
+            return self.validate(value[VALUE])
         except ValueError as error:
+            if not _has_value({**self.schema, "properties": {"": properties_of(self.schema)[VALUE]}}):
+                raise  # an object that takes any properties, or has none that it needs, would take the wrapping as well
             try:
-                return self.validate(value)  # some models answer with what was meant
+                return self.validate(value)
             except ValueError:
                 raise error from None
 
@@ -274,6 +276,13 @@ def properties_of(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the properties of an object's schema."""
     properties = schema.get("properties")
     return properties if isinstance(properties, Mapping) else {}
+
+
+def _has_value(node: Any) -> bool:
+    """Return whether a property somewhere in a schema has the wrapping's name."""
+    if isinstance(node, list):
+        return any(map(_has_value, node))
+    return isinstance(node, Mapping) and (VALUE in properties_of(node) or any(map(_has_value, node.values())))
 
 
 def inlined(schema: Mapping[str, Any]) -> dict[str, Any]:

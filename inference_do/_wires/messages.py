@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from io import StringIO
+from math import isfinite
 from typing import Any
 
 from inference_do._protocol.json import dump_json, load_json
@@ -17,7 +18,7 @@ from inference_do.accumulate import Accumulator
 from inference_do.types import ChatCompletion
 
 from .codec import EventReader, ReportedError
-from .messages_request import FORMAT, answer_tool, messages_body
+from .messages_request import FORMAT, answer_tool, is_thinking, messages_body
 
 __all__ = ["Messages"]
 
@@ -31,6 +32,8 @@ FINISH = {
 }
 """Reasons to stop in the words of chat completions; others stay as they are."""
 SKIPPED: Sequence[dict[str, Any]] = ()
+DONE = b"[DONE]"
+"""What gateways send behind the last event; alone it is no end, and the answer was cut."""
 
 
 class Messages:
@@ -45,6 +48,7 @@ class Messages:
     def __init__(self, request: Mapping[str, Any]) -> None:
         self._model = str(request.get("model"))
         self._answer_tool = answer_tool(request)
+        self._holds_text = self._answer_tool is not None and is_thinking(request)
 
     def body(self, request: Mapping[str, Any], defaults: AbstractSet[str] = frozenset()) -> dict[str, Any]:
         """Return the request in this wire's form.
@@ -68,7 +72,7 @@ class Messages:
         if not raw.get("stop_reason"):
             message = "it has no stop_reason"
             raise ValueError(message)
-        stream, answer = _MessageEvents(self._model, self._answer_tool), Accumulator()
+        stream, answer = self._stream(), Accumulator()
         answer.add(stream.start({"message": raw}))
         for index, block in enumerate(content):
             for chunk in stream.whole({"index": index, "content_block": block}):
@@ -78,7 +82,10 @@ class Messages:
 
     def events(self) -> EventReader:
         """Return what reads the events of one stream; `message_stop` ends it."""
-        return _MessageEvents(self._model, self._answer_tool).read
+        return self._stream().read
+
+    def _stream(self) -> _MessageEvents:
+        return _MessageEvents(self._model, self._answer_tool, holds_text=self._holds_text)
 
 
 def usage_of(*counted: Any) -> dict[str, Any] | None:
@@ -108,7 +115,26 @@ def usage_of(*counted: Any) -> dict[str, Any] | None:
 
 def _count(raw: Mapping[str, Any], name: str) -> int:
     value = raw.get(name)
-    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 else 0
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0 or not isfinite(value):
+        return 0
+    return int(value)
+
+
+def _object(raw: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return a field of an event that is an object, empty if it is not given."""
+    value = raw.get(name)
+    if value is None or isinstance(value, dict):
+        return value or {}
+    message = f"an event's {name} is no object"
+    raise ValueError(message)
+
+
+def _index(raw: Mapping[str, Any]) -> int:
+    value = raw.get("index")
+    if value is None or isinstance(value, int):
+        return value or 0
+    message = "a block's index is no number"
+    raise ValueError(message)
 
 
 def _text(block: Mapping[str, Any], name: str) -> str:
@@ -146,7 +172,7 @@ class _Block:
 
     def __init__(self, raw: dict[str, Any], call: int | None) -> None:
         self.raw = raw
-        self.kind = raw.get("type")
+        self.kind = str(raw.get("type"))
         self.call = call
         self.text = StringIO()
         self.signature = ""
@@ -157,7 +183,9 @@ class _Block:
 class _MessageEvents:
     """The state of one stream."""
 
-    def __init__(self, model: str, answer_tool: str | None) -> None:
+    def __init__(self, model: str, answer_tool: str | None, *, holds_text: bool = False) -> None:
+        self._held: list[str] | None = [] if holds_text else None
+        """Text that may stand before a call which is the answer; it is the answer only if no such call comes."""
         self._model = model
         self._answer_tool = answer_tool
         self._head: dict[str, Any] = {"object": "chat.completion.chunk"}
@@ -180,11 +208,13 @@ class _MessageEvents:
         except ValueError:
             if name == "error":
                 raise ReportedError from None
+            if data.strip() == DONE:
+                return SKIPPED
             raise
         if not isinstance(raw, dict):
             message = "it is no object"
             raise ValueError(message)  # noqa: TRY004  the flow knows ValueErrors
-        kind = raw.get("type")
+        kind = raw.get("type") or name
         if kind == "content_block_delta":
             return self._delta(raw)
         if name == "error" or kind == "error" or raw.get("error"):
@@ -198,17 +228,17 @@ class _MessageEvents:
         return {**self._head, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
 
     def start(self, raw: dict[str, Any]) -> dict[str, Any]:
-        message = raw.get("message") or {}
+        message = _object(raw, "message")
         self._head.update((name, message[name]) for name in ("id", "model") if isinstance(message.get(name), str))
         self._usage = message.get("usage")
         return self._chunk({"role": "assistant"})
 
     def _begin(self, raw: dict[str, Any]) -> dict[str, Any] | Sequence[dict[str, Any]]:
-        content = raw.get("content_block") or {}
+        content = _object(raw, "content_block")
         is_call = content.get("type") == "tool_use"
         is_answer = is_call and content.get("name") == self._answer_tool
         block = _Block(content, self._calls if is_call and not is_answer else None)
-        self._blocks[raw.get("index") or 0] = block
+        self._blocks[_index(raw)] = block
         if is_answer:
             self._is_structured = True
         elif is_call:
@@ -217,19 +247,23 @@ class _MessageEvents:
             call = {"index": block.call, "id": content.get("id"), "type": "function", "function": function}
             return self._chunk({"tool_calls": [call]})
         elif block.kind == "text" and ((text := _text(content, "text")) or content.get("citations")):
-            cited = [citation(one) for one in content.get("citations") or () if isinstance(one, dict)]
-            return self._chunk({"content": text, "annotations": cited})
+            cited = content.get("citations")
+            cited = [citation(one) for one in cited if isinstance(one, dict)] if isinstance(cited, list) else []
+            return self._chunk({"content": self._shown(text), "annotations": cited})
         elif block.kind == "thinking" and (text := _text(content, "thinking")):
             block.text.write(text)
             return self._chunk({"reasoning_content": text})
         return SKIPPED
 
     def _delta(self, raw: dict[str, Any]) -> dict[str, Any] | Sequence[dict[str, Any]]:
-        delta = raw.get("delta") or {}
+        delta = raw.get("delta")
+        if not isinstance(delta, dict):
+            delta = _object(raw, "delta")
         kind = delta.get("type")
         if kind == "text_delta":
-            return self._chunk({"content": _text(delta, "text")})
-        block = self._blocks.get(raw.get("index") or 0)
+            text = _text(delta, "text")
+            return self._chunk({"content": text if self._held is None else self._shown(text)})
+        block = self._blocks.get(_index(raw))
         if block is None:
             message = "a block goes on that has not begun"
             raise ValueError(message)
@@ -249,6 +283,13 @@ class _MessageEvents:
             return self._chunk({"annotations": [citation(delta["citation"])]})
         return SKIPPED
 
+    def _shown(self, text: str) -> str:
+        """Return what can be shown of a piece of text now."""
+        if self._held is None:
+            return text
+        self._held.append(text)
+        return ""
+
     def _arguments(self, block: _Block, part: str) -> dict[str, Any]:
         """Return a part of a call's arguments; those of the tool that stands for the answer are the answer's text."""
         if block.call is None:
@@ -262,7 +303,7 @@ class _MessageEvents:
 
     def _end(self, raw: dict[str, Any]) -> dict[str, Any] | Sequence[dict[str, Any]]:
         """Hand out what goes back unchanged, once it is whole."""
-        index = raw.get("index") or 0
+        index = _index(raw)
         block = self._blocks.pop(index, None)
         if block is None:
             return SKIPPED
@@ -281,8 +322,12 @@ class _MessageEvents:
         return self._chunk({"server_tool_calls": [{"format": FORMAT, "model": self._model, "item": item}]})
 
     def finish(self, raw: dict[str, Any]) -> dict[str, Any]:
-        reason = (raw.get("delta") or {}).get("stop_reason")
+        reason = _text(_object(raw, "delta"), "stop_reason")
         finish = FINISH.get(reason, reason) if reason else None
         if self._is_structured and not self._calls and reason == "tool_use":
             finish = "stop"
-        return {**self._chunk({}, finish), "usage": usage_of(self._usage, raw.get("usage"))}
+        held, self._held = "" if self._is_structured else "".join(self._held or ()), None
+        return {
+            **self._chunk({"content": held} if held else {}, finish),
+            "usage": usage_of(self._usage, raw.get("usage")),
+        }

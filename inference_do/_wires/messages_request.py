@@ -10,12 +10,14 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
 from inference_do.errors import ConfigError
 from inference_do.models import model_info
+
+from .messages_parts import content_blocks
 
 __all__ = ["FORMAT", "answer_tool", "messages_body"]
 
@@ -55,6 +57,9 @@ REFUSED = frozenset(
 """Fields of chat completions that this wire cannot express."""
 JSON_ONLY = "Answer with one JSON object and nothing else."
 """What is asked for by `json_object`, for which this wire has no field."""
+CALL_ONE = "Call one of the tools."
+CALL_IT = "Call the tool {}."
+"""What is asked for by a choice of tools, where thinking forbids the choice."""
 UNTAKEN = re.compile(r"[^a-zA-Z0-9_-]")
 """What no id of a call may have."""
 CHOICES = {"auto": "auto", "none": "none", "required": "any"}
@@ -91,15 +96,34 @@ def messages_body(request: Mapping[str, Any], defaults: AbstractSet[str] = froze
         logger.debug("thinking is left out: the tool calls that are going on were made without thoughts of this model")
         del body["thinking"]
     body.update(_tools(request))
+    if is_thinking({**body, "extra_body": request.get("extra_body")}) and (words := _asked_in_words(body)):
+        body.setdefault("system", []).append({"type": "text", "text": words})
     return {**body, **{name: value for name, value in request.items() if name not in SAME and name not in READ}}
 
 
+def is_thinking(request: Mapping[str, Any]) -> bool:
+    """Return whether a request, canonical or of this wire, asks for thinking."""
+    thinking, reasoning, more = request.get("thinking"), request.get("reasoning"), request.get("extra_body")
+    if isinstance(more, Mapping) and "thinking" in more:
+        thinking = more["thinking"]
+    if isinstance(thinking, Mapping):
+        return thinking.get("type") != "disabled"
+    return isinstance(reasoning, Mapping) and bool(reasoning.get("max_tokens"))
+
+
 def answer_tool(request: Mapping[str, Any]) -> str | None:
-    """Return the name of the tool whose call is the answer: a schema of `response_format` is asked for by a tool."""
+    """Return the name of the tool whose call is the answer: a schema of `response_format` is asked for by a tool.
+
+    It is none of the caller's own tools.
+    """
     wanted = request.get("response_format")
     if not isinstance(wanted, Mapping) or wanted.get("type") != "json_schema":
         return None
-    return str((wanted.get("json_schema") or {}).get("name") or "answer")
+    name = str((wanted.get("json_schema") or {}).get("name") or "answer")
+    taken = {_name_of(tool) for tool in request.get("tools") or ()}
+    while name in taken:
+        name += "_answer"
+    return name
 
 
 def _is_left_out(name: str, value: Any, defaults: AbstractSet[str]) -> bool:
@@ -181,7 +205,8 @@ def _tools(request: Mapping[str, Any]) -> dict[str, Any]:
     choice = _choice(request.get("tool_choice"))
     if name := answer_tool(request):
         tools.append(_schema_tool(name, request["response_format"]["json_schema"]))
-        choice = {"type": "any"} if len(tools) > 1 else {"type": "tool", "name": name}
+        if (choice or {}).get("type") != "tool":
+            choice = {"type": "any"} if len(tools) > 1 else {"type": "tool", "name": name}
     elif (kind := _format_type(request)) not in {None, "text", "json_object"}:
         message = (
             f"the messages API has no response_format of type {kind!r}: use a schema (type 'json_schema'), or "
@@ -191,6 +216,23 @@ def _tools(request: Mapping[str, Any]) -> dict[str, Any]:
     if tools and request.get("parallel_tool_calls") is False and (choice or {}).get("type") != "none":
         choice = {**(choice or {"type": "auto"}), "disable_parallel_tool_use": True}
     return {**({"tools": tools} if tools else {}), **({"tool_choice": choice} if choice else {})}
+
+
+def _asked_in_words(body: dict[str, Any]) -> str | None:
+    """Take back a choice that forces a call, and return it in words: with thinking on, Anthropic refuses it.
+
+    https://platform.claude.com/docs/en/build-with-claude/extended-thinking
+    """
+    choice = body.get("tool_choice") or {}
+    if choice.get("type") not in {"any", "tool"}:
+        return None
+    logger.debug("tool_choice is asked for in words: it cannot force a call while the model thinks")
+    body["tool_choice"] = {**{name: choice[name] for name in choice if name != "name"}, "type": "auto"}
+    return CALL_ONE if choice["type"] == "any" else CALL_IT.format(choice.get("name"))
+
+
+def _name_of(tool: Mapping[str, Any]) -> Any:
+    return (tool.get("function") or tool).get("name")
 
 
 def _format_type(request: Mapping[str, Any]) -> Any:
@@ -250,20 +292,22 @@ def _conversation(request: Mapping[str, Any]) -> tuple[list[dict[str, Any]], lis
     for position, message in enumerate(request["messages"]):
         role, where = message.get("role"), f"messages[{position}]"
         if role in {"system", "developer"}:
-            system += _blocks(message.get("content"), where, only_text=True)
+            system += content_blocks(message.get("content"), where, only_text=True)
             continue
         if role == "assistant":
             blocks = _assistant(message, where, str(request["model"]))
         elif role == "tool":
             role, blocks = "user", [_result(message, where)]
         else:
-            blocks = _blocks(message.get("content"), where)
+            blocks = content_blocks(message.get("content"), where)
         if not blocks:
             continue
         if turns and turns[-1]["role"] == role:
             turns[-1]["content"] += blocks
         else:
             turns.append({"role": role, "content": blocks})
+    if system and not turns:  # a conversation cannot be empty here, and on chat completions this is one
+        return [], [{"role": "user", "content": system}]
     for turn in turns:
         if turn["role"] == "user":
             turn["content"].sort(key=lambda block: block["type"] != "tool_result")
@@ -273,7 +317,7 @@ def _conversation(request: Mapping[str, Any]) -> tuple[list[dict[str, Any]], lis
 def _assistant(message: Mapping[str, Any], where: str, model: str) -> list[dict[str, Any]]:
     """Return a turn of the model: thinking first, as it must stand before the calls that it led to."""
     blocks = [*_thoughts(message, model), *_server_calls(message, model)]
-    blocks += _blocks(message.get("content"), where, only_text=True)
+    blocks += content_blocks(message.get("content"), where, only_text=True)
     if refusal := message.get("refusal"):
         blocks.append({"type": "text", "text": refusal})
     for call in message.get("tool_calls") or ():
@@ -339,7 +383,7 @@ def _result(message: Mapping[str, Any], where: str) -> dict[str, Any]:
         if content:
             result["content"] = content
     else:
-        blocks = _blocks(content, where)
+        blocks = content_blocks(content, where)
         if blocks and (mark := blocks[-1].pop("cache_control", None)):
             result["cache_control"] = mark  # of a result it is the whole that is marked
         if blocks:
@@ -347,64 +391,3 @@ def _result(message: Mapping[str, Any], where: str) -> dict[str, Any]:
     if mark := message.get("cache_control"):
         result["cache_control"] = mark
     return result
-
-
-# --- parts of a message ---
-
-
-def _blocks(content: Any, where: str, *, only_text: bool = False) -> list[dict[str, Any]]:
-    """Return a message's content as blocks; empty texts are left out, which this wire refuses."""
-    if content is None:
-        return []
-    if isinstance(content, str):
-        return [{"type": "text", "text": content}] if content.strip() else []
-    parts: Iterable[Any] = [content] if isinstance(content, Mapping) else content
-    blocks = (_block(part, where, only_text=only_text) for part in parts)
-    return [block for block in blocks if block is not None]
-
-
-def _block(part: Any, where: str, *, only_text: bool) -> dict[str, Any] | None:
-    if isinstance(part, str):
-        part = {"type": "text", "text": part}
-    kind = part.get("type")
-    if kind in {"text", "refusal"}:
-        text = part.get("text") or part.get("refusal") or ""
-        return _marked({"type": "text", "text": text}, part) if text.strip() else None
-    if not only_text and kind == "image_url":
-        return _marked({"type": "image", "source": _source(_url_of(part["image_url"]))}, part)
-    if not only_text and kind == "file":
-        return _marked(_document(part.get("file") or {}, where), part)
-    message = f"{where}: the messages API takes no part of type {kind!r} here"
-    raise ConfigError(message)
-
-
-def _marked(block: dict[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
-    if mark := part.get("cache_control"):
-        block["cache_control"] = mark
-    return block
-
-
-def _url_of(image: Any) -> str:
-    return str(image.get("url") if isinstance(image, Mapping) else image)
-
-
-def _source(url: str) -> dict[str, Any]:
-    """Return where a file is: the bytes of a `data:` URL, or its address."""
-    if not url.startswith("data:"):
-        return {"type": "url", "url": url}
-    head, _, data = url.partition(",")
-    return {"type": "base64", "media_type": head.removeprefix("data:").partition(";")[0], "data": data}
-
-
-def _document(file: Mapping[str, Any], where: str) -> dict[str, Any]:
-    if id_ := file.get("file_id"):
-        source: dict[str, Any] = {"type": "file", "file_id": id_}
-    elif address := file.get("file_data") or file.get("file_url") or file.get("url"):
-        source = _source(str(address))
-    else:
-        message = f"{where}: a file needs file_data, file_url or file_id"
-        raise ConfigError(message)
-    document: dict[str, Any] = {"type": "document", "source": source}
-    if name := file.get("filename"):
-        document["title"] = name
-    return document

@@ -29,7 +29,7 @@ __all__ = ["Responses"]
 
 FINISH_REASONS = {"max_output_tokens": "length", "content_filter": "content_filter"}
 """By the reason why a response is incomplete; any other one has cut it as well."""
-ENDED = frozenset({None, "completed", "incomplete"})
+ENDED = (None, "completed", "incomplete")
 """What the status of an answer may be; some gateways leave it out."""
 
 log = logging.getLogger("inference_do")
@@ -145,7 +145,7 @@ def _logprobs(output: Iterable[Any]) -> dict[str, Any] | None:
         for part in item["content"]
         if isinstance(part, dict)
     ]
-    tokens = [token for part in parts for token in part.get("logprobs") or ()]
+    tokens = [token for part in parts if isinstance(found := part.get("logprobs"), list) for token in found]
     return {"content": tokens} if tokens else None
 
 
@@ -364,7 +364,9 @@ class _ResponsesReader:
         return [self._chunk(delta) for delta in deltas]
 
     def _end(self, data: bytes, status: str = "completed") -> Sequence[Chunk]:
-        response = {"status": status, **_parser(_RawEnd)(data)["response"]}
+        response = dict(_parser(_RawEnd)(data)["response"])
+        if response.get("status") is None:
+            response["status"] = status
         if response["status"] not in ENDED:
             raise ReportedError
         if not self._head["id"]:

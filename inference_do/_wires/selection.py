@@ -95,7 +95,8 @@ def _needs_messages(info: ModelInfo, request: Mapping[str, Any]) -> str:
     """Return what Anthropic's models take there only; the others answer there too, but not all of it works."""
     if info.images_on_chat is not False:
         return ""
-    if "thinking" in request:
+    more = request.get("extra_body")
+    if "thinking" in request or (isinstance(more, Mapping) and "thinking" in more):
         return "it has `thinking`"
     for message in request["messages"]:
         if any(part.get("type") in {"image_url", "file"} for part in _parts(message)):

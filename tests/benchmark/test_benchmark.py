@@ -13,6 +13,7 @@ from benchmarks.parts._tools import server as told_by_server
 from benchmarks.rounds import Result, server
 from benchmarks.series import Results, difference, middle, ratio, shortened
 from benchmarks.subjects import BASELINES, SUBJECTS
+from benchmarks.subjects.base import OTHER_APIS
 from inference_do import AsyncClient, Client
 
 
@@ -42,6 +43,13 @@ def test_a_stream_has_as_many_deltas_as_were_asked_for(client, count):
     texts = [chunk.text for chunk in client.stream(**asking(f"stream-{count}")) if chunk.text]
     assert len(texts) == count
     assert "".join(texts) == scenarios.text(f"stream-{count}")
+
+
+@pytest.mark.parametrize("api", OTHER_APIS)
+def test_a_stream_of_another_api_has_the_same_deltas(client, api):
+    chunks = list(client.stream(**asking("stream-12"), api=api))
+    assert [chunk.text for chunk in chunks if chunk.text] == scenarios.deltas(12)
+    assert next(chunk.usage.total_tokens for chunk in chunks if chunk.usage) == 163
 
 
 def test_a_tool_call_comes_in_so_many_fragments(client):
@@ -159,7 +167,7 @@ def test_the_tables_stand_between_the_markers(tmp_path):
     assert "old" not in written
     assert "| bare client: call | ≤ 1.5 M | 2 M | **no** | openai SDK 8 M |" in written
     assert "| bare client: per delta | ≤ 48 k | 96 k | **no** | openai SDK 800 k |" in written
-    assert "| openai SDK | 8 | - | - | - | 800 | - | - | 4 x |" in written
+    assert "| openai SDK | 8 | - | - | - | 800 | - | - | - | - | 4 x |" in written
     assert "* openai SDK: ValueError: no" in written
     report.write(COUNTED, page, picture, readme)
     assert page.read_text() == written

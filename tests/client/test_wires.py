@@ -100,6 +100,13 @@ def test_what_cannot_be_is_refused_before_the_request(emu, options, expected):
     assert emu.posts == 0
 
 
+def test_an_extra_body_that_is_none_is_refused(emu):
+    for call in (make(emu).chat, make(emu).stream):
+        with pytest.raises(ConfigError, match="extra_body"):
+            call(model=CLAUDE, messages=HELLO, extra_body=5)
+    assert emu.posts == 0
+
+
 def test_a_default_that_an_api_cannot_express_is_left_out(emu):
     client = make(emu)
     answer = client.chat(model=CLAUDE, messages=HELLO, api="messages", default_params={"seed": 1, "top_p": 0.5})
@@ -139,6 +146,26 @@ def test_structured_output(emu, ask, api, model):
     assert answer.text.startswith('{"name"')
     assert answer.choices[0].finish_reason == "stop"
     assert not answer.choices[0].message.tool_calls
+
+
+@EVERY_CALL
+@pytest.mark.parametrize("is_extra", [False, True])
+def test_structured_output_with_thinking(emu, ask, is_extra):
+    emu.reply("Here it is:", tool_calls=[("City", {"name": "Skagen"})])
+    thinking = {"thinking": {"type": "enabled", "budget_tokens": 1024}}
+    options = {"extra_body": thinking} if is_extra else thinking
+    answer = ask(emu, model=CLAUDE, messages=HELLO, response_format=CITY, max_tokens=3000, **options)
+    assert not isinstance(answer, InferenceError), answer
+    assert (answer.text, answer.choices[0].finish_reason) == ('{"name":"Skagen"}', "stop")
+    assert answer.response_info.api == "messages"
+
+
+@EVERY_CALL
+def test_a_system_message_alone_and_a_text_file(emu, ask):
+    file = {"type": "file", "file": {"file_data": "data:text/plain;base64,aGVsbG8=", "filename": "a.txt"}}
+    for messages in ([{"role": "system", "content": "Hi"}], content(file)):
+        answer = ask(emu, model=CLAUDE, messages=messages, api="messages")
+        assert not isinstance(answer, InferenceError), answer
 
 
 @EVERY_CALL

@@ -42,6 +42,8 @@ class Row:
     settings: dict[str, Any] = field(default_factory=dict)
     """Arguments of client or model."""
 
+    path: str = "/v1/chat/completions"
+    """Where the requests arrive."""
     posts: int = 1
     """How many requests arrive, which the error also has as `attempts`."""
     gaps: Sequence[tuple[float, float]] | None = None

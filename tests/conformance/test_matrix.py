@@ -15,6 +15,7 @@ import rows_reported
 import rows_status
 import rows_time
 import rows_whole
+import rows_wires
 from interfaces import INTERFACES, Interface, Outcome, outcome
 from rows import Row
 
@@ -30,6 +31,7 @@ TABLES = (
     rows_status,
     rows_time,
     rows_destination,
+    rows_wires,
 )
 ROWS = [row for table in TABLES for row in table.ROWS]
 CASES = [(row, kind, mode) for row in ROWS for kind in INTERFACES.values() for mode in row.modes]
@@ -51,12 +53,14 @@ def run(row: Row, kind: type[Interface], mode: str, *, is_async: bool) -> Outcom
         seen = outcome(kind, emu.base_url, mode, is_async=is_async, api_key=emu.api_key, **row.settings)
         times = [request.time for request in emu.requests]
         bodies = {request.body for request in emu.requests}
+        paths = {request.path for request in emu.requests}
     assert seen.kind == row.error, seen
     if row.error:
         check_error(row, mode, seen)
     else:
         check_answer(row, seen)
     assert len(times) == row.posts
+    assert paths == {row.path}
     assert len(bodies) == 1, "the same bytes at every attempt"
     for (earlier, later), (least, most) in zip(pairwise(times), row.gaps or (), strict=row.gaps is not None):
         assert least <= later - earlier <= most

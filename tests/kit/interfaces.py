@@ -29,8 +29,8 @@ ANSWER = "You said: Say hello"
 OURS = {kind for name in errors.__all__ if isinstance(kind := getattr(errors, name), type)}
 
 
-def request_of(text: str) -> dict[str, Any]:
-    return {"model": CHAT, "messages": [{"role": "user", "content": text}]}
+def request_of(text: str, model: str = CHAT, **options: Any) -> dict[str, Any]:
+    return {"model": model, "messages": [{"role": "user", "content": text}], **options}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,22 +115,23 @@ class ClientInterface(Interface):
 
     name = "client"
 
-    def __init__(self, base_url: str, *, api_key: str | None = KEY, **options: Any) -> None:
+    def __init__(self, base_url: str, *, api_key: str | None = KEY, model: str = CHAT, **options: Any) -> None:
+        self.asked = {"model": model, **({"api": options.pop("api")} if "api" in options else {})}
         given = {name: options.pop(name, None) for name in ("http_client", "http_async_client")}
         self.sync = Client(api_key, base_url=base_url, http_client=given["http_client"], **options)
         self.asynchronous = AsyncClient(api_key, base_url=base_url, http_client=given["http_async_client"], **options)
 
     def ask(self, text: str) -> Any:
-        return self.sync.chat(**request_of(text))
+        return self.sync.chat(**request_of(text, **self.asked))
 
     async def aask(self, text: str) -> Any:
-        return await self.asynchronous.chat(**request_of(text))
+        return await self.asynchronous.chat(**request_of(text, **self.asked))
 
     def stream(self, text: str) -> Any:
-        return self.sync.stream(**request_of(text))
+        return self.sync.stream(**request_of(text, **self.asked))
 
     async def astream(self, text: str) -> Any:
-        return self.asynchronous.stream(**request_of(text))
+        return self.asynchronous.stream(**request_of(text, **self.asked))
 
     def collect(self, text: str) -> Any:
         return self.stream(text).completion()
@@ -175,10 +176,10 @@ class LangChainInterface(Interface):
     name = "langchain"
     collecting: ClassVar = {"streaming": True}
 
-    def __init__(self, base_url: str, *, api_key: str = KEY, **options: Any) -> None:
+    def __init__(self, base_url: str, *, api_key: str = KEY, model: str = CHAT, **options: Any) -> None:
         from langchain_do import ChatDigitalOcean
 
-        self.model = ChatDigitalOcean(model=CHAT, base_url=base_url, api_key=api_key, **options)
+        self.model = ChatDigitalOcean(model=model, base_url=base_url, api_key=api_key, **options)
 
     def ask(self, text: str) -> Any:
         return self.model.invoke(text)
@@ -229,13 +230,13 @@ class LlamaIndexInterface(Interface):
 
     name = "llamaindex"
 
-    def __init__(self, base_url: str, *, api_key: str = KEY, **options: Any) -> None:
+    def __init__(self, base_url: str, *, api_key: str = KEY, model: str = CHAT, **options: Any) -> None:
         from llama_index.core.callbacks import CallbackManager
 
         from llamaindex_do import DigitalOcean
 
         self.model = DigitalOcean(
-            model=CHAT, base_url=base_url, api_key=api_key, callback_manager=CallbackManager(), **options
+            model=model, base_url=base_url, api_key=api_key, callback_manager=CallbackManager(), **options
         )
 
     def ask(self, text: str) -> Any:

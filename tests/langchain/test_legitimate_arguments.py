@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+import langchain_do
 from inference_do import BadRequestError, ConfigError
 from inference_do.emulator import Emulator
 from langchain_do import ChatDigitalOcean
@@ -75,6 +76,20 @@ def test_a_configuration_is_refused_for_what_it_holds(emu: Emulator, model: Chat
         model.with_config(configurable={"user_api_key": "abcdefghijkl"})
     model.with_config(configurable={"access_token_provider": lambda: "x"}, metadata={"token": "x"}).invoke("?")
     assert emu.posts == 1
+
+
+async def test_a_refused_batch_returns_its_exceptions_if_it_is_asked_to(model: ChatDigitalOcean) -> None:
+    found = model.batch(["a", "b"], return_exceptions=True, temprature=1)
+    found += await model.abatch(["a", "b"], return_exceptions=True, temprature=1)
+    assert [type(error) for error in found] == [langchain_do.ConfigError] * 4
+    with pytest.raises(ConfigError, match="did you mean 'temperature'"):
+        model.batch(["a", "b"], temprature=1)
+
+
+@pytest.mark.parametrize("stop", [5, {"a": 1}], ids=str)
+def test_stops_of_another_type_are_the_apis_business(model: ChatDigitalOcean, stop: Any) -> None:
+    with pytest.raises(BadRequestError, match="stop"):
+        model.invoke("?", stop=stop)
 
 
 async def test_what_belongs_into_the_configuration_is_named(emu: Emulator, model: ChatDigitalOcean) -> None:

@@ -116,3 +116,43 @@ async def test_answers_become_objects_of_the_type(
 def test_what_is_no_schema_is_refused(model: ChatDigitalOcean, method: Any, schema: Any, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         model.with_structured_output(schema, method=method)
+
+
+class Filter(BaseModel):
+    """A filter."""
+
+    year: int | None = None
+
+
+class Amount(BaseModel):
+    """An amount."""
+
+    value: int
+    unit: str = "EUR"
+
+
+WRAPPED: dict[str, Any] = {
+    "a class that needs nothing": Filter | None,
+    "several": list[Filter] | Filter,
+    "a dict": {"title": "Filter", "type": ["object", "null"], "properties": {"year": {"type": "integer"}}},
+}
+
+
+@pytest.mark.parametrize("method", ["function_calling", "json_schema", "json_mode"])
+@pytest.mark.parametrize("name", WRAPPED)
+async def test_the_wrapping_is_never_taken_for_the_object(
+    emu: Emulator, model: ChatDigitalOcean, name: str, method: Any
+) -> None:
+    structured = model.with_structured_output(WRAPPED[name], method=method, include_raw=True)
+    for ask in (structured.invoke, lambda text: list(structured.stream(text))[-1]):
+        emu.reply('{"value": {"year": "soon"}}')
+        answer = ask("?")
+        assert answer["parsed"] is None
+        assert isinstance(answer["parsing_error"], ValueError)
+
+
+def test_an_object_whose_own_property_has_the_wrappings_name(emu: Emulator, model: ChatDigitalOcean) -> None:
+    structured = model.with_structured_output(Amount | None, method="json_schema")  # type: ignore[arg-type]
+    for answer in ('{"value": {"value": 5}}', '{"value": 5}', '{"value": 5, "unit": "EUR"}'):
+        emu.reply(answer)
+        assert structured.invoke("?") == Amount(value=5)

@@ -417,3 +417,22 @@ def test_blocks_and_entries_of_others_are_left_out(emu: Emulator, make: Make) ->
         make(**settings).invoke([HumanMessage("hi"), theirs, HumanMessage("on")])
         assert b"signature" not in emu.requests[-1].body
         assert b"web_search" not in emu.requests[-1].body
+
+
+@pytest.mark.parametrize("strategy", [ProviderStrategy, ToolStrategy])
+def test_an_agents_structured_answer_with_thinking(emu: Emulator, make: Make, strategy: Any) -> None:
+    emu.reply("I add them.", tool_calls=[("add", {"a": 1, "b": 2})], reasoning="hm")
+    emu.reply("Here it is:", tool_calls=[("Sum", {"total": 3})], reasoning="hm")
+    agent = create_agent(make(**WIRES["messages"]), [plus], response_format=strategy(Sum))
+    done = agent.invoke({"messages": [("user", "What is 1 + 2?")]})
+    assert done["structured_response"] == Sum(total=3)
+    assert [request.path for request in emu.requests] == ["/v1/messages"] * 2
+
+
+@pytest.mark.parametrize("method", ["function_calling", "json_schema"])
+def test_structured_output_with_thinking(emu: Emulator, make: Make, method: str) -> None:
+    model = make(**WIRES["messages"]).with_structured_output(Sum, method=method)
+    emu.reply(tool_calls=[("Sum", {"total": 3})], reasoning="hm")
+    assert model.invoke("What is 1 + 2?") == Sum(total=3)
+    emu.reply(tool_calls=[("Sum", {"total": 3})], reasoning="hm")
+    assert list(model.stream("What is 1 + 2?"))[-1] == Sum(total=3)

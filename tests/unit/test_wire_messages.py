@@ -190,6 +190,82 @@ def test_a_schema_is_asked_for_by_a_tool():
     assert "tools" not in body(response_format={"type": "text"})
 
 
+def test_the_schemas_tool_is_none_of_the_callers_own():
+    own = {"type": "function", "function": {"name": "City"}}
+    made = body(response_format=FORMAT, tools=[own])
+    assert [tool["name"] for tool in made["tools"]] == ["City", "City_answer"]
+    content = [{"type": "tool_use", "id": "t1", "name": "City", "input": {}}]
+    request = {"model": MODEL, "response_format": FORMAT, "tools": [own]}
+    assert Messages(request).read(json.dumps(whole(content)).encode()).choices[0].message.tool_calls
+
+
+def test_a_tool_by_name_stays_the_choice_beside_a_schema():
+    choice = {"type": "function", "function": {"name": "weather"}}
+    made = body(response_format=FORMAT, tools=[WEATHER], tool_choice=choice)
+    assert made["tool_choice"] == {"type": "tool", "name": "weather"}
+
+
+THINKING = {"type": "enabled", "budget_tokens": 2000}
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"response_format": FORMAT}, "Call the tool City."),
+        ({"response_format": FORMAT, "tools": [WEATHER]}, "Call one of the tools."),
+        ({"tools": [WEATHER], "tool_choice": "required", "parallel_tool_calls": False}, "Call one of the tools."),
+        (
+            {"tools": [WEATHER], "tool_choice": {"type": "function", "function": {"name": "weather"}}},
+            "Call the tool weather.",
+        ),
+    ],
+)
+@pytest.mark.parametrize(
+    "thinking", [{"thinking": THINKING}, {"reasoning": {"max_tokens": 2000}}, {"thinking": {"type": "adaptive"}}]
+)
+def test_with_thinking_a_call_is_asked_for_in_words(fields, words, thinking):
+    made = body([{"role": "system", "content": "a"}, {"role": "user", "content": "b"}], **fields, **thinking)
+    assert made["tool_choice"]["type"] == "auto"
+    assert "name" not in made["tool_choice"]
+    assert made["tool_choice"].get("disable_parallel_tool_use", False) is ("parallel_tool_calls" in fields)
+    assert [block["text"] for block in made["system"]] == ["a", words]
+    forced = body(**fields, thinking={"type": "disabled"})
+    assert forced["tool_choice"]["type"] in {"any", "tool"}
+    assert "system" not in forced
+
+
+@pytest.mark.parametrize("cuts", [[], [3, 9]])
+def test_text_before_a_schemas_call_is_no_part_of_the_answer(cuts):
+    request = {"model": MODEL, "response_format": FORMAT, "thinking": THINKING}
+    said = {"type": "text", "text": "Here it is:"}
+    answer = whole([said, {"type": "tool_use", "id": "t1", "name": "City", "input": {"name": "Faro"}}])
+    for completion in (
+        Messages(request).read(json.dumps(answer).encode()),
+        streamed(events_of(answer, cuts), request),
+    ):
+        assert (completion.text, completion.choices[0].finish_reason) == ('{"name":"Faro"}', "stop")
+    answer = whole([said], "end_turn")
+    assert streamed(events_of(answer, cuts), request).text == "Here it is:"
+    assert Messages(request).read(json.dumps(answer).encode()).text == "Here it is:"
+
+
+def test_a_system_message_alone_is_what_the_user_says():
+    made = body([{"role": "system", "content": "Hello!"}])
+    assert made["messages"] == [{"role": "user", "content": [{"type": "text", "text": "Hello!"}]}]
+    assert "system" not in made
+
+
+def test_a_plain_text_file_is_sent_as_text():
+    def made(data: str) -> Any:
+        file = {"file_data": f"data:text/plain;base64,{data}", "filename": "a.txt"}
+        return body([{"role": "user", "content": [{"type": "file", "file": file}]}])["messages"][0]["content"]
+
+    source = {"type": "text", "media_type": "text/plain", "data": "hé"}
+    assert made("aMOp") == [{"type": "document", "source": source, "title": "a.txt"}]
+    with pytest.raises(ConfigError, match="must be UTF-8 in base64"):
+        made("/w==")
+
+
 def test_thinking():
     assert body(reasoning_effort="low")["reasoning_effort"] == "low"
     made = body(reasoning={"effort": "high", "max_tokens": 2000})
@@ -442,11 +518,32 @@ def test_errors_are_reported(name, data):
         b"{",
         b'{"type":"content_block_delta","index":4,"delta":{"type":"input_json_delta","partial_json":"{"}}',
         b'{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":5}}',
+        b'{"type":"content_block_delta","index":0,"delta":"text"}',
+        b'{"type":"content_block_delta","index":[],"delta":{"type":"thinking_delta","thinking":"a"}}',
+        b'{"type":"content_block_start","index":{"a":1},"content_block":{"type":"text","text":""}}',
+        b'{"type":"content_block_start","index":0,"content_block":[5]}',
+        b'{"type":"content_block_stop","index":[5]}',
+        b'{"type":"message_start","message":"hello"}',
+        b'{"type":"message_delta","delta":["end_turn"]}',
+        b'{"type":"message_delta","delta":{"stop_reason":["end_turn"]}}',
     ],
 )
 def test_what_is_no_event_of_this_wire(event):
-    with pytest.raises(ValueError, match=r"no object|no text|not begun|Expecting"):
+    with pytest.raises(ValueError, match=r"no object|no text|no number|not begun|Expecting"):
         Messages({"model": MODEL}).events()("content_block_delta", event)
+
+
+def test_an_event_without_a_type_has_its_name():
+    read = Messages({"model": MODEL}).events()
+    made = read("content_block_delta", b'{"index":0,"delta":{"type":"text_delta","text":"a"}}')
+    assert made["choices"][0]["delta"]["content"] == "a"
+    assert read("message_stop", b"{}") is None
+
+
+@pytest.mark.parametrize("fields", [{"citations": 5}, {"citations": True}, {"type": ["text"]}, {"type": {}}])
+def test_odd_fields_of_a_block_cost_nothing(fields):
+    answer = whole([{"type": "text", "text": "a", **fields}, {"type": "text", "text": "b"}], "end_turn")
+    assert Messages({"model": MODEL}).read(json.dumps(answer).encode()).text.endswith("b")
 
 
 @pytest.mark.parametrize(
@@ -461,12 +558,15 @@ def test_events_that_nobody_knows_are_skipped():
     read = Messages({"model": MODEL}).events()
     assert read("ping", b'{"type":"ping"}') == ()
     assert read("new", b'{"type":"content_block_magic"}') == ()
+    assert read("message", b"[DONE]") == ()  # alone it is a cut
 
 
-@pytest.mark.parametrize("usage", [None, [], {"input_tokens": "many", "output_tokens": None}])
+@pytest.mark.parametrize(
+    "usage", [None, [], {"input_tokens": "many", "output_tokens": None}, {"input_tokens": float("inf")}]
+)
 def test_odd_usage_costs_nothing(usage):
     completion = Messages({"model": MODEL}).read(
-        json.dumps({**whole(CONTENT[4:5], "end_turn"), "usage": usage}).encode()
+        json.dumps({**whole(CONTENT[4:5], "end_turn"), "usage": usage}).replace("Infinity", "1e999").encode()
     )
     assert completion.text == "It is sunny. 🌞"
 

@@ -231,3 +231,26 @@ def test_what_is_no_event(event):
 )
 def test_events_that_bring_nothing(event):
     assert chunks([event]) == []
+
+
+@pytest.mark.parametrize("status", [[], ["completed"], {}, {"a": 1}, 5])
+def test_an_odd_status_is_no_end(status):
+    body = {**response(message("Hello")), "status": status}
+    with pytest.raises(ValueError, match="its status is"):
+        Responses(MODEL).read(json.dumps(body).encode())
+    with pytest.raises(ReportedError):
+        chunks([("response.completed", json.dumps({"type": "response.completed", "response": body}).encode())])
+
+
+def test_an_incomplete_answer_without_a_status_is_cut():
+    body = {**response(message("Hello")), "status": None, "incomplete_details": None}
+    sent = [("response.incomplete", json.dumps({"type": "response.incomplete", "response": body}).encode())]
+    assert chunks(sent)[-1]["choices"][0]["finish_reason"] == "length"
+
+
+@pytest.mark.parametrize("logprobs", [5, True, "x", {}])
+def test_odd_logprobs_cost_nothing(logprobs):
+    body = response(message("Hello"))
+    body["output"][0]["content"][0]["logprobs"] = logprobs
+    completion = Responses(MODEL).read(json.dumps(body).encode())
+    assert (completion.text, completion.choices[0].logprobs) == ("Hello", None)
