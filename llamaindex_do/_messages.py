@@ -129,7 +129,7 @@ class _Conversation:
     def _add_result(self, message: ChatMessage, where: str) -> None:
         extra = message.additional_kwargs
         given = next((id_ for name in RESULT_IDS if isinstance(id_ := extra.get(name), str) and id_), None)
-        call = self._open.answer(given, extra.get("name"))
+        call = self._open.answer(given, extra.get("name") or extra.get("tool_name"))
         parts = parts_of(message.blocks, where, self._takes, otherwise="describe")
         if call is None:
             logger.warning("%s answers no tool call before it (%r): it is sent as a message of the user", where, given)

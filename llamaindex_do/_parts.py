@@ -25,7 +25,14 @@ from llama_index.core.base.llms.types import (
     VideoBlock,
 )
 
-from inference_do._adapters.files import audio_format, decode_base64, is_text_type, mime_type_of, text_of
+from inference_do._adapters.files import (
+    audio_format,
+    decode_base64,
+    decode_data_url,
+    is_text_type,
+    mime_type_of,
+    text_of,
+)
 from inference_do._adapters.histories import describe, is_sendable
 from inference_do.errors import ConfigError
 
@@ -138,8 +145,8 @@ def _(block: ImageBlock, where: str) -> list[Part]:
 def _(block: AudioBlock, where: str) -> list[Part]:
     _refuse_remote(block.url, where, "audio")
     data = _bytes(block.resolve_audio, where)
-    known = block.format or mime_type_of(data) or ""
-    if not block.format and not known.startswith("audio/"):
+    known = _shown_type(data, "audio") or (block.format or "").lstrip(".")
+    if not known:
         raise _refusal(where, 'its format is unknown: pass format="wav" or format="mp3"')
     return [{"type": "input_audio", "input_audio": {"data": _base64(data), "format": audio_format(known)}}]
 
@@ -186,18 +193,26 @@ def _text(text: str) -> Part:
 def _inline(resolve: Callable[[], IOBase], mimetype: str | None, where: str, kind: str) -> str:
     """Return a block's bytes as a data URL; where nobody said what they are, they say it themselves."""
     data = _bytes(resolve, where)
-    told = mimetype or mime_type_of(data) or ""
-    if not mimetype and not told.startswith(f"{kind}/"):
+    told = mimetype if kind == "video" and mimetype else _shown_type(data, kind) or mimetype
+    if not told:
         raise _refusal(where, f"its type is unknown: pass {kind}_mimetype=")
     return f"data:{told};base64,{_base64(data)}"
 
 
+def _shown_type(data: bytes, kind: str) -> str | None:
+    """Return the type that bytes show, if it is of this kind; LlamaIndex takes it from a suffix, which may be wrong."""
+    shown = mime_type_of(data) or ""
+    return shown if shown.startswith(f"{kind}/") else None
+
+
 def _bytes(resolve: Callable[[], IOBase], where: str) -> bytes:
-    """Return a block's bytes; a file that is given open may hold them as base64."""
+    """Return a block's bytes, which may be there as a data URL or, of a known type, as base64."""
     try:
         data: bytes = resolve().read()
     except (ValueError, OSError) as error:
         raise _refusal(where, str(error)) from None
+    if (inside := decode_data_url(data)) is not None:
+        return inside
     decoded = None if mime_type_of(data) else decode_base64(data)
     return decoded if decoded is not None and mime_type_of(decoded) else data
 

@@ -39,7 +39,7 @@ from inference_do._adapters.output_schemas import of_type
 from inference_do.models import model_info
 
 from ._schema import format_of, tool_of
-from ._tools import PartialObject
+from ._tools import Rhythm, partial_object
 
 __all__ = ["StructuredPrediction"]
 
@@ -146,7 +146,7 @@ class _Way(Generic[M]):
         self.asked = of_type(output_cls)
         self.arguments = {**kwargs, **self._question()}
         self._partial_cls: type[BaseModel] | None = None
-        self._partial = PartialObject()
+        self._reading = Rhythm()
 
     def _question(self) -> dict[str, Any]:
         raise NotImplementedError
@@ -183,16 +183,22 @@ class _Way(Generic[M]):
         return message.content or ""
 
     def _value(self, found: Any) -> Any:
-        """Return the object as JSON has it; in text it may be in the call of a tool.
+        """Return the object as JSON has it; it may be in the call of a tool, in words or in its own call's arguments.
 
         Raises:
             JSONTextError: There is none.
         """
-        return self.asked.called(read_json(found)) if isinstance(found, str) else found
+        value = read_json(found) if isinstance(found, str) else found
+        is_whole = not isinstance(found, str) and self.asked.has_fields(value)
+        return value if is_whole else self.asked.called(value)
 
     def read_partly(self, response: ChatResponse) -> BaseModel | None:
         """Return what has come of the object: of the class if it is valid already, else one with the same fields."""
-        fields = self._fields(response.message)
+        text, is_call = self._coming(response.message)
+        if not self._reading.is_due(len(text)):
+            return None
+        fields = partial_object(text) if is_call else self._in_words(text)
+        fields = fields if self.asked.has_fields(fields) else {}
         if not fields:
             return None
         try:
@@ -203,11 +209,14 @@ class _Way(Generic[M]):
         except ValueError:
             return None
 
-    def _fields(self, message: ChatMessage) -> dict[str, Any]:
-        """Return the fields that have come; none as long as they may be those of a call around them."""
-        text = message.content or ""
+    def _coming(self, message: ChatMessage) -> tuple[str, bool]:
+        """Return the text in which the object is, as far as it has come, and whether it is a call's."""
+        return message.content or "", False
+
+    def _in_words(self, text: str) -> dict[str, Any]:
+        """Return the fields that have come in a text; none as long as they may be those of a call around them."""
         start = json_start(text)
-        value = {} if start is None else self._partial.read(text[start:] if start else text)
+        value = {} if start is None else partial_object(text[start:])
         if not self.asked.may_be_call(value):
             return value
         try:
@@ -240,21 +249,12 @@ class _ForcedCall(_Way[M]):
         reason = f"the model called {names} instead of {self.asked.name!r}"
         raise JSONTextError(reason)
 
-    def _value(self, found: Any) -> Any:
-        value = super()._value(found)
-        fields = self.asked.fields
-        if isinstance(found, str) and isinstance(value, dict) and value and fields and fields.isdisjoint(value):
-            reason = f"the answer is a text, and has none of its fields: {found[:200]!r}"
-            raise JSONTextError(reason)
-        return value
-
-    def _fields(self, message: ChatMessage) -> dict[str, Any]:
+    def _coming(self, message: ChatMessage) -> tuple[str, bool]:
         calls = [block for block in message.blocks if isinstance(block, ToolCallBlock)]
         if not calls:
-            return super()._fields(message)
-        call = self._own(calls)
-        arguments = {} if call is None else call.tool_kwargs
-        return self._partial.read(arguments) if isinstance(arguments, str) else arguments
+            return super()._coming(message)
+        arguments = "" if (call := self._own(calls)) is None else call.tool_kwargs
+        return (arguments if isinstance(arguments, str) else ""), True
 
     def _own(self, calls: Iterable[ToolCallBlock]) -> ToolCallBlock | None:
         return next((call for call in calls if call.tool_name == self.asked.name), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llama_index.core.base.llms.types import ChatResponse, ToolCallBlock
 from llama_index.core.llms.llm import ToolSelection
@@ -14,17 +14,21 @@ from pydantic_core import from_json
 from inference_do._adapters.tool_arguments import CUT, UNREADABLE, arguments_or_problem, is_cut_off
 from inference_do._adapters.tool_forms import form_of, object_schema, wire_choice
 from inference_do.errors import ConfigError
-from inference_do.tool_calls import read_arguments
+
+if TYPE_CHECKING:
+    from llama_index.core.chat_engine.types import AgentChatResponse
 
 __all__ = [
+    "CallableTools",
     "OpenCall",
     "PartialObject",
+    "Rhythm",
     "chosen_tool",
     "keep_one_call",
-    "parsed_arguments",
+    "partial_object",
     "selections",
     "tool_specs",
-    "with_refusals",
+    "with_text",
 ]
 
 SHORT = 2000  # characters of arguments that are read anew at every chunk
@@ -71,12 +75,6 @@ def chosen_tool(choice: object, tools: Sequence[Mapping[str, Any]], *, required:
     return wire_choice(choice, tools) or ("required" if required else "auto")
 
 
-def parsed_arguments(arguments: str) -> dict[str, Any] | str:
-    """Parse a call's arguments; what is not the JSON of an object stays text."""
-    parsed = read_arguments(arguments)
-    return arguments if parsed is None else parsed
-
-
 def selections(response: ChatResponse, *, error_on_no_tool_call: bool) -> list[ToolSelection]:
     """Return the tool calls of an answer, or of what has been streamed of it.
 
@@ -87,24 +85,34 @@ def selections(response: ChatResponse, *, error_on_no_tool_call: bool) -> list[T
     Raises:
         ValueError: There is no call, and that was to be an error.
     """
-    calls = [block for block in response.message.blocks if isinstance(block, ToolCallBlock)]
-    if not calls and error_on_no_tool_call:
+    selected = _selections(response)
+    if not selected and error_on_no_tool_call:
         message = f"expected at least one tool call, but the model answered: {response.message.content!r}"
         raise ValueError(message)
+    for selection, problem in selected:
+        if problem:
+            logger.warning("%s: %s", selection.tool_name, problem)
+    return [selection for selection, _ in selected]
+
+
+def _selections(response: ChatResponse) -> list[tuple[ToolSelection, str]]:
+    """Return the tool calls of an answer, each with what is wrong with its arguments."""
+    calls = [block for block in response.message.blocks if isinstance(block, ToolCallBlock)]
     is_cut = is_cut_off(response.additional_kwargs.get("finish_reason"))
     return [_selection(call, is_cut=is_cut and call is calls[-1]) for call in calls]
 
 
-def _selection(call: ToolCallBlock, *, is_cut: bool) -> ToolSelection:
+def _selection(call: ToolCallBlock, *, is_cut: bool) -> tuple[ToolSelection, str]:
     name, arguments = call.tool_name, call.tool_kwargs
     if isinstance(call, OpenCall):
         arguments = call.read
     elif isinstance(arguments, str):
         arguments = arguments_or_problem(arguments, is_cut=is_cut)
+    problem = ""
     if isinstance(arguments, str):
-        logger.warning("the tool %r was not run: %s", name, arguments)
-        name, arguments = refused_name(name, CUT if arguments == CUT else UNREADABLE), {}
-    return ToolSelection(tool_id=call.tool_call_id or "", tool_name=name, tool_kwargs=dict(arguments))
+        problem, arguments = arguments, {}
+        name = refused_name(name, CUT if problem == CUT else UNREADABLE)
+    return ToolSelection(tool_id=call.tool_call_id or "", tool_name=name, tool_kwargs=dict(arguments)), problem
 
 
 def refused_name(name: str, reason: str) -> str:
@@ -113,11 +121,11 @@ def refused_name(name: str, reason: str) -> str:
 
 
 class RefusedCall(AsyncBaseTool):
-    """What answers a refused call where LlamaIndex looks its name up among the tools and would raise a KeyError."""
+    """What answers a call that cannot be run where LlamaIndex looks its name up among the tools: with no KeyError."""
 
-    def __init__(self, name: str, reason: str) -> None:
-        self._metadata = ToolMetadata(name=refused_name(name, reason), description="")
-        self._answer = f"Tool {name} was not run, because {reason}. Call it again with complete arguments."
+    def __init__(self, name: str, answer: str) -> None:
+        self._metadata = ToolMetadata(name=name, description="")
+        self._answer = answer
 
     @property
     def metadata(self) -> ToolMetadata:
@@ -136,34 +144,85 @@ class RefusedCall(AsyncBaseTool):
         return self.call()
 
 
-def with_refusals(tools: Sequence[BaseTool]) -> list[BaseTool]:
-    """Return tools with what answers the refused calls of each."""
-    refused = [RefusedCall(tool.metadata.get_name(), reason) for tool in tools for reason in (CUT, UNREADABLE)]
-    return [*tools, *refused]
+class CallableTools(list[BaseTool]):
+    """The tools of `predict_and_call`, which looks up each call among them, and what answers the calls of no tool.
+
+    Raises:
+        ConfigError: One of them cannot be called.
+    """
+
+    def __init__(self, tools: Any) -> None:
+        if not isinstance(tools, Iterable) or isinstance(tools, str | Mapping):
+            message = f"tools must be a list of tools, not {tools!r}"
+            raise ConfigError(message)
+        super().__init__(tools)
+        for position, tool in enumerate(self):
+            if isinstance(tool, Mapping) or not hasattr(tool, "metadata"):
+                message = f"tools[{position}] must be a tool that can be called here, not {tool!r}: make a FunctionTool"
+                raise ConfigError(message)
+        self._names = [tool.metadata.get_name() for tool in self]
+        self.text = ""
+        """The text of the answer."""
+
+    def answer_calls_of(self, response: ChatResponse) -> None:
+        """Add what answers the calls of a response that no tool can, and keep its text."""
+        self.text = response.message.content or ""
+        for call, _ in _selections(response):
+            if call.tool_name not in self._names:
+                self.append(RefusedCall(call.tool_name, self._answer(call.tool_name)))
+
+    def _answer(self, name: str) -> str:
+        for own in self._names:
+            for reason in (CUT, UNREADABLE):
+                if name == refused_name(own, reason):
+                    return f"Tool {own} was not run, because {reason}. Call it again with complete arguments."
+        return f"There is no tool {name!r}. The tools are: {', '.join(self._names)}."
+
+
+def with_text(answer: AgentChatResponse, tools: Sequence[BaseTool]) -> AgentChatResponse:
+    """Give an answer without tool calls its text, which LlamaIndex drops where several calls are allowed."""
+    if isinstance(tools, CallableTools) and not answer.sources and not answer.response:
+        answer.response = tools.text
+    return answer
+
+
+class Rhythm:
+    """When a growing text is read again: a long one when it has grown by a sixteenth.
+
+    So all readings together take time in proportion to its length.
+    """
+
+    __slots__ = ("_due", "read")
+
+    def __init__(self) -> None:
+        self.read = 0
+        """The length that was read last."""
+        self._due = 0
+
+    def is_due(self, length: int) -> bool:
+        """Return whether a text of this length is to be read."""
+        if length < self._due:
+            return False
+        self.read, self._due = length, length + max(1, length // 16 if length >= SHORT else 0)
+        return True
 
 
 class PartialObject:
-    """The beginning of a JSON object, read again as it grows.
+    """The beginning of a JSON object, read again as it grows; a long one is a sixteenth behind meanwhile."""
 
-    A long one is read only when it has grown by a sixteenth, and is that much behind meanwhile: so all readings
-    together take time in proportion to its length. A beginning that is shorter than one before is read by itself.
-    """
-
-    __slots__ = ("_latest",)
+    __slots__ = ("_rhythm", "_value")
 
     def __init__(self) -> None:
-        self._latest: tuple[int, int, dict[str, Any]] = (0, 0, {})
+        self._rhythm = Rhythm()
+        self._value: dict[str, Any] = {}
 
     def read(self, text: str) -> dict[str, Any]:
-        """Return what there is of the object, given its whole text so far."""
-        length = len(text)
-        read, due, value = self._latest
-        if read <= length < due:
-            return value
-        value = partial_object(text)
-        if length >= read:
-            self._latest = length, length + max(1, length // 16 if length >= SHORT else 0), value
-        return value
+        """Return what there is of the object, given its whole text so far, or, of an earlier block, its text then."""
+        if len(text) < self._rhythm.read:
+            return partial_object(text)
+        if self._rhythm.is_due(len(text)):
+            self._value = partial_object(text)
+        return self._value
 
 
 def partial_object(text: str) -> dict[str, Any]:

@@ -43,7 +43,7 @@ from ._responses import StreamReader, completion_of, read_completion
 from ._schema import response_format
 from ._streams import acompletions_of, aread_stream, completions_of, read_stream
 from ._structured import StructuredPrediction
-from ._tools import chosen_tool, keep_one_call, selections, tool_specs, with_refusals
+from ._tools import CallableTools, chosen_tool, keep_one_call, selections, tool_specs, with_text
 
 if TYPE_CHECKING:
     from llama_index.core.chat_engine.types import AgentChatResponse
@@ -355,6 +355,8 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
         """Keep a caller who can carry out one tool call from being given several."""
         if not allow_parallel_tool_calls:
             keep_one_call(response)
+        if isinstance(tools, CallableTools):
+            tools.answer_calls_of(response)
         return response
 
     @override
@@ -372,16 +374,16 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
 
     @like(FunctionCallingLLM.predict_and_call)
     def predict_and_call(self, tools: Sequence[BaseTool], *args: Any, **kwargs: Any) -> AgentChatResponse:
-        """Let the model call tools, and return their outputs; a call that cannot be read is answered with an error."""
-        return super().predict_and_call(self._callable(tools), *args, **kwargs)
+        """Let the model call tools, and return their outputs; a call that cannot be run is answered with an error."""
+        return with_text(super().predict_and_call(tools := self._callable(tools), *args, **kwargs), tools)
 
     @like(FunctionCallingLLM.apredict_and_call)
     async def apredict_and_call(self, tools: Sequence[BaseTool], *args: Any, **kwargs: Any) -> AgentChatResponse:
         """Let the model call tools, and return their outputs; see `predict_and_call`."""
-        return await super().apredict_and_call(self._callable(tools), *args, **kwargs)
+        return with_text(await super().apredict_and_call(tools := self._callable(tools), *args, **kwargs), tools)
 
     def _callable(self, tools: Sequence[BaseTool]) -> Sequence[BaseTool]:
-        return with_refusals(tools) if self.metadata.is_function_calling_model else tools
+        return CallableTools(tools) if self.metadata.is_function_calling_model else tools
 
 
 register_class(DigitalOcean, module="llama_index.core.llms.loading", table="RECOGNIZED_LLMS")

@@ -6,8 +6,9 @@ import base64
 import codecs
 import re
 from binascii import Error as Base64Error
+from urllib.parse import unquote_to_bytes
 
-__all__ = ["audio_format", "decode_base64", "is_text_type", "mime_type_of", "text_of"]
+__all__ = ["audio_format", "decode_base64", "decode_data_url", "is_text_type", "mime_type_of", "text_of"]
 
 PDF = "application/pdf"
 SIGNATURES: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
@@ -36,6 +37,9 @@ SIGNATURES: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
     )
 )
 """How files begin, and their types: https://en.wikipedia.org/wiki/List_of_file_signatures"""
+
+LONGEST_HEAD = 300
+"""Bytes of a data URL up to its comma, at most."""
 
 AUDIO_FORMATS = {"wave": "wav", "x-wav": "wav", "vnd.wave": "wav", "mpeg": "mp3", "mpga": "mp3"}
 TEXT_TYPES = (
@@ -90,11 +94,21 @@ def text_of(data: bytes, mime_type: str | None = None) -> str | None:
 
 
 def decode_base64(text: str | bytes) -> bytes | None:
-    """Return the bytes of base64 text, or None if it is none."""
+    """Return the bytes of base64 text, which may have line breaks, or None if it is none."""
+    data = text.encode("ascii", "replace") if isinstance(text, str) else text
     try:
-        return base64.b64decode(text, validate=True)
+        return base64.b64decode(b"".join(data.split()), validate=True)
     except (Base64Error, ValueError):
         return None
+
+
+def decode_data_url(text: bytes) -> bytes | None:
+    """Return the bytes of a data URL, or None if it is none."""
+    head, is_url, data = text[:LONGEST_HEAD].partition(b",")
+    if not is_url or not head.lower().startswith(b"data:"):
+        return None
+    data = text[len(head) + 1 :]
+    return decode_base64(data) if head.lower().endswith(b";base64") else unquote_to_bytes(data)
 
 
 def audio_format(mime_type: str) -> str:

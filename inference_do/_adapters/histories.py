@@ -97,8 +97,9 @@ def _refuse(name: str) -> Any:
 
 # --- tool calls ---
 
-CALL_IDS = ("id", "call_id", "tool_call_id", "toolUseId", "tool_use_id")
-ARGUMENTS = ("arguments", "args", "input", "tool_kwargs", "parameters")
+CALL_IDS = ("call_id", "tool_call_id", "toolUseId", "tool_use_id", "id")
+"""Where a call's id stands; an item of OpenAI's Responses API has an `id` of its own besides."""
+ARGUMENTS = ("arguments", "args", "input", "tool_kwargs", "parameters", "kwargs", "params", "tool_args", "tool_input")
 ENVELOPES = ("function", "toolUse", "tool_use", "function_call", "functionCall")
 
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, PydanticSchemaGenerationError, PydanticUserError
 
 from inference_do.errors import ConfigError
 
+from .arguments import names_of
 from .json_text import JSONTextError, parse_json
 from .schema_check import definition, problem_of
 from .tool_names import wire_name
@@ -35,6 +36,9 @@ CHOICES = frozenset({"allOf", "anyOf", "const", "enum", "if", "not", "oneOf"})
 CALLED = ("name", "function", "tool", "tool_name", "function_name", "action", "recipient_name")
 ARGUMENTS = ("parameters", "arguments", "args", "input", "params", "kwargs", "tool_input", "tool_args", "action_input")
 CALL_TYPES = frozenset({"function", "function_call", "tool_call", "tool_use"})
+CALLS = ("tool_calls", "tool_call", "function_call", "function")
+"""Keys under which an answer in words has a call, or a list of one."""
+ABOUT_CALL = frozenset({"type", "id", "call_id", "index", *CALLED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ class OutputSchema:
             {"type": "function", "name": "Filter", "parameters": {"year": 1999}}   ->   {"year": 1999}
 
         Raises:
-            JSONTextError: It is a call of something else, or its arguments cannot be read.
+            JSONTextError: It is a call of something else or no such object, or its arguments cannot be read.
         """
         envelope = value[0] if isinstance(value, list) and len(value) == 1 else value
         if not self.name or not isinstance(envelope, dict) or envelope.keys() <= self.fields:
@@ -100,22 +104,61 @@ class OutputSchema:
         names = {self.name, wire_name(self.name)}
         if len(envelope) == 1 and (name := next(iter(envelope))) in names and isinstance(envelope[name], dict):
             return envelope[name]
-        call = inner if isinstance(inner := envelope.get("function"), dict) else envelope
-        name = next((call[key] for key in CALLED if isinstance(call.get(key), str)), None)
+        call = self._inner_call(envelope)
+        name = next((call[key].removeprefix("functions.") for key in CALLED if isinstance(call.get(key), str)), None)
         holder = next((key for key in ARGUMENTS if key in call), None)
-        if name is None or (holder is None and envelope.get("type") not in CALL_TYPES):
+        if call is envelope and holder in self.fields:
             return value
+        if holder is None and name in names:  # whatever the one object beside its name is called
+            others = [key for key in call if key not in ABOUT_CALL]
+            if len(others) == 1 and others[0] not in self.fields and isinstance(call[others[0]], dict):
+                holder = others[0]
+        if name is None or (holder is None and envelope.get("type") not in CALL_TYPES):
+            return self._own(value)
         if name not in names:
             message = f"the model called {name!r} instead of {self.name!r}"
             raise JSONTextError(message)
         arguments = {} if holder is None else call[holder]
         return parse_json(arguments) if isinstance(arguments, str) else arguments
 
+    def _inner_call(self, envelope: dict[str, Any]) -> dict[str, Any]:
+        """Return the call that an object holds, or the object."""
+        call = envelope
+        for key in CALLS:
+            inner = call.get(key) if key not in self.fields else None
+            inner = inner[0] if isinstance(inner, list) and len(inner) == 1 else inner
+            call = inner if isinstance(inner, dict) else call
+        return call
+
+    def _own(self, value: Any) -> Any:
+        """Return an answer that is no call.
+
+        Raises:
+            JSONTextError: It is the schema, or an object around the one that was asked for, and would be read as an
+                object whose fields all have their defaults.
+        """
+        if self.is_plain or self.has_fields(value):
+            return value
+        try:
+            self.validate(value)
+        except ValueError:
+            return value  # what reads it says more
+        message = f"the answer has none of its fields: {value!r}"[:300]
+        raise JSONTextError(message)
+
+    def has_fields(self, value: Any) -> bool:
+        """Return whether a value may be what was asked for: an object has one of its fields, unless keys are free."""
+        if not isinstance(value, dict) or not value or not self.fields:
+            return True
+        if value.get("type") == "object" and isinstance(value.get("properties"), dict):
+            return "properties" in self.fields  # else it is the schema, which may have a field's name as a keyword
+        return self.is_wrapped or bool(self.schema.get("additionalProperties")) or not self.fields.isdisjoint(value)
+
     def may_be_call(self, value: Any) -> bool:
         """Return whether the beginning of an answer may be that of a call in words, whose name is no field's value."""
         if not self.name or not isinstance(value, dict):
             return False
-        if value.keys() & {*ARGUMENTS, *CALLED, "type"} and not value.keys() <= self.fields:
+        if value.keys() & {*ARGUMENTS, *CALLED, *CALLS, "type"} and not value.keys() <= self.fields:
             return True
         named = [value[key] for key in CALLED if key in value]
         return len(value) <= 2 and any(isinstance(name, str) and self.name.startswith(name) for name in named)  # noqa: PLR2004  a type and a name
@@ -133,11 +176,11 @@ def of_type(kind: Any, *, inline: bool = False) -> OutputSchema:
     """
     try:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
-            schema, fields = kind.model_json_schema(), set(kind.model_fields)
+            schema, fields = kind.model_json_schema(), names_of(kind.model_fields, {})
             validate: Callable[[str], Any] = kind.model_validate_json
         else:
             adapter = TypeAdapter(kind)
-            schema, fields = adapter.json_schema(), set()
+            schema, fields = adapter.json_schema(), frozenset()
             validate = adapter.validate_json
     except (PydanticUserError, PydanticSchemaGenerationError, NameError, TypeError) as error:
         message = f"{kind!r} has no JSON schema: {error}"
@@ -150,7 +193,7 @@ def of_type(kind: Any, *, inline: bool = False) -> OutputSchema:
         description=sent.get("description") or "",
         is_wrapped=is_wrapped,
         is_validated=True,
-        fields=frozenset({*properties_of(sent), *fields}),
+        fields=frozenset({*properties_of(sent), *(fields - {"root"})}),
     )
 
 

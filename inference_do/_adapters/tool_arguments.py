@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from inference_do.tool_calls import read_arguments
@@ -12,15 +13,17 @@ __all__ = ["CUT", "UNREADABLE", "arguments_or_problem", "is_cut_off"]
 CUT = "its arguments were cut off"
 UNREADABLE = "its arguments are unreadable, as they are no JSON object"
 
-CUTTING = frozenset(
-    {"abort", "content_filter", "error", "insufficient_system_resource", "length", "max_tokens", "model_length"}
+CUTTING = re.compile(
+    r"length|max_|_limit|exceed|filter|safety|recitation|blocklist|prohibited|malformed|truncat|incomplete|abort"
+    r"|cancel|interrupt|error|time_?out|insufficient|budget",
+    re.IGNORECASE,
 )
-"""Finish reasons of an answer that ended too early: this API's, and those of servers behind it."""
+"""What finish reasons of answers that ended too early have in them: this API's, and those of servers behind it."""
 
 
 def is_cut_off(finish_reason: str | None) -> bool:
     """Return whether an answer ended early, so that its last tool call may be the beginning of one."""
-    return finish_reason is not None and finish_reason.lower() in CUTTING
+    return finish_reason is not None and CUTTING.search(finish_reason) is not None
 
 
 def arguments_or_problem(text: str, *, is_cut: bool) -> dict[str, Any] | str:

@@ -163,3 +163,37 @@ def test_what_is_something_else_is_refused(llm: DigitalOcean, emu: Emulator, blo
     with pytest.raises(ConfigError, match="unknown"):
         llm.chat([ChatMessage(blocks=[block])])
     assert emu.posts == 0
+
+
+def as_url(data: bytes) -> bytes:
+    return data_url("a/b", data).encode()
+
+
+@pytest.mark.parametrize("write", [base64.encodebytes, as_url])
+def test_base64_with_line_breaks_and_data_urls_are_read(llm: DigitalOcean, emu: Emulator, write: Any) -> None:
+    pdf, png, wav, mp4 = (data + bytes(200) for data in (PDF, PNG, WAV, MP4))
+    for data in (write(pdf), BytesIO(write(pdf))):
+        (part,) = part_of(llm, emu, DocumentBlock(data=data))
+        assert part["file"]["file_data"] == data_url("application/pdf", pdf)
+    (part,) = part_of(llm, emu, ImageBlock(image=write(png), image_mimetype="image/png"))
+    assert part["image_url"]["url"] == data_url("image/png", png)
+    (part,) = part_of(llm, emu, AudioBlock(audio=write(wav), format="wav"))
+    assert part["input_audio"] == {"data": base64.b64encode(wav).decode(), "format": "wav"}
+    (part,) = part_of(llm, emu, VideoBlock(video=write(mp4)))
+    assert part["video_url"]["url"] == data_url("video/mp4", mp4)
+
+
+def test_a_data_url_of_text_is_its_text(llm: DigitalOcean, emu: Emulator) -> None:
+    for url in (data_url("text/plain", b"Plain words."), "data:,Plain%20words."):
+        assert part_of(llm, emu, DocumentBlock(data=url.encode())) == "Plain words."
+
+
+def test_bytes_win_over_a_wrong_suffix(llm: DigitalOcean, emu: Emulator, save: Any) -> None:
+    (part,) = part_of(llm, emu, AudioBlock(path=save("a.mp3", WAV)))
+    assert part["input_audio"]["format"] == "wav"
+    (part,) = part_of(llm, emu, AudioBlock(audio=WAV, format=".wav"))
+    assert part["input_audio"]["format"] == "wav"
+    (part,) = part_of(llm, emu, ImageBlock(path=save("a.jpg", PNG)))
+    assert part["image_url"]["url"] == data_url("image/png", PNG)
+    (part,) = part_of(llm, emu, ImageBlock(image=PNG, image_mimetype="image/jpeg"))
+    assert part["image_url"]["url"] == data_url("image/png", PNG)

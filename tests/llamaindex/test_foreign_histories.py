@@ -404,3 +404,47 @@ def test_odd_logprobs_cost_no_whole_answer(llm: DigitalOcean, odd: Any, emu: Emu
     emu.script(RawBody(json.dumps(body).encode()))
     response = llm.chat([ChatMessage(content="a")])
     assert (response.message.content, response.logprobs) == ("b", None)
+
+
+def test_a_call_of_the_responses_api_has_two_ids(make: Make, emu: Emulator) -> None:
+    kept = {
+        "type": "function_call",
+        "id": "fc_1",
+        "call_id": "call_1",
+        "name": "weather",
+        "arguments": '{"city": "Bonn"}',
+    }
+    make().chat(
+        [
+            ChatMessage(content="Q"),
+            ChatMessage(role="assistant", content="", additional_kwargs={"tool_calls": [kept]}),
+            ChatMessage(role="tool", content="Rain", additional_kwargs={"call_id": "call_1"}),
+        ]
+    )
+    call, result = emu.requests[-1].json["messages"][1:]
+    assert (call["tool_calls"][0]["id"], result) == (
+        "call_1",
+        {"role": "tool", "tool_call_id": "call_1", "content": "Rain"},
+    )
+
+
+@pytest.mark.parametrize("name", ["kwargs", "params", "tool_args", "tool_input", "tool_kwargs"])
+def test_arguments_under_other_names_are_kept(make: Make, emu: Emulator, name: str) -> None:
+    kept = {"id": "1", "name": "weather", name: ARGUMENTS}
+    make().chat(
+        [
+            ChatMessage(content="Q"),
+            ChatMessage(role="assistant", content="", additional_kwargs={"tool_calls": [kept]}),
+            ChatMessage(role="tool", content="Rain", additional_kwargs={"tool_call_id": "1"}),
+        ]
+    )
+    call = emu.requests[-1].json["messages"][1]["tool_calls"][0]
+    assert json.loads(call["function"]["arguments"]) == ARGUMENTS
+
+
+def test_a_result_without_an_id_may_name_its_tool(make: Make, emu: Emulator) -> None:
+    calls = [ToolCallBlock(tool_call_id=name, tool_name=name, tool_kwargs={}) for name in ("one", "two")]
+    results = [ChatMessage(role="tool", content=name, additional_kwargs={"tool_name": name}) for name in ("two", "one")]
+    make().chat([ChatMessage(content="Q"), ChatMessage(role="assistant", blocks=calls), *results])
+    sent = emu.requests[-1].json["messages"][2:]
+    assert [(message["tool_call_id"], message["content"]) for message in sent] == [("two", "two"), ("one", "one")]

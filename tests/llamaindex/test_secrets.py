@@ -160,3 +160,13 @@ def test_class_names() -> None:
     assert DigitalOcean.class_name() == "DigitalOcean_LLM"
     assert DigitalOceanEmbedding.class_name() == "DigitalOcean_Embedding"
     assert issubclass(DigitalOcean, BaseModel)
+
+
+def test_a_schema_may_have_properties_that_are_named_like_secrets(emu: Emulator) -> None:
+    text = {"type": "string"}
+    schema = {"type": "object", "properties": {"api_key": text, "password": {"$defs": {"token": text}}, "token": text}}
+    for further in ({"guided_json": schema}, {"structured_outputs": {"json": schema}}, {"json_schema": schema}):
+        llm = DigitalOcean(model="gemma-4-31B-it", api_key=KEY, base_url=emu.base_url, extra_body=further)
+        assert llm.extra_body == further
+    with pytest.raises(ConfigError, match="'api_key' may hold a secret"):
+        DigitalOcean(model="gemma-4-31B-it", api_key=KEY, extra_body={"properties": {"api_key": "abc"}})

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from llama_index.core.prompts import PromptTemplate
-from pydantic import BaseModel, Field, RootModel
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, RootModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,6 +70,11 @@ CALLS: dict[str, str] = {
     "tags": '<tool_call>\n{"name": "%s", "arguments": %s}\n</tool_call>',
     "prose": 'I will call it: ```json\n{"name": "%s", "parameters": %s}\n```',
     "the name as a key": '{"%s": %s}',
+    "a list of calls": '{"tool_calls": [{"type": "function", "function": {"name": "%s", "arguments": %s}}]}',
+    "one tool call": '{"tool_call": {"name": "%s", "arguments": %s}}',
+    "function_call": '{"function_call": {"name": "%s", "arguments": %s}}',
+    "a namespace": '{"recipient_name": "functions.%s", "parameters": %s}',
+    "any other name": '{"type": "function", "name": "%s", "payload": %s}',
 }
 
 
@@ -113,10 +119,16 @@ async def test_arguments_may_be_a_text(make: Make, emu: Emulator) -> None:
         (call("parameters", "Filter", '{"genre": "much too long a genre"}'), "genre"),
         ('{"name": "Filter", "arguments": "{\\"year\\": "}', "ends before its JSON"),
         ('{"filter_by": {"year": 1999}}', "none of its fields"),
+        ('{"result": {"year": 1999}}', "none of its fields"),
+        ('{"title": "Filter", "type": "object", "properties": {"year": {"type": "integer"}}}', "none of its fields"),
+        ('{"type": "object", "properties": {"year": 1999}}', "none of its fields"),
     ],
 )
-async def test_a_call_of_something_else_is_an_error(make: Make, emu: Emulator, text: str, said: str) -> None:
-    llm = make(BY_CALL)
+@pytest.mark.parametrize("model", [BY_CALL, NATIVE])
+async def test_a_call_of_something_else_is_an_error(
+    make: Make, emu: Emulator, model: str, text: str, said: str
+) -> None:
+    llm = make(model)
     for way in FORMS:
         emu.reply(text)
         with pytest.raises(ValueError, match=said):
@@ -124,11 +136,93 @@ async def test_a_call_of_something_else_is_an_error(make: Make, emu: Emulator, t
     await llm.aclose()
 
 
+class Titled(BaseModel):
+    title: str
+    year: int | None = None
+
+
+class Free(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    year: int | None = None
+
+
+class Spelled(BaseModel):
+    year: int | None = Field(default=None, validation_alias=AliasChoices("year", "jahr"))
+
+
+class Counts(RootModel[dict[str, int]]):
+    pass
+
+
+@pytest.mark.parametrize("model", [BY_CALL, NATIVE])
+async def test_the_schema_is_no_object_of_it(make: Make, emu: Emulator, model: str) -> None:
+    llm = make(model)
+    for way in FORMS:
+        emu.reply('{"title": "Titled", "type": "object", "properties": {"title": {"type": "string"}}}')
+        with pytest.raises(ValueError, match="none of its fields"):
+            await ask(llm, Titled, way)
+    await llm.aclose()
+
+
+async def test_arguments_of_a_call_inside_its_arguments_are_unwrapped(make: Make, emu: Emulator) -> None:
+    llm = make(BY_CALL)
+    for way in FORMS:
+        emu.reply(tool_calls=[("Filter", {"Filter": {"year": 1999}})])
+        assert (await ask(llm, Filter, way))[-1] == Filter(year=1999)
+        emu.reply(tool_calls=[("Filter", {"name": "Filter", "parameters": {"year": 1999}})])
+        assert (await ask(llm, Filter, way))[-1] == Filter(year=1999)
+        emu.reply(tool_calls=[("Filter", {"filters": {"year": 1999}})])
+        with pytest.raises(ValueError, match="none of its fields"):
+            await ask(llm, Filter, way)
+    await llm.aclose()
+
+
+@pytest.mark.parametrize("model", [BY_CALL, NATIVE])
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ('{"genre": "jazz"}', Free(genre="jazz")),  # type: ignore[call-arg]
+        ('{"jahr": 1999}', Spelled(year=1999)),
+        ('{"a": 1}', Counts({"a": 1})),
+        ("{}", Filter()),
+    ],
+)
+async def test_free_keys_and_other_names_are_fields(
+    make: Make, emu: Emulator, model: str, text: str, right: BaseModel
+) -> None:
+    llm = make(model)
+    for way in FORMS:
+        emu.reply(text)
+        assert (await ask(llm, type(right), way))[-1] == right
+    await llm.aclose()
+
+
+async def test_a_long_object_is_read_now_and_then(make: Make, emu: Emulator) -> None:
+    """Each partial object is made of all that has come: one for each of the chunks would take quadratic time."""
+    numbers = list(range(5000))
+    for model in (NATIVE, BY_CALL):
+        emu.reply(json.dumps({"all": numbers}))
+        llm = make(model)
+        found = await ask(llm, Listed, "streamed")
+        lengths = [len(item.all or ()) for item in found]
+        assert lengths == sorted(lengths)
+        assert (len(set(lengths)) > 20, found[-1]) == (True, Listed(all=numbers))
+        assert len(found) < 1000
+        await llm.aclose()
+
+
+class Listed(BaseModel):
+    all: list[int]
+
+
 async def test_an_object_with_the_fields_of_a_call_is_itself(make: Make, emu: Emulator) -> None:
     for model in (NATIVE, BY_CALL):
         llm = make(model)
         for way in FORMS:
             emu.reply('{"name": "add", "arguments": {"a": 1}}')
+            assert (await ask(llm, Call, way))[-1] == Call(name="add", arguments={"a": 1})
+            emu.reply('{"name": "add", "arguments": {"a": 1}, "id": "more than was asked for"}')
             assert (await ask(llm, Call, way))[-1] == Call(name="add", arguments={"a": 1})
         await llm.aclose()
 
