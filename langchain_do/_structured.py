@@ -24,6 +24,7 @@ from typing_extensions import override
 from inference_do import ConfigError
 from inference_do._adapters.json_text import JSONTextError, ended_badly, partial_json, read_json
 from inference_do._adapters.output_schemas import OutputSchema
+from inference_do._adapters.rhythm import Rhythm
 from inference_do._adapters.strict_schemas import must_be_strict
 
 from ._errors import RefusalError
@@ -254,22 +255,59 @@ def _check(message: AIMessage) -> None:
     raise OutputParserException(reason, llm_output=str(message.text))
 
 
+class _Batches:
+    """Chunks of a stream, put together before they are parsed; a long answer is when it has grown by a sixteenth.
+
+    Core adds each chunk to all before it and parses the whole, so each chunk would cost as much as all before it.
+    """
+
+    def __init__(self) -> None:
+        self._rhythm = Rhythm()
+        self._held: list[AIMessageChunk] = []
+        self._length = 0
+        self._is_open = False
+
+    def take(self, message: Any) -> Iterator[Any]:
+        """Yield what is to be parsed now that a chunk has come."""
+        chunk = _chunk(message)
+        if not isinstance(chunk, AIMessageChunk):
+            self._is_open = False
+            yield chunk
+            return
+        self._held.append(chunk)
+        self._is_open = chunk.chunk_position != "last"
+        self._length += len(chunk.text) + sum(len(call["args"] or "") for call in chunk.tool_call_chunks)
+        if self._rhythm.is_due(self._length) or not self._is_open:
+            yield from self._together()
+
+    def end(self) -> Iterator[Any]:
+        """Yield what is left, marked as the end."""
+        yield from self._together()
+        if self._is_open:
+            yield AIMessageChunk(content="", chunk_position="last")
+
+    def _together(self) -> Iterator[AIMessageChunk]:
+        if self._held:
+            first, *others = self._held
+            self._held = []
+            yield first + others if others else first
+
+
 def _ended(messages: Iterator[Any]) -> Iterator[Any]:
     """Yield the chunks of a stream, the last one marked as such."""
-    item = None
-    for item in map(_chunk, messages):
-        yield item
-    if isinstance(item, AIMessageChunk) and item.chunk_position != "last":
-        yield AIMessageChunk(content="", chunk_position="last")
+    batches = _Batches()
+    for message in messages:
+        yield from batches.take(message)
+    yield from batches.end()
 
 
 async def _aended(messages: AsyncIterator[Any]) -> AsyncIterator[Any]:
-    item = None
+    batches = _Batches()
     async for message in messages:
-        item = _chunk(message)
-        yield item
-    if isinstance(item, AIMessageChunk) and item.chunk_position != "last":
-        yield AIMessageChunk(content="", chunk_position="last")
+        for chunk in batches.take(message):
+            yield chunk
+    for chunk in batches.end():
+        yield chunk
 
 
 def _chunk(message: Any) -> Any:

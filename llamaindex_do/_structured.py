@@ -36,10 +36,11 @@ from pydantic import BaseModel
 
 from inference_do._adapters.json_text import JSONTextError, ended_badly, json_start, parse_json, read_json
 from inference_do._adapters.output_schemas import of_type
+from inference_do._adapters.rhythm import Rhythm
 from inference_do.models import model_info
 
 from ._schema import format_of, tool_of
-from ._tools import Rhythm, partial_object
+from ._tools import partial_object
 
 __all__ = ["StructuredPrediction"]
 

@@ -11,6 +11,7 @@ from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.tools.types import AsyncBaseTool, BaseTool, ToolMetadata, ToolOutput
 from pydantic_core import from_json
 
+from inference_do._adapters.rhythm import Rhythm
 from inference_do._adapters.tool_arguments import CUT, UNREADABLE, arguments_or_problem, is_cut_off
 from inference_do._adapters.tool_forms import form_of, object_schema, wire_choice
 from inference_do.errors import ConfigError
@@ -22,7 +23,6 @@ __all__ = [
     "CallableTools",
     "OpenCall",
     "PartialObject",
-    "Rhythm",
     "chosen_tool",
     "keep_one_call",
     "partial_object",
@@ -31,7 +31,6 @@ __all__ = [
     "with_text",
 ]
 
-SHORT = 2000  # characters of arguments that are read anew at every chunk
 logger = logging.getLogger("llamaindex_do")
 
 
@@ -184,27 +183,6 @@ def with_text(answer: AgentChatResponse, tools: Sequence[BaseTool]) -> AgentChat
     if isinstance(tools, CallableTools) and not answer.sources and not answer.response:
         answer.response = tools.text
     return answer
-
-
-class Rhythm:
-    """When a growing text is read again: a long one when it has grown by a sixteenth.
-
-    So all readings together take time in proportion to its length.
-    """
-
-    __slots__ = ("_due", "read")
-
-    def __init__(self) -> None:
-        self.read = 0
-        """The length that was read last."""
-        self._due = 0
-
-    def is_due(self, length: int) -> bool:
-        """Return whether a text of this length is to be read."""
-        if length < self._due:
-            return False
-        self.read, self._due = length, length + max(1, length // 16 if length >= SHORT else 0)
-        return True
 
 
 class PartialObject:

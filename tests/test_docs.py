@@ -20,7 +20,7 @@ def test_the_blocks_of_the_platforms_page_run():
         env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert "docs/platform.md: 4 blocks ran" in done.stdout
+    assert "docs/platform.md: 5 blocks ran" in done.stdout
     assert "length '' 5" in done.stdout
     assert "qwen3-coder-flash code-generation" in done.stdout
 

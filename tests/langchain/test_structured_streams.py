@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from collections.abc import Callable
 from typing import Any
@@ -241,3 +242,19 @@ def test_a_parser_can_be_pickled(model: ChatDigitalOcean) -> None:
     for schema in (City, SCHEMA):
         parser = model.with_structured_output(schema, method="json_schema").last
         assert dict(pickle.loads(pickle.dumps(parser)).parse('{"name": "Paris"}'))["name"] == "Paris"
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
+def test_a_long_answer_is_parsed_now_and_then(emu: Emulator, method: Any) -> None:
+    class Notes(BaseModel):
+        items: list[str]
+
+    items = ["abcdefghi"] * 1_500
+    if method == "function_calling":
+        emu.reply(tool_calls=[("Notes", {"items": items})])
+    else:
+        emu.reply(json.dumps({"items": items}))
+    model = ChatDigitalOcean(model="gemma-4-31B-it", base_url=emu.base_url, api_key=emu.api_key)
+    yielded = list(model.with_structured_output(Notes, method=method).stream("as JSON"))
+    assert yielded[-1] == Notes(items=items)
+    assert 50 < len(yielded) < 1_000  # of about 5,000 chunks
