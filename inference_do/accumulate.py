@@ -9,9 +9,9 @@ from __future__ import annotations
 from io import StringIO
 from typing import Any
 
-from .deltas import put_together
+from ._deltas import put_together
+from ._tool_calls import Bound, ToolCalls, joined, new_call_id, repaired
 from .errors import ProtocolError
-from .tool_calls import Bound, ToolCalls, joined, new_call_id, repaired
 from .types import ChatCompletion, ToolCallFragment
 
 __all__ = ["Accumulator", "new_call_id", "reasoning_text"]

@@ -15,7 +15,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 
 from inference_do import ConfigError
 from inference_do._adapters.arguments import problem_of_config
-from inference_do.tool_secrets import mask_tools
+from inference_do._adapters.tool_forms import mask_tools
 
 from ._errors import translate
 from ._params import check_call

@@ -17,11 +17,10 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.utils.json import parse_partial_json
 
 from inference_do import ChatCompletion, ChatCompletionChunk, Choice, ResponseInfo, Usage, model_info
-from inference_do._adapters.deltas import AGENTS, PLAIN
+from inference_do._adapters.deltas import AGENTS, PLAIN, put_together
 from inference_do._adapters.tool_arguments import arguments_or_problem, is_cut_off
 from inference_do._adapters.tool_names import ToolNames
 from inference_do.accumulate import reasoning_text
-from inference_do.deltas import put_together
 from inference_do.types import AGENT_FIELDS, ToolCallFragment
 
 from . import _blocks

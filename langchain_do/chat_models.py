@@ -31,10 +31,9 @@ from inference_do._adapters.histories import write_json
 from inference_do._adapters.merging import renamed
 from inference_do._adapters.signatures import with_signature
 from inference_do._adapters.tokens import estimate_message, estimate_tokens
-from inference_do._adapters.tool_forms import wire_choice
+from inference_do._adapters.tool_forms import mask_tools, wire_choice
 from inference_do._adapters.tool_names import ToolNames, send_names
 from inference_do.config import KEY_VARIABLES, check_mapping
-from inference_do.tool_secrets import mask_tools
 
 from ._blocks import PROVIDER
 from ._checked import CheckedCalls

@@ -23,8 +23,8 @@ from pydantic import SecretStr
 
 from inference_do._adapters.arguments import CALL_NAMES, check_names
 from inference_do._adapters.signatures import with_signature
+from inference_do._adapters.tool_forms import mask_tools
 from inference_do.errors import ConfigError
-from inference_do.tool_secrets import mask_tools
 
 from ._params import INTERNAL
 

@@ -30,11 +30,10 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
 )
 
-from inference_do._adapters.deltas import AGENTS, PLAIN
+from inference_do._adapters.deltas import AGENTS, PLAIN, put_together
 from inference_do._adapters.tool_arguments import arguments_or_problem, is_cut_off
 from inference_do._adapters.tool_names import ToolNames
 from inference_do.accumulate import new_call_id, reasoning_text
-from inference_do.deltas import put_together
 from inference_do.types import AGENT_FIELDS, ChatCompletion, ChatCompletionChunk, ResponseInfo, Usage
 
 from ._citations import read_citations

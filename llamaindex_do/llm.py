@@ -28,10 +28,10 @@ from typing_extensions import override
 from inference_do._adapters.cache_marks import mark_for_cache
 from inference_do._adapters.merging import renamed
 from inference_do._adapters.settings import Number, Whole
+from inference_do._adapters.tool_forms import mask_tools
 from inference_do._adapters.tool_names import ToolNames, send_names
 from inference_do.config import check_mapping
 from inference_do.models import ModelInfo, model_info
-from inference_do.tool_secrets import mask_tools
 from inference_do.types import ChatCompletion
 
 from ._connection import Connected, check_model

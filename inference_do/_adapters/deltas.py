@@ -1,10 +1,11 @@
-"""What an adapter looks for in every chunk of a stream, as sets: one test in place of several lookups."""
+"""What adapters do with every chunk of a stream: what they look for, as sets, and how lists in deltas come together."""
 
 from __future__ import annotations
 
+from inference_do._deltas import put_together
 from inference_do.types import AGENT_FIELDS
 
-__all__ = ["AGENTS", "PLAIN"]
+__all__ = ["AGENTS", "PLAIN", "put_together"]
 
 AGENTS = frozenset(AGENT_FIELDS)
 """Fields of a chunk that only an agent sends."""

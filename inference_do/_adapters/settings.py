@@ -15,11 +15,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from inference_do._keys import NoKey, as_secret, key_of_environment, key_to_pickle
 from inference_do._slips import BODIES, problem_of_names
+from inference_do._tool_secrets import mask_tools
 from inference_do._urls import BASE_URL_VARIABLE, is_trusted
 from inference_do.config import Config, Key, Timeout, check_http_client
 from inference_do.connection import SETTINGS, ClientPair
 from inference_do.errors import ConfigError
-from inference_do.tool_secrets import mask_tools
 
 from .arguments import names_of
 

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from inference_do.tool_calls import read_arguments
+from inference_do._tool_calls import read_arguments
 
 __all__ = ["CUT", "UNREADABLE", "arguments_or_problem", "is_cut_off"]
 

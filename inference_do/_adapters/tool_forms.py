@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from inference_do._tool_secrets import mask_secrets, mask_tools
 from inference_do.errors import ConfigError
-from inference_do.tool_secrets import mask_secrets
 
-__all__ = ["form_of", "object_schema", "wire_choice"]
+__all__ = ["form_of", "mask_tools", "object_schema", "wire_choice"]
 
 SCHEMA_FIELDS = (
     "parameters",

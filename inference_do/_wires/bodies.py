@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from inference_do._protocol.json import dump_json, load_json
+from inference_do._tool_secrets import reveal_secrets
 from inference_do.errors import ConfigError
-from inference_do.tool_secrets import reveal_secrets
 from inference_do.types import ModelList, Reply
 
 from .codec import refuse_reported

@@ -18,8 +18,8 @@ from pydantic import ConfigDict, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
 from inference_do._protocol.json import load_json
+from inference_do._tool_calls import own_ids, read_arguments
 from inference_do.errors import ConfigError
-from inference_do.tool_calls import own_ids, read_arguments
 from inference_do.types import ChatCompletion, Message
 
 from .bodies import checked_model, given

@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from inference_do import Client, ConfigError
-from inference_do.tool_secrets import MaskedText, mask_secrets, mask_tools, reveal_secrets
+from inference_do._tool_secrets import MaskedText, mask_secrets, mask_tools, reveal_secrets
 
 SECRET = "mcp-token-0123456789"
 HELLO = [{"role": "user", "content": "Hello"}]

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from inference_do._deltas import put_together
 from inference_do.accumulate import Accumulator
-from inference_do.deltas import put_together
 
 B = base64.b64encode
 URL = {"type": "image_url", "image_url": {"url": "https://a/1.png"}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from inference_do.tool_calls import read_arguments
+from inference_do._tool_calls import read_arguments
 
 READABLE = {
     "an object": ('{"a": 1, "b": [null, "é"]}', {"a": 1, "b": [None, "é"]}),
