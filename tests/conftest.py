@@ -12,6 +12,7 @@ from client_kit import FIRST_PAUSE
 from hypothesis import settings
 from interfaces import INTERFACES, PAIRS
 
+from inference_do import models
 from inference_do._protocol.retry import Policy
 from inference_do.config import BASE_URL_VARIABLE, KEY_VARIABLES
 from inference_do.emulator import Emulator
@@ -32,6 +33,16 @@ settings.load_profile("tests")
 
 def folder_of(request: pytest.FixtureRequest) -> str:
     return request.path.relative_to(HERE).parts[0]
+
+
+@pytest.fixture(autouse=True)
+def _models() -> Iterator[None]:
+    """Forget after each test which models it registered."""
+    computed = models.known_models.cache_info().misses
+    yield
+    if models._REGISTERED or models.known_models.cache_info().misses != computed:
+        models._REGISTERED.clear()
+        models.known_models.cache_clear()
 
 
 @pytest.fixture(autouse=True)

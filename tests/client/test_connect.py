@@ -192,7 +192,7 @@ def test_a_proxy_that_cannot_be_one_is_reported_in_text(monkeypatch):
 
 def test_a_full_pool_is_its_own_phase(emu, monkeypatch):
     monkeypatch.setattr("inference_do._transport.sockets.MAX_CONNECTIONS", 1)
-    emu.always = Stall(after_events=1)
+    emu.always = Stall(after_events=2)  # behind the role and the first text
     timeout = Timeout(pool=0.2, first_token=5)
     with (
         Client(emu.api_key, base_url=emu.base_url, timeout=timeout, max_retries=0) as client,

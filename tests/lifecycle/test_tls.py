@@ -106,7 +106,7 @@ def test_cut_before_the_head_for_ever(pair_kind, authority, emu, ask):
 @pytest.mark.parametrize("call", ["stream", "astream"])
 def test_cut_in_the_middle_of_a_stream(interface_kind, authority, emu, call):
     with (
-        Server(passing_on(emu.base_url, cut_after=900), authority.server_context("localhost")) as server,
+        Server(passing_on(emu.base_url, cut_after=1300), authority.server_context("localhost")) as server,
         pytest.raises(StreamInterrupted) as raised,
     ):
         CALLS[call](interface_kind(f"https://localhost:{server.port}/v1"))

@@ -111,7 +111,7 @@ def test_a_quota_of_requests_is_kept_to(llmock):
 
 @only_streams
 def test_a_stall_is_not_sat_through(llmock, interface, ask):
-    llmock.stall(after_chunks=1, seconds=1.5).reply(ANSWER)
+    llmock.stall(after_chunks=2, seconds=1.5).reply(ANSWER)
     slow = type(interface)(llmock.base_url("openai"), timeout=0.3, max_retries=0)
     with pytest.raises(APITimeoutError) as raised:
         ask(slow, QUESTION)
