@@ -80,7 +80,8 @@ BODIES = frozenset({"additional_kwargs", "default_params", "extra_body", "model_
 
 CALL_NAMES = frozenset(
     """
-    chat_template_kwargs default_params encoding_format extra_body extra_headers extra_query frequency_penalty
+    chat_template_kwargs default_params encoding_format extra_body extra_headers extra_query
+    filter_kb_content_by_query_metadata frequency_penalty
     function_call functions include_functions_info include_guardrails_info include_retrieval_info input
     input_type instruction_override k kb_filters logit_bias logprobs max_completion_tokens max_retries max_tokens
     messages metadata min_p min_tokens modalities model model_affinity n parallel_tool_calls prediction

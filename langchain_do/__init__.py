@@ -76,33 +76,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    **dict.fromkeys(
-        (
-            "APIConnectionError",
-            "APIStatusError",
-            "APITimeoutError",
-            "AuthenticationError",
-            "BadRequestError",
-            "ConfigError",
-            "ConflictError",
-            "ContextLengthError",
-            "InferenceError",
-            "NotFoundError",
-            "PermissionDeniedError",
-            "ProtocolError",
-            "QuotaExceededError",
-            "RateLimitError",
-            "RefusalError",
-            "ServerError",
-            "StreamContextLengthError",
-            "StreamError",
-            "StreamFailed",
-            "StreamInterrupted",
-            "StreamRateLimited",
-            "StreamRefused",
-        ),
-        "_errors",
-    ),
+    **dict.fromkeys(__all__, "_errors"),  # all but these
     "ChatDigitalOcean": "chat_models",
     "DigitalOceanEmbeddings": "embeddings",
     "DigitalOceanKnowledgeBaseRetriever": "retrievers",

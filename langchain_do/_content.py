@@ -245,9 +245,9 @@ def _file_of(block: Block, mime_type: str, encoded: str) -> Part:
     data = decode_base64("".join(encoded.split())) if not mime_type or is_text_type(mime_type) else None
     if data is not None and (text := text_of(data, mime_type)) is not None:
         return _text_part(_titled(text, block))
-    told = (data and mime_type_of(data)) or mime_type or "application/pdf"
-    name = _string(block, "filename", "title", "name") or f"file.{told.partition(';')[0].rpartition('/')[2]}"
-    return {"type": "file", "file": {"file_data": f"data:{told};base64,{encoded}", "filename": name}}
+    kind = (data and mime_type_of(data)) or mime_type or "application/pdf"
+    name = _string(block, "filename", "title", "name") or f"file.{kind.partition(';')[0].rpartition('/')[2]}"
+    return {"type": "file", "file": {"file_data": f"data:{kind};base64,{encoded}", "filename": name}}
 
 
 def _media(block: Block, where: str) -> Part | None:

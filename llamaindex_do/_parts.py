@@ -191,12 +191,12 @@ def _text(text: str) -> Part:
 
 
 def _inline(resolve: Callable[[], IOBase], mimetype: str | None, where: str, kind: str) -> str:
-    """Return a block's bytes as a data URL; where nobody said what they are, they say it themselves."""
+    """Return a block's bytes as a data URL; without a type, the bytes decide."""
     data = _bytes(resolve, where)
-    told = mimetype if kind == "video" and mimetype else _shown_type(data, kind) or mimetype
-    if not told:
+    found = mimetype if kind == "video" and mimetype else _shown_type(data, kind) or mimetype
+    if not found:
         raise _refusal(where, f"its type is unknown: pass {kind}_mimetype=")
-    return f"data:{told};base64,{_base64(data)}"
+    return f"data:{found};base64,{_base64(data)}"
 
 
 def _shown_type(data: bytes, kind: str) -> str | None:

@@ -292,8 +292,8 @@ def _facts(
     facts.update({name: fields[name] for name in AGENT_FIELDS if fields.get(name)})
     facts.update(tokens)
     if info is not None:
-        told = {"request_id": info.request_id, "route": info.route, "api": info.api, "attempts": info.attempts}
-        facts.update({name: value for name, value in told.items() if value})
+        metadata = {"request_id": info.request_id, "route": info.route, "api": info.api, "attempts": info.attempts}
+        facts.update({name: value for name, value in metadata.items() if value})
         if headers:
             facts["headers"] = dict(info.headers)
     if refusal:

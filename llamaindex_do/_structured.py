@@ -167,7 +167,7 @@ class _Way(Generic[M]):
             found = self._found(response.message)
             if isinstance(found, str) and not found.strip():
                 reason = f"the answer is empty (finish reason {finish!r})"
-                raise JSONTextError(reason)  # noqa: TRY301  told as the others are
+                raise JSONTextError(reason)  # noqa: TRY301  reported as the others are
             value = self._value(found)
         except JSONTextError as error:
             message = f"the model gave no {name}: {error}"

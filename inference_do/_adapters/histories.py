@@ -195,7 +195,7 @@ BASE64 = re.compile(r"[A-Za-z0-9+/_=\-\n\r]+")
 
 
 def describe(block: Any) -> str:
-    """Return what the model can be told of a block that has no form in the API: its text, or its fields as JSON."""
+    """Return what the model can read of a block that has no form in the API: its text, or its fields as JSON."""
     match block:
         case str():
             return block

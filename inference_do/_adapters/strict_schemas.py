@@ -133,8 +133,8 @@ class _Writer:
         """Put a definition in the place of a reference that has something beside it."""
         name = ref.rpartition("/")[2]
         if name in self._expanding or name not in self._definitions:
-            if said := siblings.keys() - ANNOTATIONS - {"description"}:
-                message = f"it has {', '.join(sorted(said))} beside a reference to itself"
+            if named := siblings.keys() - ANNOTATIONS - {"description"}:
+                message = f"it has {', '.join(sorted(named))} beside a reference to itself"
                 raise NotStrictError(message)
             return {"$ref": ref}
         self._expanding.append(name)

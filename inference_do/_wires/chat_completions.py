@@ -82,7 +82,7 @@ def chat_body(model: str, messages: Iterable[Any], params: Mapping[str, Any]) ->
     if not isinstance(messages, Iterable) or isinstance(messages, str | bytes | Mapping):
         message = f"messages must be a list of messages, not {type(messages).__name__}"
         raise ConfigError(message)
-    items = [_as_said(item) if isinstance(item, Message) else item for item in messages]
+    items = [_as_sent(item) if isinstance(item, Message) else item for item in messages]
     if not items:
         message = "messages must hold at least one message"
         raise ConfigError(message)
@@ -117,14 +117,14 @@ RESPONSE_ONLY = frozenset({"annotations", "audio", "images"})
 """Fields of an answer's message that a request has no place for; of audio its id is sent back."""
 
 
-def _as_said(message: Message) -> dict[str, Any]:
+def _as_sent(message: Message) -> dict[str, Any]:
     """Return an answer's message as a message of a request.
 
     Arguments that are no strict JSON but can be read are written again: servers parse what they are sent back.
     """
-    said = message.model_dump(exclude_none=True)
-    fields = {name: value for name, value in said.items() if value != [] and name not in RESPONSE_ONLY}
-    if isinstance(audio := said.get("audio"), dict) and audio.get("id"):
+    dumped = message.model_dump(exclude_none=True)
+    fields = {name: value for name, value in dumped.items() if value != [] and name not in RESPONSE_ONLY}
+    if isinstance(audio := dumped.get("audio"), dict) and audio.get("id"):
         fields["audio"] = {"id": audio["id"]}
     for call in fields.get("tool_calls", ()):
         function = call["function"]

@@ -14,7 +14,7 @@ from ._screen import errors, write
 __all__ = ["piped_text", "typed_line"]
 
 PATIENCE = 2.0
-"""Seconds after which a user is told that standard input is being waited for."""
+"""Seconds after which a line says that standard input is being waited for."""
 
 
 def piped_text() -> str | None:

@@ -29,7 +29,7 @@ FAILED = "The model failed while answering."
 
 
 def wire_of(path: str) -> Wire:
-    """Return the wire that is spoken at a path; chat completions' errors are those of all other paths."""
+    """Return the wire of a path; chat completions' errors are those of all other paths."""
     return PATHS.get(path, "chat")
 
 

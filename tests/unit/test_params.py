@@ -7,6 +7,7 @@ import typing
 import pytest
 
 from inference_do import AsyncClient, Client, known_models
+from inference_do._slips import CALL_NAMES
 from inference_do._wires.chat_completions import chat_body
 from inference_do.emulator._server.agent import FIELDS as AGENT_FIELDS
 from inference_do.emulator._server.chat.request import CHECKS, MISCELLANEOUS
@@ -62,3 +63,7 @@ def test_efforts_that_models_take_are_offered():
 def test_none_is_not_given():
     body = chat_body("m", [{"role": "user", "content": ""}], dict.fromkeys(ChatSettings.__annotations__))
     assert body.keys() == {"model", "messages"}
+
+
+def test_every_typed_field_is_a_right_name_of_a_call():
+    assert ChatParams.__annotations__.keys() | EmbedParams.__annotations__.keys() <= CALL_NAMES
