@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from ._adapters.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from ._protocol.call import RetryDetails
     from .client import AsyncClient, AsyncStream, Client, Stream
-    from .config import Timeout
+    from .config import RateLimit, Timeout
     from .errors import (
         APIConnectionError,
         APIStatusError,
@@ -44,9 +45,9 @@ if TYPE_CHECKING:
         Delta,
         Embedding,
         EmbeddingResponse,
+        LimitState,
         Message,
         Model,
-        RateLimit,
         ResponseInfo,
         ToolCall,
         Usage,
@@ -80,6 +81,7 @@ __all__ = [
     "InferenceError",
     "KnowledgeBase",
     "Ledger",
+    "LimitState",
     "Message",
     "MessageParam",
     "Model",
@@ -93,6 +95,7 @@ __all__ = [
     "RateLimitError",
     "ResponseInfo",
     "RetrievedDocument",
+    "RetryDetails",
     "ServerError",
     "Spent",
     "Stream",
@@ -136,6 +139,7 @@ _HOMES = {
     "InferenceError": "errors",
     "KnowledgeBase": "knowledge",
     "Ledger": "pricing",
+    "LimitState": "types",
     "Message": "types",
     "MessageParam": "params",
     "Model": "types",
@@ -145,10 +149,11 @@ _HOMES = {
     "PriceTier": "models",
     "ProtocolError": "errors",
     "QuotaExceededError": "errors",
-    "RateLimit": "types",
+    "RateLimit": "config",
     "RateLimitError": "errors",
     "ResponseInfo": "types",
     "RetrievedDocument": "knowledge",
+    "RetryDetails": "_protocol.call",
     "ServerError": "errors",
     "Spent": "pricing",
     "Stream": "client",

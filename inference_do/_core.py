@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
 from ._keys import as_secret
 from ._other_names import no_attribute
-from ._protocol.call import Call, PreparedRequest
-from ._protocol.retry import Budget, Policy
+from ._protocol.call import Call, OnRetry, PreparedRequest
+from ._protocol.pacing import Traffic
+from ._protocol.retry import Policy
 from ._slips import check_arguments, check_names
 from ._wires import embeddings
 from ._wires.bodies import checked_model, encode, given
@@ -18,7 +19,7 @@ from ._wires.chat_completions import chat_body
 from ._wires.codec import Codec
 from ._wires.selection import ENDPOINTS, asked_api, choose_api, open_wire
 from .accumulate import Accumulator
-from .config import Config, Key, Timeout, check_headers, check_http_client, check_mapping, check_retries
+from .config import Config, Key, RateLimit, Timeout, check_headers, check_http_client, check_mapping, check_retries
 from .errors import ConfigError
 from .models import EMBEDDINGS_PATH, model_info
 from .params import CALL_OPTIONS, CallOptions, ChatParams, EmbedParams, Messages
@@ -49,6 +50,9 @@ class Core(Generic[H]):
         retry_ambiguous: bool = True,
         allow_http: bool = False,
         ca: str | os.PathLike[str] | None = None,
+        rate_limit: RateLimit | None = None,
+        rate_limit_wait: float | None = 60.0,
+        on_retry: OnRetry | None = None,
         **unknown: Any,
     ) -> None:
         """Check the settings; nothing is sent and no connection is made.
@@ -68,6 +72,11 @@ class Core(Generic[H]):
             allow_http: Accept a plain http base URL of any host, for a private network.
             ca: A PEM file, or PEM text, of authorities to trust besides the system's, as a dedicated endpoint's private
                 address needs. It is not for a client given as `http_client`, which has its own.
+            rate_limit: A limit to keep to from the first request on, for all calls of this client together.
+            rate_limit_wait: Seconds that a call waits in all until the API's rate limit has room for it; None for no
+                bound, 0 not to wait. Such a wait is no retry. If it would be longer, the call raises `RateLimitError`
+                at once.
+            on_retry: Called with `RetryDetails` before each wait: for a retry, or for the rate limit.
             **unknown: Refused, with the right name where it is known.
 
         Raises:
@@ -86,12 +95,15 @@ class Core(Generic[H]):
                 default_query=default_query,
                 allow_http=allow_http,
                 ca=ca,
+                rate_limit=rate_limit,
+                rate_limit_wait=rate_limit_wait,
+                on_retry=on_retry,
             )
             self._http_client = check_http_client(http_client, is_async=self._is_async)
         except ConfigError as error:
             failure = error
         else:
-            self._budget = Budget()
+            self._traffic = Traffic(self._config.rate_limit)
             return
         base_url = timeout = default_headers = default_query = http_client = ca = None  # one of them may be a key
         max_retries = 0
@@ -112,7 +124,7 @@ class Core(Generic[H]):
         return {"_config": self._config}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
-        vars(self).update(state, _http_client=None, _budget=Budget())
+        vars(self).update(state, _http_client=None, _traffic=Traffic(state["_config"].rate_limit))
 
     def __copy__(self) -> Self:
         return self  # it is never changed, and any number of threads may share it
@@ -130,10 +142,15 @@ class Core(Generic[H]):
     ) -> Call:
         config = self._config
         retries = config.max_retries if max_retries is None else check_retries(max_retries)
+        model = body.get("model")
         return Call(
             timeout=config.timeout if timeout is None else Timeout.of(timeout),
             policy=Policy(max_retries=retries, retry_ambiguous=config.retry_ambiguous),
-            budget=self._budget,
+            budget=self._traffic.budget,
+            pacer=self._traffic.pacer_of(model) if config.rate_limit_wait != 0 and isinstance(model, str) else None,
+            rate_limit_wait=config.rate_limit_wait,
+            model=model if isinstance(model, str) else None,
+            on_retry=config.on_retry,
             scrub=config.secret.scrub,
             hint=lambda status, text: explain_error(
                 status, {} if config.is_agent else body, base_url=config.base_url, path=path, response=text

@@ -11,14 +11,18 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property, wraps
-from typing import Any
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING, Any
 
 from ._keys import KEY_VARIABLES, Key, Secret, find_key
 from ._slips import check_arguments
 from ._urls import BASE_URL, BASE_URL_VARIABLE, check_base_url, host_and_port, is_of_this_machine, of_agent
 from .errors import ConfigError, Phase
 
-__all__ = ["BASE_URL", "BASE_URL_VARIABLE", "KEY_VARIABLES", "Config", "Key", "Secret", "Timeout"]
+if TYPE_CHECKING:
+    from ._protocol.call import OnRetry
+
+__all__ = ["BASE_URL", "BASE_URL_VARIABLE", "KEY_VARIABLES", "Config", "Key", "RateLimit", "Secret", "Timeout"]
 
 PATH = re.compile(r"^[./~\\]|[/\\].*\.|\.(pem|crt|cer|ca|bundle)$", re.IGNORECASE)
 """What looks like a path and not like a key."""
@@ -115,6 +119,69 @@ def _by_name(init: Callable[..., None]) -> Callable[..., None]:
         init(self, **given)
 
     return checked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimit:
+    """A limit of requests and tokens: at most so many within any `seconds`.
+
+    Raises:
+        ConfigError: A number is not above 0, or there is neither a number of requests nor one of tokens.
+    """
+
+    requests: int | None = None
+    seconds: float = 60.0
+    tokens: int | None = None
+    """Tokens of requests and answers together."""
+
+    def __post_init__(self) -> None:
+        for name in ("requests", "tokens"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+                message = f"rate_limit: {name} must be a whole number from 1 up, not {_shown(value)}"
+                raise ConfigError(message)
+        if not _is_positive(self.seconds):
+            message = f"rate_limit: seconds must be a number above 0, not {_shown(self.seconds)}"
+            raise ConfigError(message)
+        if self.requests is None and self.tokens is None:
+            message = "rate_limit: give requests=, tokens= or both, as in RateLimit(requests=120, seconds=60)"
+            raise ConfigError(message)
+
+
+def check_rate_limit(value: object) -> RateLimit | None:
+    """Return a limit of the user's if it is one.
+
+    Raises:
+        ConfigError: It is something else.
+    """
+    if value is None or isinstance(value, RateLimit):
+        return value
+    message = f"rate_limit must be a RateLimit, as in RateLimit(requests=120, seconds=60), not {_shown(value)}"
+    raise ConfigError(message)
+
+
+def check_rate_limit_wait(value: object) -> float | None:
+    """Return `rate_limit_wait` if it is one.
+
+    Raises:
+        ConfigError: It is no number of seconds from 0 up, nor None.
+    """
+    if value is None or (value == 0 and not isinstance(value, bool)) or _is_positive(value):
+        return value  # type: ignore[return-value]
+    message = f"rate_limit_wait must be a number of seconds from 0 up, or None for no bound, not {_shown(value)}"
+    raise ConfigError(message)
+
+
+def check_on_retry(value: object) -> OnRetry | None:
+    """Return `on_retry` if it can be called.
+
+    Raises:
+        ConfigError: It cannot, or what it returns would have to be awaited.
+    """
+    if value is None or (callable(value) and not iscoroutinefunction(value)):
+        return value
+    message = f"on_retry must be a function that is called with RetryDetails and returns at once, not {_shown(value)}"
+    raise ConfigError(message)
 
 
 setattr(Timeout, "__init__", _by_name(Timeout.__init__))  # noqa: B010  mypy refuses the assignment
@@ -222,6 +289,9 @@ class Config:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     query: Mapping[str, Any] = field(default_factory=dict)
     ca: str | None = None
+    rate_limit: RateLimit | None = None
+    rate_limit_wait: float | None = 60.0
+    on_retry: OnRetry | None = field(default=None, repr=False)
 
     @classmethod
     def build(
@@ -236,6 +306,9 @@ class Config:
         default_query: Mapping[str, Any] | None = None,
         allow_http: bool = False,
         ca: str | os.PathLike[str] | None = None,
+        rate_limit: RateLimit | None = None,
+        rate_limit_wait: float | None = 60.0,
+        on_retry: OnRetry | None = None,
     ) -> Config:
         """Check what a caller gave and fill in the rest.
 
@@ -253,6 +326,9 @@ class Config:
             headers=check_headers(default_headers, name="default_headers"),
             query={**query, **check_mapping(default_query, name="default_query")},
             ca=check_ca(ca),
+            rate_limit=check_rate_limit(rate_limit),
+            rate_limit_wait=check_rate_limit_wait(rate_limit_wait),
+            on_retry=check_on_retry(on_retry),
         )
 
     @property

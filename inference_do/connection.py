@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._keys import key_to_pickle
 from .config import check_http_client
 
 if TYPE_CHECKING:
+    from ._protocol.pacing import Traffic
     from .client import AsyncClient, Client
+
+C = TypeVar("C", "Client", "AsyncClient")
 
 __all__ = ["SETTINGS", "ClientPair"]
 
@@ -27,6 +30,9 @@ SETTINGS = (
     "default_query",
     "allow_http",
     "ca",
+    "rate_limit",
+    "rate_limit_wait",
+    "on_retry",
 )
 """What both clients are made of, by the names of their arguments; a framework's model has fields of these names."""
 
@@ -48,6 +54,7 @@ class ClientPair:
         self._http_client = check_http_client(http_client, is_async=False)
         self._http_async_client = check_http_client(http_async_client, is_async=True)
         self._lock = threading.Lock()
+        self._traffic: Traffic | None = None
         self._sync: Client | None = None
         self._async: AsyncClient | None = None
 
@@ -73,7 +80,7 @@ class ClientPair:
             from .client import Client  # noqa: PLC0415  on the first call, not before
 
             with self._lock:
-                self._sync = self._sync or Client(**self._settings, http_client=self._http_client)
+                self._sync = self._sync or self._sharing(Client(**self._settings, http_client=self._http_client))
         return self._sync
 
     @property
@@ -83,8 +90,16 @@ class ClientPair:
             from .client import AsyncClient  # noqa: PLC0415  as above
 
             with self._lock:
-                self._async = self._async or AsyncClient(**self._settings, http_client=self._http_async_client)
+                made = self._async or AsyncClient(**self._settings, http_client=self._http_async_client)
+                self._async = self._sharing(made)
         return self._async
+
+    def _sharing(self, client: C) -> C:
+        """Have both clients wait together for the API's rate limits."""
+        if self._traffic is None:
+            self._traffic = client._traffic  # noqa: SLF001  it is a part of the clients
+        client._traffic = self._traffic  # noqa: SLF001
+        return client
 
     def close(self) -> None:
         """Close the connections that threads opened."""

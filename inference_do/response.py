@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-__all__ = ["RateLimit", "ResponseInfo"]
+__all__ = ["LimitState", "ResponseInfo"]
 
 
 LONGEST_COUNT = 18
 """Digits of a count that means something; Python reads no more than 4,300."""
 
 
-class RateLimit(NamedTuple):
+class LimitState(NamedTuple):
     """One of the account's limits, as it stood when a response was made."""
 
     limit: int
@@ -43,15 +43,15 @@ class ResponseInfo(NamedTuple):
         return self.headers.get("x-model-router-selected-route")
 
     @property
-    def limits(self) -> dict[str, RateLimit]:
+    def limits(self) -> dict[str, LimitState]:
         """The account's rate limits, by `requests`, `tokens-per-minute`, `tokens-per-day`; empty without headers."""
-        found: dict[str, RateLimit] = {}
+        found: dict[str, LimitState] = {}
         for name in ("requests", "tokens-per-minute", "tokens-per-day"):
             limit, remaining, reset = (
                 self.headers.get(f"x-ratelimit-{part}-{name}", "") for part in ("limit", "remaining", "reset")
             )
             if _is_count(limit) and _is_count(remaining):
-                found[name] = RateLimit(int(limit), int(remaining), int(reset) if _is_count(reset) else None)
+                found[name] = LimitState(int(limit), int(remaining), int(reset) if _is_count(reset) else None)
         return found
 
 

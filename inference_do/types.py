@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 
-from .response import RateLimit, ResponseInfo
+from .response import LimitState, ResponseInfo
 
 __all__ = [
     "AGENT_FIELDS",
@@ -29,9 +29,9 @@ __all__ = [
     "Embedding",
     "EmbeddingResponse",
     "FunctionCall",
+    "LimitState",
     "Message",
     "Model",
-    "RateLimit",
     "ResponseInfo",
     "ToolCall",
     "ToolCallDelta",

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
@@ -17,7 +17,7 @@ from inference_do._keys import NoKey, as_secret, key_of_environment, key_to_pick
 from inference_do._slips import BODIES, problem_of_names
 from inference_do._tool_secrets import mask_tools
 from inference_do._urls import BASE_URL_VARIABLE, is_trusted
-from inference_do.config import Config, Key, Timeout, check_http_client
+from inference_do.config import Config, Key, RateLimit, Timeout, check_http_client
 from inference_do.connection import SETTINGS, ClientPair
 from inference_do.errors import ConfigError
 
@@ -25,7 +25,7 @@ from .arguments import names_of
 
 __all__ = ["ConnectionSettings", "Number", "OptionalKey", "Whole", "as_secret", "check_form", "key_field"]
 
-DROPPED = ("http_client", "http_async_client")
+DROPPED = ("http_client", "http_async_client", "on_retry")
 """Fields that no pickle has."""
 
 
@@ -148,6 +148,21 @@ class ConnectionSettings(BaseModel):
         repr=False,
         description="A PEM file, or PEM text, of authorities to trust besides the system's, as a dedicated endpoint "
         "may need.",
+    )
+    rate_limit: RateLimit | None = Field(
+        default=None,
+        description="A limit to keep to from the first request on, as in `inference_do.RateLimit(requests=120)`.",
+    )
+    rate_limit_wait: Number | None = Field(
+        default=60.0,
+        description="Seconds that a call waits in all until the API's rate limit has room for it, which is no retry; "
+        "None for no bound, 0 not to wait. If it would be longer, the call raises `RateLimitError` at once.",
+    )
+    on_retry: Callable[[Any], Any] | None = Field(
+        default=None,
+        exclude=True,
+        repr=False,
+        description="Called with `inference_do.RetryDetails` before each wait: for a retry, or for the rate limit.",
     )
     http_client: Any = Field(
         default=None,

@@ -5,16 +5,30 @@ Nothing here does I/O, and nothing here knows an HTTP library.
 
 from __future__ import annotations
 
+import logging
+import math
 import time
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from inference_do.config import Timeout
-from inference_do.errors import APIConnectionError, APITimeoutError, InferenceError, Phase, ProtocolError
+from inference_do.errors import (
+    APIConnectionError,
+    APITimeoutError,
+    InferenceError,
+    Phase,
+    ProtocolError,
+    RateLimitError,
+)
 from inference_do.types import ResponseInfo
 
-from .retry import Budget, Policy
+from .pacing import Pacer, Turn
+from .ratelimits import LOOK_SECONDS
+from .retry import TOO_MANY_REQUESTS, Budget, Policy
+
+LOGGER = logging.getLogger("inference_do")
 
 
 class Command:
@@ -44,9 +58,10 @@ class Read(Command):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sleep(Command):
-    """Wait."""
+    """Wait, until `turn` is woken at the latest."""
 
     seconds: float
+    turn: Turn | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,6 +110,34 @@ class TimedOut(Exception):  # noqa: N818  a marker, which no caller sees
         self.phase = phase
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryDetails:
+    """A wait before a request is sent, or sent again; what `on_retry` is called with."""
+
+    reason: Literal["retry", "rate_limit"]
+    """`retry` after a failure, which `max_retries` counts; `rate_limit` until the API has room, which it does not."""
+    wait_for: float
+    """Seconds, as far as is known."""
+    waited_so_far: float
+    """Seconds that this call has waited for the rate limit before."""
+    attempts: int
+    """Requests that this call has sent so far."""
+    model: str | None
+    caused_by: InferenceError | None
+    """What the last request ended in; None before the first."""
+
+    @property
+    def request_id(self) -> str | None:
+        """The API's id of the last request."""
+        return self.caused_by.request_id if self.caused_by else None
+
+
+OnRetry = Callable[[RetryDetails], object]
+
+ON_RETRY: ContextVar[OnRetry | None] = ContextVar("inference_do_on_retry", default=None)
+"""What is called for each wait of the calls that a job makes."""
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Call:
     """One call: what its flow goes by, and, when it has been answered, how."""
@@ -113,7 +156,22 @@ class Call:
     """What to do when an answer ran out of tokens before any text; it is given the tokens spent."""
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], float] = time.time
+    pacer: Pacer | None = None
+    """What is known of the model's rate limits; None where a call does not wait for them."""
+    rate_limit_wait: float | None = 60.0
+    """Seconds that the call waits for them in all, None for no bound."""
+    model: str | None = None
+    on_retry: OnRetry | None = None
     attempts: int = field(default=0, init=False)
+    paced: int = field(default=0, init=False)
+    """How many requests were refused by a rate limit that said when there is room."""
+    waited: float = field(default=0.0, init=False)
+    """Seconds that were waited for the rate limit."""
+    refusal: InferenceError | None = field(default=None, init=False)
+    """The last such refusal."""
+    turn: Turn | None = field(default=None, init=False)
+    is_refused: bool = field(default=False, init=False)
+    """Whether the last response's head said when there is room."""
     info: ResponseInfo | None = field(default=None, init=False)
     """The last response's side of HTTP, once its head has come."""
     ambiguous: bool = field(default=False, init=False)
@@ -123,27 +181,99 @@ class Call:
     ends: float | None = field(default=None, init=False)
 
     def begin(self) -> None:
-        """Fix the deadline."""
+        """Fix the deadline, and take a place among the calls that wait for the model."""
         if self.timeout.total is not None:
             self.ends = self.clock() + self.timeout.total
+        if self.pacer is not None:
+            self.turn = self.pacer.turn()
 
     def begin_attempt(self) -> None:
         """Count another request."""
         self.attempts += 1
         self.info = None
-        self.ambiguous = False
+        self.ambiguous = self.is_refused = False
 
     def pause_after(self, failure: InferenceError) -> float | None:
         """Return the seconds to wait before the request is sent again, or None to give up.
 
         The policy, the server's wish, the deadline and the client's budget each have a veto.
         """
-        if not self.policy.allows(failure, ambiguous=self.ambiguous):
+        if not self.policy.allows(failure, ambiguous=self.ambiguous, paced=self.paced):
             return None
-        pause = self.policy.pause(failure)
+        pause = self.policy.pause(failure, paced=self.paced)
         if pause is None or (self.ends is not None and self.clock() + pause >= self.ends):
             return None
-        return pause if self.budget.take() else None
+        if isinstance(failure, RateLimitError) and failure.retry_after and self.wait_left < pause:
+            return None
+        if not self.budget.take():
+            LOGGER.info("not sent again: too many retries of this client failed just before (%s)", failure.message)
+            return None
+        self.report("retry", pause, failure)
+        return pause
+
+    def is_paced(self, failure: InferenceError) -> bool:
+        """Return whether a failure is a refusal by a rate limit that said when there is room; it is no retry then."""
+        if not (self.is_refused and failure.retryable and isinstance(failure, RateLimitError)):
+            return False
+        self.paced += 1
+        self.refusal = failure
+        return True
+
+    @property
+    def wait_left(self) -> float:
+        """Seconds that may still be waited for the rate limit."""
+        left = math.inf if self.rate_limit_wait is None else self.rate_limit_wait - self.waited
+        return left if self.ends is None else min(left, self.ends - self.clock())
+
+    def check_wait(self, seconds: float) -> None:
+        """Raise if the wait for the rate limit would be longer than the call may wait.
+
+        Raises:
+            RateLimitError: It would.
+        """
+        if seconds <= max(self.wait_left, LOOK_SECONDS):
+            return
+        waited = f"after {self.waited:.3g} s of waiting, " if self.waited else ""
+        bound = (
+            f"rate_limit_wait={self.rate_limit_wait:g}"
+            if self.ends is None
+            or (self.rate_limit_wait is not None and self.rate_limit_wait < (self.timeout.total or 0))
+            else f"the timeout's total={self.timeout.total:g}"
+        )
+        note = f"{waited}there is room for another request in {seconds:.3g} s, which is more than {bound} allows"
+        failure = self.refusal
+        if failure is None:
+            message = f"the rate limit of {self.model!r} is used up: {note}; nothing was sent"
+            failure = RateLimitError(
+                message, status=TOO_MANY_REQUESTS, retry_after=seconds, retryable=True, **self.details
+            )
+        else:
+            failure.message = f"{failure.message}; {note}"
+            failure.args = (failure.message,)
+        raise failure
+
+    def report(self, reason: Literal["retry", "rate_limit"], seconds: float, failure: InferenceError | None) -> None:
+        """Tell the log and who asked for it of a wait."""
+        details = RetryDetails(
+            reason=reason,
+            wait_for=seconds,
+            waited_so_far=self.waited,
+            attempts=self.attempts,
+            model=self.model,
+            caused_by=failure,
+        )
+        LOGGER.info(
+            "%s in %.2f s: %s (model %s, %d sent so far, request id %s)",
+            "sending again" if reason == "retry" else "sending when the rate limit has room",
+            seconds,
+            failure.message if failure else "the API's last response left no room",
+            self.model,
+            self.attempts,
+            details.request_id,
+        )
+        for hook in (self.on_retry, ON_RETRY.get()):
+            if hook is not None:
+                hook(details)
 
     def left(self, limit: float | None) -> float | None:
         """Return `limit`, cut to what is left until the deadline.
@@ -177,6 +307,8 @@ class Call:
         text = "\n".join([*headers, *headers.values()])
         if self.scrub(text) != text:
             headers = {self.scrub(name): self.scrub(value) for name, value in headers.items()}
+        if self.turn is not None:
+            self.is_refused = self.turn.answered(head.status, headers, self.now())
         return ResponseInfo(head.status, headers, self.attempts, self.api)
 
     @property

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from inference_do.errors import InferenceError
 
 from .call import Command, Disconnected, Head, Read, Release, Send, Sleep, TimedOut
+from .pacing import Turn
 
 
 class Performs(Protocol):
@@ -23,8 +24,8 @@ class Performs(Protocol):
     def read(self, timeout: float | None) -> bytes:
         """Return more of the response's body, nothing at its end."""
 
-    def sleep(self, seconds: float) -> None:
-        """Wait before the next attempt."""
+    def sleep(self, seconds: float, turn: Turn | None) -> None:
+        """Wait before the next attempt; less if `turn` is woken."""
 
     def release(self) -> None:
         """Release the response, if there is one."""
@@ -39,8 +40,8 @@ class PerformsAsync(Protocol):
     async def read(self, timeout: float | None) -> bytes:  # noqa: ASYNC109  the driver's caller sets it
         """Return more of the response's body, nothing at its end."""
 
-    async def sleep(self, seconds: float) -> None:
-        """Wait before the next attempt."""
+    async def sleep(self, seconds: float, turn: Turn | None) -> None:
+        """Wait before the next attempt; less if `turn` is woken."""
 
     async def release(self) -> None:
         """Release the response, if there is one."""
@@ -70,7 +71,7 @@ def drive(flow: Generator[Any, Any, None], exchange: Performs) -> Generator[Any,
                     case Send():
                         response = exchange.send(command)
                     case Sleep():
-                        exchange.sleep(command.seconds)
+                        exchange.sleep(command.seconds, command.turn)
                     case Release():
                         exchange.release()
             except (Disconnected, TimedOut) as marker:
@@ -104,7 +105,7 @@ async def adrive(flow: Generator[Any, Any, None], exchange: PerformsAsync) -> As
                     case Send():
                         response = await exchange.send(command)
                     case Sleep():
-                        await exchange.sleep(command.seconds)
+                        await exchange.sleep(command.seconds, command.turn)
                     case Release():
                         await exchange.release()
             except (Disconnected, TimedOut) as marker:

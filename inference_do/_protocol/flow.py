@@ -32,6 +32,8 @@ from inference_do.types import ChatCompletionChunk, ResponseInfo
 
 from .call import Call, Disconnected, Head, Read, Release, Send, Sleep, TimedOut
 from .json import load_json
+from .pacing import Turn
+from .ratelimits import LOOK_SECONDS
 from .retry import is_retryable, wait_hint
 from .sse import BOM, MAX_EVENT_BYTES, Event, EventTooLarge, Parser
 from .status import from_event, from_status, parse_error_body, snippet
@@ -80,26 +82,55 @@ def stream_flow(call: Call, accumulator: Accumulator, wire: Codec) -> Generator[
 
 def _with_retries(call: Call, attempt: Callable[[], Step[T]]) -> Step[T]:
     """Run attempts until one succeeds or the policy, the budget or the deadline ends them."""
+    try:
+        while True:
+            if call.turn is not None:
+                yield from _wait_for_room(call)
+            call.begin_attempt()
+            try:
+                result = yield from attempt()
+            except InferenceError as error:
+                failure = error
+            else:
+                call.budget.refund()
+                return result
+            yield Release()
+            if call.is_paced(failure):
+                continue
+            pause = call.pause_after(failure)
+            if pause is None:
+                raise failure
+            yield from _sleep(call, pause)
+    finally:
+        if call.turn is not None:
+            call.turn.leave()
+
+
+def _wait_for_room(call: Call) -> Step[None]:
+    """Wait until the model's rate limit has room for this call and for those that came before it."""
+    turn, is_reported = call.turn, False
+    assert turn is not None  # noqa: S101  for the type checker
     while True:
-        call.begin_attempt()
-        try:
-            result = yield from attempt()
-        except InferenceError as error:
-            failure = error
-        else:
-            call.budget.refund()
-            return result
-        yield Release()
-        pause = call.pause_after(failure)
-        if pause is None:
-            raise failure
-        try:
-            yield Sleep(pause)
-        except Disconnected as marker:
-            reported = marker
-        else:
-            continue
-        raise call.fault(reported, "total")
+        pause, seconds = turn.look(call.wait_left)
+        if not pause:
+            return
+        call.check_wait(seconds)
+        if not is_reported and seconds > LOOK_SECONDS:
+            is_reported = True
+            call.report("rate_limit", seconds, call.refusal)
+        started = call.clock()
+        yield from _sleep(call, pause, turn)
+        call.waited += call.clock() - started
+
+
+def _sleep(call: Call, seconds: float, turn: Turn | None = None) -> Step[None]:
+    try:
+        yield Sleep(seconds, turn)
+    except Disconnected as marker:
+        reported = marker
+    else:
+        return
+    raise call.fault(reported, "total")
 
 
 def _open(call: Call) -> Step[ResponseInfo]:

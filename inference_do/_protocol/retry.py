@@ -25,6 +25,8 @@ RETRIED_STATUSES = frozenset({408, 409, 429, 500, 502, 503, 504, 529, *range(520
 """520 to 525 and 530 are Cloudflare's, which stands before the API: the origin could not be reached, or fell silent.
 https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors/"""
 TOO_MANY_REQUESTS = 429
+CLOCK_SECONDS = 5.0
+"""Seconds by which the clocks of two machines may differ before theirs counts in place of ours."""
 
 BUCKETS = ("requests", "tokens-per-minute", "tokens-per-day")
 """DigitalOcean's rate limits: `x-ratelimit-{limit,remaining,reset}-` and one of these."""
@@ -44,17 +46,23 @@ class Policy:
     """Seconds that a server may ask us to wait. If it asks for more, the error is raised at once."""
     chance: Callable[[], float] = field(default=random, repr=False)
 
-    def allows(self, error: InferenceError, *, ambiguous: bool) -> bool:
-        """Return whether the request that ended in `error` may be sent again, budget and deadline apart."""
-        if not error.retryable or error.attempts > self.max_retries:
+    def allows(self, error: InferenceError, *, ambiguous: bool, paced: int = 0) -> bool:
+        """Return whether the request that ended in `error` may be sent again, budget and deadline apart.
+
+        Args:
+            error: What the last request ended in.
+            ambiguous: Whether the API may be working on it.
+            paced: How many of the call's requests were refused by a rate limit that said when there is room.
+        """
+        if not error.retryable or error.attempts - paced > self.max_retries:
             return False
         if not ambiguous:
             return True
         if isinstance(error, APITimeoutError):
-            return self.retry_ambiguous and error.attempts == 1
+            return self.retry_ambiguous and error.attempts - paced == 1
         return self.retry_ambiguous
 
-    def pause(self, error: InferenceError) -> float | None:
+    def pause(self, error: InferenceError, *, paced: int = 0) -> float | None:
         """Return the seconds to wait before the next attempt, or None if the server asks for more than `hint_cap`.
 
         Throttling waits at least half of its step, so that retries do not all fall into the same window; other
@@ -63,7 +71,7 @@ class Policy:
         hint = error.retry_after if isinstance(error, APIStatusError) else None
         if hint is not None:
             return hint if hint <= self.hint_cap else None
-        step: float = min(self.cap, self.base * 2.0 ** min(error.attempts - 1, 60))
+        step: float = min(self.cap, self.base * 2.0 ** min(error.attempts - paced - 1, 60))
         if isinstance(error, APIStatusError) and error.status == TOO_MANY_REQUESTS:
             return step / 2 + self.chance() * step / 2
         return self.chance() * step
@@ -117,14 +125,27 @@ def wait_hint(headers: Mapping[str, str], *, now: float) -> float | None:
         headers: The response's headers by lower-case name.
         now: Unix time in seconds.
     """
-    if (milliseconds := _number(headers.get("retry-after-ms"))) is not None:
+    if (asked := asked_wait(headers, now=now)) is not None:
+        return asked
+    return _reset_of_bucket(headers, server_time(headers, now))
+
+
+def asked_wait(headers: Mapping[str, str], *, now: float) -> float | None:
+    """Read the seconds of `Retry-After` or `retry-after-ms`."""
+    if (milliseconds := read_number(headers.get("retry-after-ms"))) is not None:
         return milliseconds / 1000
     value = headers.get("retry-after")
-    if (seconds := _number(value)) is not None:
+    if (seconds := read_number(value)) is not None:
         return seconds
     if value and (date := _date(value)) is not None:
         return max(0.0, date - now)
-    return _reset_of_bucket(headers, now)
+    return None
+
+
+def server_time(headers: Mapping[str, str], now: float) -> float:
+    """Return the server's Unix time: ours, unless its `Date` is further from it than `CLOCK_SECONDS`."""
+    date = _date(headers["date"]) if "date" in headers else None
+    return now if date is None or abs(date - now) <= CLOCK_SECONDS else date
 
 
 def _reset_of_bucket(headers: Mapping[str, str], now: float) -> float | None:
@@ -135,14 +156,15 @@ def _reset_of_bucket(headers: Mapping[str, str], now: float) -> float | None:
     resets = [
         reset
         for bucket in BUCKETS
-        if (reset := _number(headers.get(f"x-ratelimit-reset-{bucket}"))) is not None
-        and not _number(headers.get(f"x-ratelimit-remaining-{bucket}"))  # 0, or not reported
+        if (reset := read_number(headers.get(f"x-ratelimit-reset-{bucket}"))) is not None
+        and not read_number(headers.get(f"x-ratelimit-remaining-{bucket}"))  # 0, or not reported
     ]
     wait = max(resets, default=0.0) - now
     return wait if wait > 0 else None
 
 
-def _number(text: str | None) -> float | None:
+def read_number(text: str | None) -> float | None:
+    """Read a number of a header; None if it is not one."""
     if text is None or not re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,15})?", text.strip(" \t"), re.ASCII):
         return None
     value = float(text)

@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 
 from inference_do._protocol.call import Disconnected, Head, PreparedRequest, Send
+from inference_do._protocol.pacing import Turn
 from inference_do.config import Config
 from inference_do.errors import ConfigError
 
@@ -170,10 +171,18 @@ class AsyncExchange(Exchange):
                     return piece
         return self._end()
 
-    async def sleep(self, seconds: float) -> None:
+    async def sleep(self, seconds: float, turn: Turn | None = None) -> None:
+        loop, woken = asyncio.get_running_loop(), asyncio.Event()
+
+        def wake() -> None:
+            with suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(woken.set)
+
+        if turn is not None:
+            turn.on_wake(wake)
         with suppress(TimeoutError):
-            async with asyncio.timeout(None) as self._timer:
-                await asyncio.sleep(seconds)
+            async with asyncio.timeout(seconds) as self._timer:
+                await woken.wait()
         self._check()
 
     async def release(self) -> None:

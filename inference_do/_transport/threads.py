@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from inference_do._protocol.call import Disconnected, Head, PreparedRequest, Send
+from inference_do._protocol.pacing import Turn
 from inference_do.config import Config
 
 from .exchange import Exchange, Unpickled, make_transport
@@ -100,8 +101,10 @@ class SyncExchange(Exchange):
         finally:
             del failure  # as in `_send`
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, turn: Turn | None = None) -> None:
         self._pause = threading.Event()
+        if turn is not None:
+            turn.on_wake(self._pause.set)
         if self._interruption is None:
             self._pause.wait(seconds)
         self._check()

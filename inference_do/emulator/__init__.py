@@ -39,6 +39,8 @@ the server nor each other. Models refuse, fail, think, cache and route as the mo
 
 from __future__ import annotations
 
+from inference_do.config import RateLimit
+
 from ._server.emulator import Emulator
 from ._server.records import Disconnect, Request
 from .faults import (
@@ -82,6 +84,7 @@ __all__ = [
     "Heartbeats",
     "NoTerminator",
     "Quirks",
+    "RateLimit",
     "RateLimited",
     "Raw",
     "RawBody",

@@ -21,6 +21,8 @@ class ServerResponse:
     headers: HeaderList = ()
     pieces: tuple[bytes, ...] = ()
     chunked: bool = False
+    tokens: int | None = None
+    """Tokens that it counts with a rate limit; None for a response that reports no limits."""
     wire: Wire = "chat"
     """In whose shape an error inside it is, or in place of it."""
 
@@ -44,12 +46,16 @@ class Refusal(Exception):  # noqa: N818 - it is the API's answer, not a defect
 
 
 def json_response(
-    value: object, *, status: int = 200, headers: HeaderList = (), kind: str = "application/json"
+    value: object,
+    *,
+    status: int = 200,
+    headers: HeaderList = (),
+    kind: str = "application/json",
+    tokens: int | None = None,
 ) -> ServerResponse:
     """Build a whole response from a JSON value."""
-    return ServerResponse(
-        status=status, headers=(("content-type", kind), *headers, request_id()), pieces=(to_json(value),)
-    )
+    headers = (("content-type", kind), *headers, request_id())
+    return ServerResponse(status=status, headers=headers, pieces=(to_json(value),), tokens=tokens)
 
 
 def request_id() -> tuple[str, str]:

@@ -34,7 +34,7 @@ from .messages import endpoint as messages
 from .model_limits import check_model_limits
 from .models import ServedModels, check_size
 from .prompt_cache import PromptCache
-from .rate_limits import limit_headers
+from .rate_limits import RateLimits
 from .responses import endpoint as responses
 from .responses.store import StoredResponses
 from .router import Router
@@ -78,6 +78,7 @@ class Api:
     cache: PromptCache = field(default_factory=PromptCache)
     router: Router = field(default_factory=Router)
     stored: StoredResponses = field(default_factory=StoredResponses)
+    limits: RateLimits = field(default_factory=RateLimits)
 
     def answer(self, request: Request, quirks: Quirks, replies: deque[Scripted]) -> ServerResponse:
         """Answer one request; a refusal is an answer too."""
@@ -104,6 +105,7 @@ class Api:
         self.cache.clear()
         self.router.clear()
         self.stored.clear()
+        self.limits.clear()
 
     def _route(self, request: Request, quirks: Quirks, replies: deque[Scripted]) -> ServerResponse:
         if request.path != HEALTH and not self.knows(request.headers, request.path):
@@ -116,17 +118,19 @@ class Api:
         if request.method != expected:
             raise Refusal(405, f"{request.path} takes {expected}, not {request.method}", headers=(("allow", expected),))
         if expected == "GET":
-            return self._get(request, quirks, model)
+            return self.limits.reported(self._get(request, quirks, model))
         body = _parsed(request.body)
         if base:
             return self._retrieve(base[1], body)
         if request.path == AGENT:
             return self._agent(request, body, quirks, replies)
         info = self.models.find(body, request.path)
+        account = (key_of(request.headers, request.path), str(body.get("model")))
+        self.limits.admit(account)
         if request.path == EMBEDDINGS:
-            return _embeddings(body, info, quirks)
+            return self.limits.reported(_embeddings(body, info, quirks), account)
         answer = self._wire if request.path in PATHS else self._chat
-        return answer(request, body, info, quirks, replies)
+        return self.limits.reported(answer(request, body, info, quirks, replies), account)
 
     def knows(self, headers: Mapping[str, str], path: str) -> bool:
         """Return whether a request has a key that is taken at its path."""
@@ -137,12 +141,12 @@ class Api:
 
     def _get(self, request: Request, quirks: Quirks, model: str | None) -> ServerResponse:
         if model:
-            return json_response(self.models.entry(unquote(model)), headers=limit_headers(0))
+            return json_response(self.models.entry(unquote(model)), tokens=0)
         if request.path == HEALTH:
             return json_response({"status": "ok"})
         if request.path == CATALOGUE:
             return json_response(catalogue(request.query))
-        return json_response(self.models.listing(), headers=limit_headers(0), kind=quirks.json_content_type)
+        return json_response(self.models.listing(), kind=quirks.json_content_type, tokens=0)
 
     def _retrieve(self, base: str, body: Mapping[str, Any]) -> ServerResponse:
         if base not in self.knowledge:
@@ -233,8 +237,7 @@ def _check_size(chat: Mapping[str, Any], answers: list[Answer]) -> None:
 def _embeddings(body: Mapping[str, Any], info: ModelInfo, quirks: Quirks) -> ServerResponse:
     check_embeddings(body)
     value = embeddings(body, dimensions=info.dimensions or DIMENSIONS, quirks=quirks)
-    headers = limit_headers(value["usage"]["total_tokens"])
-    return json_response(value, headers=headers, kind=quirks.json_content_type)
+    return json_response(value, kind=quirks.json_content_type, tokens=value["usage"]["total_tokens"])
 
 
 DEEPEST = 100

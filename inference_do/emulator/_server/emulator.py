@@ -18,6 +18,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
+from inference_do.config import RateLimit, check_rate_limit
 from inference_do.emulator._faults.delivery import Delivery, apply
 from inference_do.emulator._faults.steps import Step, steps
 from inference_do.emulator._model.model import PretendModel, PromptForm
@@ -29,6 +30,7 @@ from .connection import ServerConnection
 from .knowledge import bases_of
 from .models import ServedModels
 from .pages import Pages
+from .rate_limits import RateLimits
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -74,6 +76,8 @@ class Emulator:
         keep_requests: How many of the latest requests `requests` remembers; of large ones fewer, see `KEPT_BYTES`.
         cors: Origins whose pages in a browser may use it, such as `"http://localhost:3000"`; `"*"` allows all. Without
             it no page of another origin can.
+        rate_limit: Requests, and tokens, that each key has for each model: what goes beyond it is answered with 429, as
+            the API does. Without it responses report limits that nobody reaches.
         hosts: Names that it answers to besides those of this machine, `*.test` and DigitalOcean's own.
     """
 
@@ -99,6 +103,7 @@ class Emulator:
         ssl_context: ssl.SSLContext | None = None,
         keep_requests: int = 10_000,
         cors: str | Iterable[str] = (),
+        rate_limit: RateLimit | None = None,
         hosts: str | Iterable[str] = (),
     ) -> None:
         self._host = _loopback(host)
@@ -119,6 +124,7 @@ class Emulator:
             allow_unknown_fields=allow_unknown_fields,
             agent_key=self.agent_key,
             knowledge=bases_of(knowledge or {}),
+            limits=RateLimits(enforced=check_rate_limit(rate_limit)),
         )
         self._tls = ssl_context
         self._pages = Pages.of(cors, hosts)

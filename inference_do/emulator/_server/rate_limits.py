@@ -1,27 +1,106 @@
-"""The rate limits that a response reports; the emulator enforces none of them."""
+"""The rate limits that responses report, and the one that `Emulator(rate_limit=…)` enforces.
+
+A limit is of a key and a model. Room comes back continuously, as the API's does: `reset` is the Unix second, rounded
+up, at which there is room for a request again, 0 if there is now. A refusal has the three headers of what is used up
+and no `Retry-After`. Tokens are counted when the answer is known, so that one answer can take more than is left.
+Source: https://docs.digitalocean.com/reference/quota-specific-response-headers/
+"""
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from inference_do.emulator._http import Refusal
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from inference_do.config import RateLimit
+    from inference_do.emulator._http import HeaderList, ServerResponse
 
-    from inference_do.emulator._http import HeaderList
+REQUESTS, TOKENS, TOKENS_OF_DAY = "requests", "tokens-per-minute", "tokens-per-day"
+UNLIMITED = {REQUESTS: 1_000_000, TOKENS: 100_000_000, TOKENS_OF_DAY: 10_000_000_000}
+"""What is reported where no limit is enforced."""
 
-LIMITS = (("requests", 120), ("tokens-per-minute", 1_000_000), ("tokens-per-day", 100_000_000))
-
-
-def limit_headers(used: int) -> HeaderList:
-    """Return three headers for each limit, after so many tokens."""
-    return tuple(_headers(used))
+Account = tuple[str, str]
+"""A key and a model."""
 
 
-def _headers(used: int) -> Iterator[tuple[str, str]]:
-    reset = str(int(time.time()) + 60)
-    for name, limit in LIMITS:
-        spent = 1 if name == "requests" else used
-        yield f"x-ratelimit-limit-{name}", str(limit)
-        yield f"x-ratelimit-remaining-{name}", str(max(0, limit - spent))
-        yield f"x-ratelimit-reset-{name}", reset
+@dataclass(slots=True)
+class Level:
+    """What is left of one limit, and when it was so much."""
+
+    limit: int
+    left: float
+    at: float
+
+
+@dataclass(slots=True, kw_only=True)
+class RateLimits:
+    """The limits of every account.
+
+    Args:
+        enforced: The limit; None to enforce none.
+        now: Returns the Unix time.
+    """
+
+    enforced: RateLimit | None = None
+    now: Callable[[], float] = time.time
+    _levels: dict[Account, dict[str, Level]] = field(default_factory=dict, init=False)
+
+    def admit(self, account: Account) -> None:
+        """Take a request's place.
+
+        Raises:
+            Refusal: 429: there is no room.
+        """
+        levels = self._levels_of(account)
+        for name, level in levels.items():
+            if level.left < (1 if name == REQUESTS else 0):
+                message = f"Rate limit exceeded: {name.replace('-', '_')}."
+                raise Refusal(429, message, "rate_limit_error", headers=self._headers(name, level))
+        if (requests := levels.get(REQUESTS)) is not None:
+            requests.left -= 1
+
+    def reported(self, response: ServerResponse, account: Account | None = None) -> ServerResponse:
+        """Return a response with the limits as it leaves them."""
+        if response.tokens is None:
+            return response
+        levels = {} if account is None else self._levels_of(account)
+        if (tokens := levels.get(TOKENS)) is not None:
+            tokens.left -= response.tokens
+        headers: HeaderList = ()
+        for name, limit in UNLIMITED.items():
+            spent = 1 if name == REQUESTS else response.tokens
+            headers += self._headers(name, levels.get(name) or Level(limit, limit - spent, self.now()))
+        return replace(response, headers=(*response.headers, *headers))
+
+    def clear(self) -> None:
+        """Forget what was used."""
+        self._levels.clear()
+
+    def _levels_of(self, account: Account) -> dict[str, Level]:
+        """Return what is left now of the limits that are enforced."""
+        if self.enforced is None:
+            return {}
+        now, limits = self.now(), {REQUESTS: self.enforced.requests, TOKENS: self.enforced.tokens}
+        levels = self._levels.setdefault(
+            account, {name: Level(limit, limit, now) for name, limit in limits.items() if limit is not None}
+        )
+        for level in levels.values():
+            level.left = min(level.limit, level.left + max(0.0, now - level.at) * self._per_second(level))
+            level.at = now
+        return levels
+
+    def _per_second(self, level: Level) -> float:
+        return level.limit / self.enforced.seconds if self.enforced else 0.0
+
+    def _headers(self, name: str, level: Level) -> HeaderList:
+        missing = 1 - level.left
+        reset = 0
+        if missing > 0 and self.enforced is not None:
+            reset = math.ceil(level.at + missing / self._per_second(level))
+        values = {"limit": level.limit, "remaining": max(0, int(level.left)), "reset": reset}
+        return tuple((f"x-ratelimit-{part}-{name}", str(value)) for part, value in values.items())

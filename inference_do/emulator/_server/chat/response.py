@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from inference_do.emulator._http import HeaderList, ServerResponse, json_response, request_id
-from inference_do.emulator._server.rate_limits import limit_headers
 from inference_do.emulator._server.sse import data_events
 
 from .body import body_of
@@ -33,10 +32,12 @@ def chat_response(
         quirks: The habits to copy.
         headers: Further headers.
     """
-    headers = (*limit_headers(completion.usage.get("total_tokens") or 0), *headers)
+    tokens = completion.usage.get("total_tokens") or 0
     if not request.get("stream"):
-        return json_response(body_of(completion, quirks), headers=headers, kind=quirks.json_content_type)
+        body = body_of(completion, quirks)
+        return json_response(body, headers=headers, kind=quirks.json_content_type, tokens=tokens)
     wanted = bool((request.get("stream_options") or {}).get("include_usage"))
     chunks = completion.raw_chunks or chunks_of(completion, quirks, include_usage=wanted)
     kind = (("content-type", quirks.stream_content_type), ("cache-control", "no-cache"))
-    return ServerResponse(headers=(*kind, *headers, request_id()), pieces=data_events(chunks, quirks), chunked=True)
+    headers = (*kind, *headers, request_id())
+    return ServerResponse(headers=headers, pieces=data_events(chunks, quirks), chunked=True, tokens=tokens)

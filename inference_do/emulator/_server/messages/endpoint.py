@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from inference_do.emulator._http import ServerResponse, json_response, request_id
 from inference_do.emulator._server.named_events import named_events
-from inference_do.emulator._server.rate_limits import limit_headers
 
 from .content import blocks_of
 from .events import events_of
@@ -49,9 +48,10 @@ def respond(body: Mapping[str, Any], call: WireCall) -> ServerResponse:
         is_stream=is_stream,
     )
     usage = message["usage"]
-    headers = (*limit_headers(usage.get("input_tokens", 0) + usage.get("output_tokens", 0)), *call.headers)
+    tokens = usage.get("input_tokens", 0) + usage.get("output_tokens", 0)
     if not is_stream:
-        return json_response(message, headers=headers, kind=quirks.json_content_type)
+        return json_response(message, headers=call.headers, kind=quirks.json_content_type, tokens=tokens)
     events = events_of(message, written, info, quirks)
     kind = (("content-type", quirks.stream_content_type), ("cache-control", "no-cache"))
-    return ServerResponse(headers=(*kind, *headers, request_id()), pieces=named_events(events, quirks), chunked=True)
+    headers = (*kind, *call.headers, request_id())
+    return ServerResponse(headers=headers, pieces=named_events(events, quirks), chunked=True, tokens=tokens)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from inference_do.emulator._http import ServerResponse, json_response, request_id
 from inference_do.emulator._server.named_events import named_events
-from inference_do.emulator._server.rate_limits import limit_headers
 
 from .events import events_of
 from .family import is_openai
@@ -41,9 +40,9 @@ def respond(body: Mapping[str, Any], call: WireCall, stored: StoredResponses) ->
         ended["tool_usage"] = {**ended["tool_usage"], "web_search": {"num_requests": 1}}
     if body.get("store", True):
         stored.keep(ended["id"], asked.items, output)
-    headers = (*limit_headers(ended["usage"].get("total_tokens") or 0), *call.headers)
+    tokens = ended["usage"].get("total_tokens") or 0
     if not body.get("stream"):
-        return json_response(ended, headers=headers, kind=quirks.json_content_type)
+        return json_response(ended, headers=call.headers, kind=quirks.json_content_type, tokens=tokens)
     wants = (body.get("stream_options") or {}).get("include_obfuscation", True)
     events = events_of(
         begun_response(completion, asked, body, info),
@@ -53,4 +52,5 @@ def respond(body: Mapping[str, Any], call: WireCall, stored: StoredResponses) ->
         padded=is_openai(info) and quirks.obfuscation and wants,
     )
     kind = (("content-type", quirks.stream_content_type), ("cache-control", "no-cache"))
-    return ServerResponse(headers=(*kind, *headers, request_id()), pieces=named_events(events, quirks), chunked=True)
+    headers = (*kind, *call.headers, request_id())
+    return ServerResponse(headers=headers, pieces=named_events(events, quirks), chunked=True, tokens=tokens)

@@ -1,0 +1,331 @@
+"""The API's limits as responses state them, what is left of each, and a limit that users set themselves.
+
+The source of the headers: https://docs.digitalocean.com/reference/quota-specific-response-headers/. `reset` is the Unix
+second at which there is room again, 0 if there is now; it is rounded, and can be half a second in the past.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .retry import BUCKETS, asked_wait, read_number, server_time
+
+if TYPE_CHECKING:
+    from inference_do.config import RateLimit
+
+LOOK_SECONDS = 0.25
+"""Seconds after which a request that went ahead counts as let through, where no response has come."""
+ROUNDED_SECONDS = 2.0
+"""Seconds in the past that a stated moment may be and still mean now."""
+SHORT_WAIT = 10.0
+"""Seconds of a wait for which it matters how a second was rounded."""
+RESOLUTION = 0.25
+"""Seconds to which the length of a window is found out."""
+ROUNDING_SECONDS = 1.0
+"""Seconds that a moment is off at most that was stated as a whole second."""
+FRESH = 0.75
+"""The part of a limit that is free when a new window has just begun."""
+PROMPT_SECONDS = 0.1
+"""Seconds after a stated moment within which a request still shows whether it was right."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
+"""Seconds between refusals that each say that there should be room."""
+
+
+HEADERS = {name: tuple(f"x-ratelimit-{part}-{name}" for part in ("limit", "remaining", "reset")) for name in BUCKETS}
+
+
+@dataclass(frozen=True, slots=True)
+class StatedLimit:
+    """One limit as a response states it."""
+
+    limit: float | None
+    remaining: float
+    wait: float | None
+    """Seconds until there is room again, None if that is not stated; below 0 for a moment that has passed."""
+    is_rounded: bool
+
+
+def stated_limits(headers: Mapping[str, str], now: float) -> dict[str, StatedLimit]:
+    """Read the limits that a response states; what cannot be read is left out.
+
+    Args:
+        headers: By lower-case name.
+        now: Unix time of this machine.
+    """
+    found: dict[str, StatedLimit] = {}
+    for name in BUCKETS:
+        limit_header, remaining_header, reset_header = HEADERS[name]
+        reset_text = headers.get(reset_header) or ""
+        remaining, reset = read_number(headers.get(remaining_header)), read_number(reset_text)
+        if remaining is None and reset is None:
+            continue
+        limit = read_number(headers.get(limit_header))
+        wait = reset - server_time(headers, now) if reset else None
+        found[name] = StatedLimit(limit or None, remaining or 0.0, wait, "." not in reset_text)
+    return found
+
+
+def stated_waits(headers: Mapping[str, str], now: float) -> dict[str, StatedLimit]:
+    """Read what a refusal says about the time when there is room again, by limit; empty if it does not say.
+
+    A moment that has just passed counts: it was rounded.
+    """
+    stated = stated_limits(headers, now)
+    if (asked := asked_wait(headers, now=now)) is not None:
+        limit = stated["requests"].limit if "requests" in stated else None
+        return {"requests": StatedLimit(limit, 0.0, asked, is_rounded=False)}
+    return {
+        name: limit
+        for name, limit in stated.items()
+        if not limit.remaining and limit.wait is not None and limit.wait > -ROUNDED_SECONDS
+    }
+
+
+class Window:
+    """The length of a limit's window, found out where the end of one is stated in whole seconds.
+
+    It is looked for by halves: a request that is refused came too early, one that finds the whole limit free did not.
+    Each step to an earlier moment may cost one refused request, so it ends at `RESOLUTION`.
+    """
+
+    __slots__ = ("_longest", "_shortest", "begun")
+
+    def __init__(self) -> None:
+        self.begun: float | None = None
+        """The moment at which the present window began, as far as is known."""
+        self._shortest, self._longest = 0.0, math.inf
+
+    def end(self, stated: float) -> float:
+        """Return the moment at which to look for a new window, of one whose stated end may be a second off."""
+        if self.begun is None:
+            return stated
+        seconds = stated - self.begun
+        if self._shortest >= self._longest or not seconds - 1 <= self._longest:
+            self._longest = math.inf  # it is another window than those before
+        if self._shortest > seconds + 1:
+            self._shortest = 0.0
+        shortest = max(self._shortest, seconds - 1)
+        if self._longest == math.inf:
+            if shortest < seconds:
+                return stated
+            longest = seconds + 1
+        else:
+            longest = self._longest
+        width = longest - shortest
+        return self.begun + (shortest + width / 2 if width > RESOLUTION else longest)
+
+    def found(self, moment: float, *, is_prompt: bool) -> None:
+        """Note that a new window had begun at this moment."""
+        if self.begun is not None and is_prompt:
+            self._longest = min(self._longest, moment - self.begun)
+        self.begun = moment
+
+    def refused(self, moment: float) -> None:
+        """Note that none had begun yet."""
+        if self.begun is not None:
+            self._shortest = max(self._shortest, moment - self.begun)
+
+
+class Bucket:
+    """What is left of one limit, and when there is more."""
+
+    __slots__ = (
+        "_burst",
+        "_is_exact",
+        "_is_prompt",
+        "_is_rolling",
+        "_limit",
+        "_looked",
+        "_not_before",
+        "_opens_at",
+        "_refusals",
+        "_remaining",
+        "_room",
+        "_spacing",
+        "_started",
+        "_stated_at",
+        "_window",
+        "stated_of",
+    )
+
+    def __init__(self) -> None:
+        self._limit: float | None = None
+        self._remaining = math.inf  # as it was stated
+        self.stated_of = -math.inf
+        """The moment at which the request went whose response stated it."""
+        self._stated_at = -math.inf  # when that came
+        self._room = math.inf  # what is left of it for requests that are still to go
+        self._opens_at = -math.inf  # the moment that was stated for new room
+        self._is_exact = True  # whether that was stated closely enough
+        self._not_before = -math.inf  # after refusals in spite of it
+        self._looked: float | None = None  # the moment at which a request went ahead
+        self._is_prompt = False  # whether that was as soon as there should have been room
+        self._started: float | None = None  # when the last one that found room went ahead
+        self._window = Window()
+        self._is_rolling: bool | None = None  # whether room comes back bit by bit
+        self._spacing = 0.0  # seconds between two requests that find room, if it does
+        self._burst = 2.0  # requests that follow one that went ahead, while that is not known
+        self._refusals = 0
+
+    def take_over(self, stated: StatedLimit, now: float, sent: float) -> None:
+        """Take what a response states that is no refusal.
+
+        Responses overtake each other: of requests that were under way at the same time, the lowest number is the latest.
+
+        Args:
+            stated: The limit.
+            now: The moment, by the pacer's clock.
+            sent: The moment at which the request went.
+        """
+        self._limit = stated.limit or self._limit
+        if sent < self.stated_of - LOOK_SECONDS:
+            return
+        opens_at = self._opens_at if stated.wait is None else now + stated.wait
+        if sent < self._stated_at and abs(opens_at - self._opens_at) < RESOLUTION and self._looked is None:
+            self._remaining = min(self._remaining, stated.remaining)
+        elif sent >= self.stated_of:
+            self._remaining, self._stated_at = stated.remaining, now
+        self.stated_of = max(self.stated_of, sent)
+        if self._looked is not None and sent >= self._looked:
+            self._refusals //= 2
+            self._is_rolling = self._limit is None or stated.remaining < FRESH * self._limit - 1
+            if self._is_rolling:
+                self._window.refused(self._looked)  # hardly anything was free yet
+            else:
+                self._window.found(self._looked, is_prompt=self._is_prompt and not self._is_exact)
+            self._started, self._looked, self._burst = self._looked, None, 2.0
+        self._take_moment(stated, now)
+        if self._is_unclear(now) and self._remaining <= 0 and stated.wait is not None:
+            self._not_before = now + ROUNDING_SECONDS
+
+    def refuse(self, stated: StatedLimit, now: float) -> None:
+        """Take a refusal that says when there is room."""
+        self._limit = stated.limit or self._limit
+        if self._started is not None and self._is_rolling is not False:
+            self._is_rolling = True
+            self._spacing = now + (stated.wait or 0.0) - self._started
+        if self._looked is not None:
+            if abs(now + (stated.wait or 0.0) - self._opens_at) < RESOLUTION:
+                self._window.refused(self._looked)
+            else:
+                self._window.begun = None  # others began it
+        self._remaining, self._room, self._looked, self._burst = 0.0, 0.0, None, 2.0
+        self._take_moment(stated, now)
+        self._refusals += 1
+        if self._opens <= now:
+            pause = min(FIRST_PAUSE * 2.0 ** min(self._refusals - 1, 20), LONGEST_PAUSE)
+            self._not_before = now + (max(pause, ROUNDING_SECONDS) if self._is_unclear(now) else pause)
+
+    def settle(self, pending: float) -> None:
+        """Work out the room that is left beside requests that may not be counted in what was stated."""
+        self._room = self._remaining - pending
+
+    def _take_moment(self, stated: StatedLimit, now: float) -> None:
+        if stated.wait is not None and stated.wait > -ROUNDED_SECONDS:
+            self._opens_at = now + stated.wait
+            self._is_exact = not stated.is_rounded or stated.wait > SHORT_WAIT
+
+    def _is_unclear(self, now: float) -> bool:
+        """Return whether the stated moment has passed, was rounded, and no window is known that it could be of."""
+        return not self._is_exact and self._window.begun is None and self._opens_at <= now
+
+    @property
+    def _opens(self) -> float:
+        stated = self._opens_at if self._is_exact else self._window.end(self._opens_at)
+        return max(stated, self._not_before)
+
+    def free(self, now: float, cost: float, *, expects_news: bool) -> float:
+        """Return how many requests there is room for.
+
+        Args:
+            now: The moment.
+            cost: What a request takes.
+            expects_news: Whether the responses to requests that just went are still to come.
+        """
+        if self._room > 0:
+            return max(1, self._room // cost)
+        if now < self._opens:
+            return 0
+        if self._looked is None:
+            return 0 if expects_news else 1
+        if now - self._looked < self._pause:
+            return 0
+        return self._let_through(cost)
+
+    @property
+    def _pause(self) -> float:
+        """Seconds after which a request that went ahead counts as let through."""
+        return max(LOOK_SECONDS, self._spacing) if self._is_rolling else LOOK_SECONDS
+
+    def _let_through(self, cost: float) -> float:
+        """Return how many requests follow one that was not refused and has no response yet."""
+        if self._is_rolling:
+            return 1
+        most = max(1, (self._limit or 0.0) // cost - 1)
+        return most if self._is_rolling is False else min(self._burst, most)
+
+    def spend(self, cost: float, now: float) -> None:
+        """Take a request's part."""
+        if self._room > 0:
+            self._room -= cost
+        elif self._looked is None:
+            self._looked = now
+            self._is_prompt = now - self._opens < PROMPT_SECONDS
+        else:  # no refusal came
+            self._remaining = self._let_through(cost) * cost
+            self._room = self._remaining - cost
+            self._started = self._looked
+            self._burst *= 2
+            self._looked = None if self._is_rolling is False else now
+            self.stated_of = now
+
+    def opens_for(self, rank: int, now: float, cost: float) -> float:
+        """Return the moment at which there is room for a request that so many others are before."""
+        opens = self._opens if now < self._opens else (self._looked or now) + self._pause  # or when there is news
+        at_once = max(1.0, (self._limit or math.inf) // cost)
+        window = 0.0 if self._started is None else max(0.0, self._opens_at - self._started)
+        return opens + window * (rank // at_once)
+
+
+class OwnLimit:
+    """A limit that the user set: at most so many requests and tokens within any such number of seconds."""
+
+    __slots__ = ("_limit", "_spent", "_tokens")
+
+    def __init__(self, limit: RateLimit) -> None:
+        self._limit = limit
+        self._spent: deque[tuple[float, float]] = deque()  # moments and tokens
+        self._tokens = 0.0
+
+    def free(self, now: float, cost: float) -> float:
+        """Return how many requests may go now."""
+        while self._spent and self._spent[0][0] + self._limit.seconds <= now:
+            self._tokens -= self._spent.popleft()[1]
+        free = math.inf if self._limit.requests is None else float(self._limit.requests - len(self._spent))
+        if self._limit.tokens is not None:
+            left = self._limit.tokens - self._tokens
+            free = min(free, max(1.0, left // cost) if left > 0 else 0.0)
+        return free
+
+    def spend(self, now: float, tokens: float) -> None:
+        """Count a request."""
+        self._spent.append((now, tokens))
+        self._tokens += tokens
+
+    def used(self, tokens: float, counted: float) -> None:
+        """Correct what a request was counted with, by what its answer says."""
+        if self._spent and self._limit.tokens is not None:
+            moment, before = self._spent.pop()
+            self._spent.append((moment, before + tokens - counted))
+            self._tokens += tokens - counted
+
+    def opens_for(self, rank: int, now: float) -> float:
+        """Return the moment at which a request may go that so many others are before."""
+        at_once = math.inf if self._limit.requests is None else self._limit.requests
+        nth = 0 if at_once == math.inf else min(int(rank % at_once), len(self._spent) - 1)
+        opens = self._spent[nth][0] if self._spent else now
+        return opens + self._limit.seconds * (1 + rank // at_once)

@@ -1,0 +1,310 @@
+"""Waiting for the rate limits that the API states, in a world with a clock of its own (tests/kit/pacing_kit.py)."""
+
+from __future__ import annotations
+
+import gc
+import math
+import threading
+
+import pytest
+from pacing_kit import SERVERS, WRITERS, FixedWindows, World
+
+from inference_do import RateLimit
+from inference_do._protocol.pacing import ASK_SECONDS, FIRST_REQUESTS, Pacer, Traffic
+from inference_do._protocol.ratelimits import LOOK_SECONDS, OwnLimit
+
+NOW = 1_800_000_000.0
+
+
+def limits(remaining: int, reset: float, limit: int = 20, name: str = "requests") -> dict[str, str]:
+    values = {"limit": limit, "remaining": remaining, "reset": reset}
+    return {f"x-ratelimit-{part}-{name}": str(value) for part, value in values.items()}
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def send(pacer: Pacer):
+    turn = pacer.turn()
+    assert turn.look() == (0.0, 0.0)
+    return turn
+
+
+# How a client does against servers that count in different ways -----------------------------------------------------
+
+
+@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize("kind", SERVERS)
+@pytest.mark.parametrize("rows, limit, workers", [(150, 20, 16), (150, 20, 64), (2000, 200, 64)])
+def test_rows_under_a_limit_take_as_long_as_they_must(kind, write, rows, limit, workers):
+    world = World(SERVERS[kind](limit, 2.0, WRITERS[write]), rows, workers).run()
+    assert world.done == rows
+    assert world.share_refused <= 0.05
+    assert world.now <= 1.25 * world.ideal
+
+
+@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize("kind", SERVERS)
+def test_processes_share_a_limit_without_knowing_of_each_other(kind, write):
+    world = World(SERVERS[kind](20, 2.0, WRITERS[write]), 152, 16, processes=4).run()
+    assert world.done == 152
+    assert world.now <= 1.6 * world.ideal
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_answers_that_take_long_are_no_reason_to_send_too_much(kind):
+    world = World(SERVERS[kind](30, 60.0), 120, 64, answer_seconds=8.0).run()
+    assert world.done == 120
+    assert world.share_refused <= 0.05
+    assert world.now <= 1.3 * world.ideal
+
+
+def test_first_come_first_served():
+    world = World(FixedWindows(20, 2.0), 150, 64).run()
+    numbers = [number for number in dict.fromkeys(world.order)]
+    misplaced = [number for place, number in enumerate(numbers) if abs(place - number) > FIRST_REQUESTS]
+    assert misplaced == []
+
+
+# One pacer ----------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_waited_for_where_no_limit_is_stated():
+    pacer = Pacer(clock=Clock())
+    send(pacer).answered(200, {}, NOW)
+    for _ in range(1000):
+        send(pacer)
+
+
+def test_the_first_requests_go_before_the_others_until_one_is_answered():
+    clock = Clock()
+    pacer = Pacer(clock=clock)
+    first = [send(pacer) for _ in range(FIRST_REQUESTS)]
+    late = pacer.turn()
+    assert late.look()[0] == pytest.approx(LOOK_SECONDS)
+    first[3].answered(200, {}, NOW)
+    assert late.look() == (0.0, 0.0)
+
+
+def test_the_first_requests_are_not_waited_for_long():
+    clock = Clock()
+    pacer = Pacer(clock=clock)
+    for _ in range(FIRST_REQUESTS):
+        send(pacer)
+    late = pacer.turn()
+    assert late.look()[0] > 0
+    clock.now += LOOK_SECONDS
+    for _ in range(FIRST_REQUESTS - 1):
+        send(pacer)
+    assert late.look() == (0.0, 0.0)
+    assert pacer.turn().look()[0] == pytest.approx(LOOK_SECONDS)
+
+
+def test_what_is_left_goes_and_the_rest_waits_until_the_stated_moment():
+    clock = Clock()
+    pacer = Pacer(clock=clock)
+    send(pacer).answered(200, limits(2, NOW + 30), NOW)
+    send(pacer)
+    send(pacer)
+    clock.now += 1
+    assert pacer.turn().look()[1] == pytest.approx(29)
+
+
+def test_after_the_wait_one_goes_ahead_and_its_answer_lets_the_others_go():
+    clock = Clock()
+    pacer = Pacer(clock=clock)
+    send(pacer).answered(200, limits(0, NOW + 3), NOW)
+    waiting = [pacer.turn() for _ in range(5)]
+    assert all(turn.look()[0] > 0 for turn in waiting)
+    woken: list[int] = []
+    for turn in waiting:
+        turn.on_wake(lambda number=turn.number: woken.append(number))
+    clock.now += 3
+    assert waiting[0].look() == (0.0, 0.0)
+    assert waiting[1].look()[0] > 0
+    waiting[0].answered(200, limits(3, NOW + 60), NOW + 3)
+    assert waiting[1].look() == (0.0, 0.0)
+    assert woken[-1] == waiting[3].number
+    assert [turn.look()[0] for turn in waiting[2:4]] == [0.0, 0.0]
+    assert waiting[4].look()[1] > 20
+
+
+def test_a_request_that_went_ahead_and_is_not_refused_counts_as_let_through():
+    clock = Clock()
+    pacer = Pacer(clock=clock)
+    send(pacer).answered(200, limits(0, NOW + 30), NOW)
+    clock.now += 30
+    ahead, rest = send(pacer), [pacer.turn() for _ in range(10)]
+    assert rest[0].look()[0] > 0
+    clock.now += LOOK_SECONDS
+    assert [turn.look()[0] > 0 for turn in rest[:3]] == [False, False, True]
+    clock.now += LOOK_SECONDS
+    assert [turn.look()[0] > 0 for turn in rest[2:7]] == [False, False, False, False, True]
+    ahead.answered(200, limits(18, NOW + 60), NOW + 30)
+    clock.now += 1
+    assert [turn.look()[0] for turn in rest[6:]] == [0.0] * 4
+
+
+def test_a_refusal_says_whether_it_states_when_there_is_room():
+    pacer = Pacer(clock=Clock())
+    assert send(pacer).answered(429, limits(0, NOW + 3), NOW)
+    assert pacer.turn().look()[1] == pytest.approx(3)
+    other = Pacer(clock=Clock())
+    assert not send(other).answered(429, {}, NOW)
+    assert not send(other).answered(429, limits(5, NOW + 3), NOW)
+    assert send(other).answered(429, {"retry-after": "7"}, NOW)
+    assert other.turn().look()[1] == pytest.approx(7)
+
+
+def test_retry_after_comes_before_the_stated_moment():
+    pacer = Pacer(clock=Clock())
+    send(pacer).answered(429, {**limits(0, NOW + 50), "retry-after-ms": "1500"}, NOW)
+    assert pacer.turn().look()[1] == pytest.approx(1.5)
+
+
+@pytest.mark.parametrize("name", ["tokens-per-minute", "tokens-per-day"])
+def test_tokens_are_waited_for_like_requests(name):
+    clock = Clock()
+    pacer = Pacer(clock=clock)
+    first = send(pacer)
+    first.answered(200, limits(1500, NOW + 40, limit=100_000, name=name), NOW)
+    first.used(1000)
+    send(pacer)
+    send(pacer)
+    assert pacer.turn().look()[1] == pytest.approx(40)
+
+
+def test_the_longest_wait_of_several_limits_counts():
+    pacer = Pacer(clock=Clock())
+    headers = {**limits(0, NOW + 5), **limits(0, NOW + 50, name="tokens-per-minute")}
+    send(pacer).answered(200, headers, NOW)
+    assert pacer.turn().look()[1] == pytest.approx(50)
+
+
+@pytest.mark.parametrize("wrong", ["", "x", "-1", "9" * 40, "nan", "1e3", "٣"])
+def test_what_cannot_be_read_is_no_limit(wrong):
+    pacer = Pacer(clock=Clock())
+    headers = {name: wrong for name in limits(0, 0)}
+    assert not send(pacer).answered(429, headers, NOW)
+    for _ in range(50):
+        send(pacer)
+
+
+def test_the_clock_of_the_server_counts_where_ours_is_wrong():
+    pacer = Pacer(clock=Clock())
+    date = "Fri, 15 Jan 2027 08:00:00 GMT"  # NOW
+    send(pacer).answered(200, {**limits(0, NOW + 10), "date": date}, NOW - 3600)
+    assert pacer.turn().look()[1] == pytest.approx(10)
+
+
+def test_a_long_wait_is_foretold_by_the_place_in_the_queue():
+    clock = Clock()
+    pacer = Pacer(clock=clock)
+    send(pacer).answered(200, limits(0, NOW + 60.5), NOW)
+    clock.now += 60.5
+    send(pacer).answered(200, limits(0, NOW + 120.5), NOW + 60.5)
+    waits = [pacer.turn().look()[1] for _ in range(41)]
+    assert waits[0] == waits[19] == pytest.approx(60)
+    assert waits[20] == pytest.approx(120)
+    assert waits[40] == pytest.approx(180)
+
+
+def test_now_and_then_one_asks_although_the_wait_would_be_too_long():
+    clock = Clock()
+    pacer = Pacer(clock=clock)
+    send(pacer).answered(200, limits(0, NOW + 80_000, name="tokens-per-day"), NOW)
+    assert pacer.turn().look(60.0)[0] > 0
+    clock.now += ASK_SECONDS + 1
+    assert pacer.turn().look(60.0) == (0.0, 0.0)
+    assert pacer.turn().look(60.0)[0] > 0
+    assert pacer.turn().look(math.inf)[0] > 0
+
+
+def test_who_leaves_makes_room():
+    clock = Clock()
+    pacer = Pacer(clock=clock)
+    send(pacer).answered(200, limits(0, NOW + 30), NOW)
+    first, second = pacer.turn(), pacer.turn()
+    assert first.look()[0] > 0
+    assert second.look()[0] > 0
+    first.leave()
+    clock.now += 30
+    assert second.look() == (0.0, 0.0)
+
+
+def test_a_turn_that_does_not_come_back_holds_nobody_up_and_keeps_its_place():
+    clock = Clock()
+    pacer = Pacer(clock=clock)
+    send(pacer).answered(200, limits(0, NOW + 3), NOW)
+    asleep, awake, third = pacer.turn(), pacer.turn(), pacer.turn()
+    for turn in (asleep, awake, third):
+        assert turn.look()[0] > 0
+    clock.now += 4
+    assert awake.look()[0] > 0  # it may still come
+    clock.now += 2
+    assert awake.look() == (0.0, 0.0)
+    awake.answered(200, limits(0, NOW + 9), NOW + 6)
+    assert asleep.look()[0] > 0
+    assert third.look()[0] > 0
+    clock.now += 3
+    assert third.look()[0] > 0
+    assert asleep.look() == (0.0, 0.0)
+
+
+def test_leaving_never_waits_for_the_lock():
+    """The garbage collector closes calls, also while their thread holds the lock."""
+    pacer = Pacer(clock=Clock())
+    turn = send(pacer)
+    with pacer._lock:
+        turn.leave()
+        gc.collect()
+    send(pacer)
+    assert not pacer._left
+
+
+def test_a_wake_that_comes_before_it_is_waited_for_is_not_lost():
+    clock = Clock()
+    pacer = Pacer(clock=clock)
+    first = send(pacer)
+    first.answered(200, limits(0, NOW + 30), NOW)
+    clock.now += 30
+    ahead, turn = send(pacer), pacer.turn()
+    assert turn.look()[0] > 0
+    ahead.answered(200, limits(10, NOW + 60), NOW + 30)
+    woken = threading.Event()
+    turn.on_wake(woken.set)
+    assert woken.is_set()
+
+
+# The user's own limit -----------------------------------------------------------------------------------------------
+
+
+def test_an_own_limit_holds_within_any_such_time():
+    clock = Clock()
+    traffic = Traffic(RateLimit(requests=3, seconds=10), clock=clock)
+    times: list[float] = []
+    for _ in range(9):
+        turn = traffic.pacer_of("a" if len(times) % 2 else "b").turn()
+        while (pause := turn.look()[0]) > 0:
+            clock.now += pause
+        times.append(clock.now)
+        turn.answered(200, {}, NOW)
+        clock.now += 1
+    assert all(later - earlier >= 10 for earlier, later in zip(times, times[3:], strict=False))
+    assert times[-1] - times[0] < 25
+
+
+def test_an_own_limit_of_tokens_goes_by_what_was_used():
+    own = OwnLimit(RateLimit(tokens=1000, seconds=60))
+    assert own.free(0.0, 500.0) == 2
+    own.spend(0.0, 500.0)
+    own.used(900.0, 500.0)
+    assert own.free(1.0, 500.0) == 1
+    own.spend(1.0, 500.0)
+    assert own.free(2.0, 500.0) == 0
+    assert own.free(60.5, 500.0) == 1
