@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 from ._adapters.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from ._protocol.call import RetryDetails
     from .client import AsyncClient, AsyncStream, Client, Stream
-    from .config import RateLimit, Timeout
+    from .config import Timeout
     from .errors import (
         APIConnectionError,
         APIStatusError,
@@ -34,9 +33,11 @@ if TYPE_CHECKING:
         StreamInterrupted,
     )
     from .knowledge import KnowledgeBase, RetrievedDocument
+    from .limits import RateLimit
     from .models import ModelInfo, PriceTier, closest_models, known_models, model_info, register_model
     from .params import CallOptions, ChatParams, EmbedParams, MessageParam
     from .pricing import Cost, Ledger, Spent, Tokens, estimate_cost
+    from .retries import RetryDetails
     from .rules import EmptyAnswerWarning
     from .types import (
         ChatCompletion,
@@ -149,11 +150,11 @@ _HOMES = {
     "PriceTier": "models",
     "ProtocolError": "errors",
     "QuotaExceededError": "errors",
-    "RateLimit": "config",
+    "RateLimit": "limits",
     "RateLimitError": "errors",
     "ResponseInfo": "types",
     "RetrievedDocument": "knowledge",
-    "RetryDetails": "_protocol.call",
+    "RetryDetails": "retries",
     "ServerError": "errors",
     "Spent": "pricing",
     "Stream": "client",

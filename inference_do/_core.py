@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
 from ._keys import as_secret
 from ._other_names import no_attribute
-from ._protocol.call import Call, OnRetry, PreparedRequest
+from ._protocol.call import Call, PreparedRequest
 from ._protocol.pacing import Traffic
 from ._protocol.retry import Policy
 from ._slips import check_arguments, check_names
@@ -19,10 +19,12 @@ from ._wires.chat_completions import chat_body
 from ._wires.codec import Codec
 from ._wires.selection import ENDPOINTS, asked_api, choose_api, open_wire
 from .accumulate import Accumulator
-from .config import Config, Key, RateLimit, Timeout, check_headers, check_http_client, check_mapping, check_retries
+from .config import Config, Key, Timeout, check_headers, check_http_client, check_mapping, check_retries
 from .errors import ConfigError
+from .limits import RateLimit
 from .models import EMBEDDINGS_PATH, model_info
 from .params import CALL_OPTIONS, CallOptions, ChatParams, EmbedParams, Messages
+from .retries import OnRetry
 from .rules import adapt_request, adapt_request_for_agent, check_endpoint, explain_error, warn_empty
 from .types import EmbeddingResponse, Reply
 

@@ -18,11 +18,12 @@ from ._keys import KEY_VARIABLES, Key, Secret, find_key
 from ._slips import check_arguments
 from ._urls import BASE_URL, BASE_URL_VARIABLE, check_base_url, host_and_port, is_of_this_machine, of_agent
 from .errors import ConfigError, Phase
+from .limits import RateLimit, check_rate_limit
 
 if TYPE_CHECKING:
-    from ._protocol.call import OnRetry
+    from .retries import OnRetry
 
-__all__ = ["BASE_URL", "BASE_URL_VARIABLE", "KEY_VARIABLES", "Config", "Key", "RateLimit", "Secret", "Timeout"]
+__all__ = ["BASE_URL", "BASE_URL_VARIABLE", "KEY_VARIABLES", "Config", "Key", "Secret", "Timeout"]
 
 PATH = re.compile(r"^[./~\\]|[/\\].*\.|\.(pem|crt|cer|ca|bundle)$", re.IGNORECASE)
 """What looks like a path and not like a key."""
@@ -119,45 +120,6 @@ def _by_name(init: Callable[..., None]) -> Callable[..., None]:
         init(self, **given)
 
     return checked
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RateLimit:
-    """A limit of requests and tokens: at most so many within any `seconds`.
-
-    Raises:
-        ConfigError: A number is not above 0, or there is neither a number of requests nor one of tokens.
-    """
-
-    requests: int | None = None
-    seconds: float = 60.0
-    tokens: int | None = None
-    """Tokens of requests and answers together."""
-
-    def __post_init__(self) -> None:
-        for name in ("requests", "tokens"):
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-                message = f"rate_limit: {name} must be a whole number from 1 up, not {_shown(value)}"
-                raise ConfigError(message)
-        if not _is_positive(self.seconds):
-            message = f"rate_limit: seconds must be a number above 0, not {_shown(self.seconds)}"
-            raise ConfigError(message)
-        if self.requests is None and self.tokens is None:
-            message = "rate_limit: give requests=, tokens= or both, as in RateLimit(requests=120, seconds=60)"
-            raise ConfigError(message)
-
-
-def check_rate_limit(value: object) -> RateLimit | None:
-    """Return a limit of the user's if it is one.
-
-    Raises:
-        ConfigError: It is something else.
-    """
-    if value is None or isinstance(value, RateLimit):
-        return value
-    message = f"rate_limit must be a RateLimit, as in RateLimit(requests=120, seconds=60), not {_shown(value)}"
-    raise ConfigError(message)
 
 
 def check_rate_limit_wait(value: object) -> float | None:

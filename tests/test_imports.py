@@ -64,7 +64,7 @@ ROOMS: dict[str, set[str]] = {
     "base": {"base"},
     "_protocol": {"base", "_protocol", "_wires.codec"},
     "_wires": {"base", "_protocol.json", "_wires"},
-    "_transport": {"base", "_protocol.call", "_transport"},
+    "_transport": {"base", "_protocol.call", "_protocol.pacing", "_transport"},
     "client": {"base", "_protocol", "_wires", "_transport", "client"},
     "platform": {"base", "client", "platform"},
     "_adapters": {"base", "client", "platform", "_adapters"},

@@ -17,9 +17,10 @@ from inference_do._keys import NoKey, as_secret, key_of_environment, key_to_pick
 from inference_do._slips import BODIES, problem_of_names
 from inference_do._tool_secrets import mask_tools
 from inference_do._urls import BASE_URL_VARIABLE, is_trusted
-from inference_do.config import Config, Key, RateLimit, Timeout, check_http_client
+from inference_do.config import Config, Key, Timeout, check_http_client
 from inference_do.connection import SETTINGS, ClientPair
 from inference_do.errors import ConfigError
+from inference_do.limits import RateLimit
 
 from .arguments import names_of
 

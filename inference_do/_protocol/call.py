@@ -22,6 +22,7 @@ from inference_do.errors import (
     ProtocolError,
     RateLimitError,
 )
+from inference_do.retries import OnRetry, RetryDetails
 from inference_do.types import ResponseInfo
 
 from .pacing import Pacer, Turn
@@ -109,30 +110,6 @@ class TimedOut(Exception):  # noqa: N818  a marker, which no caller sees
         super().__init__(phase)
         self.phase = phase
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryDetails:
-    """A wait before a request is sent, or sent again; what `on_retry` is called with."""
-
-    reason: Literal["retry", "rate_limit"]
-    """`retry` after a failure, which `max_retries` counts; `rate_limit` until the API has room, which it does not."""
-    wait_for: float
-    """Seconds, as far as is known."""
-    waited_so_far: float
-    """Seconds that this call has waited for the rate limit before."""
-    attempts: int
-    """Requests that this call has sent so far."""
-    model: str | None
-    caused_by: InferenceError | None
-    """What the last request ended in; None before the first."""
-
-    @property
-    def request_id(self) -> str | None:
-        """The API's id of the last request."""
-        return self.caused_by.request_id if self.caused_by else None
-
-
-OnRetry = Callable[[RetryDetails], object]
 
 ON_RETRY: ContextVar[OnRetry | None] = ContextVar("inference_do_on_retry", default=None)
 """What is called for each wait of the calls that a job makes."""

@@ -27,7 +27,7 @@ from .ratelimits import LOOK_SECONDS, Bucket, OwnLimit, stated_limits, stated_wa
 from .retry import TOO_MANY_REQUESTS, Budget
 
 if TYPE_CHECKING:
-    from inference_do.config import RateLimit
+    from inference_do.limits import RateLimit
 
 FIRST_REQUESTS = 16
 """Requests to a model that go before the first response has come; twice as many after each `LOOK_SECONDS`."""
@@ -190,12 +190,11 @@ class Pacer:
     def leave(self, turn: Turn) -> None:
         """See `Turn.leave`; the garbage collector may call it, also while this thread holds the lock."""
         self._left.append(turn)
-        if self._lock.acquire(blocking=False):
-            try:
-                self._remove_left()
-                self._wake(self._clock())
-            finally:
-                self._lock.release()
+        if self._lock.locked():
+            return  # who looks next sees it
+        with self._lock:
+            self._remove_left()
+            self._wake(self._clock())
 
     def _remove_left(self) -> None:
         while self._left:

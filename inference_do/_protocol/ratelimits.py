@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from .retry import BUCKETS, asked_wait, read_number, server_time
 
 if TYPE_CHECKING:
-    from inference_do.config import RateLimit
+    from inference_do.limits import RateLimit
 
 LOOK_SECONDS = 0.25
 """Seconds after which a request that went ahead counts as let through, where no response has come."""
@@ -174,7 +174,7 @@ class Bucket:
     def take_over(self, stated: StatedLimit, now: float, sent: float) -> None:
         """Take what a response states that is no refusal.
 
-        Responses overtake each other: of requests that were under way at the same time, the lowest number is the latest.
+        Responses overtake each other: of requests that were under way together, the lowest number is the latest.
 
         Args:
             stated: The limit.

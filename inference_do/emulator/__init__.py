@@ -39,7 +39,7 @@ the server nor each other. Models refuse, fail, think, cache and route as the mo
 
 from __future__ import annotations
 
-from inference_do.config import RateLimit
+from inference_do.limits import RateLimit
 
 from ._server.emulator import Emulator
 from ._server.records import Disconnect, Request

@@ -169,7 +169,7 @@ def test_all_is_well(emu):
     assert lines[0] == "ok    key: a model access key, from DIGITALOCEAN_INFERENCE_KEY"
     assert lines[1].startswith(f"ok    address: {emu.base_url} (from DIGITALOCEAN_INFERENCE_BASE_URL)")
     assert "72 models in" in lines[2]
-    assert "ok    limit of requests: 119 of 120 left" in lines
+    assert "ok    limit of requests: 999,999 of 1,000,000 left" in lines
     assert any("answered by llama3.3-70b-instruct (route mine)" in line for line in lines)
     assert "wrong" not in done.out
 

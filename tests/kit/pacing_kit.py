@@ -8,11 +8,13 @@ import random
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Any
 
 from inference_do._protocol.pacing import Pacer, Turn
 
+REFUSED = 429
 UNIX = 1_800_000_000.37
 """What the wall clock shows when the world's own is at 0."""
 
@@ -29,7 +31,7 @@ class LimitingServer:
 
     def ask(self, now: float) -> tuple[int, dict[str, str]]:
         """Answer a request that arrives now, by the wall clock: a status and headers."""
-        left, status = self.left(now), 429
+        left, status = self.left(now), REFUSED
         if left:
             left, status = left - 1, 200
             self.taken += 1
@@ -121,62 +123,60 @@ class World:
     seed: int = 1
     now: float = 0.0
     done: int = 0
-    longest: float = 0.0
     order: list[int] = field(default_factory=list)
+    _events: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
+    _ids: Any = field(default_factory=count)
 
     def run(self) -> World:
         """Run until every row is answered."""
-        chance = random.Random(self.seed)
-        events: list[tuple[float, int, Callable[[], None]]] = []
-        ids = count()
-
-        def later(seconds: float, what: Callable[[], None]) -> None:
-            heapq.heappush(events, (self.now + seconds, next(ids), what))
-
+        self._chance = random.Random(self.seed)
+        self._left = [self.rows // self.processes] * self.processes
         pacers = [Pacer(clock=lambda: self.now) for _ in range(self.processes)]
-        left = [self.rows // self.processes] * self.processes
-
-        def begin(process: int) -> None:
-            if left[process]:
-                left[process] -= 1
-                look(process, pacers[process].turn(), self.now)
-
-        def look(process: int, turn: Turn, begun: float) -> None:
-            pause, _ = turn.look()
-            if not pause:
-                self.order.append(turn.number)
-                return later(chance.uniform(0.001, 0.004), lambda: arrive(process, turn, begun))
-            is_back = [False]
-
-            def back() -> None:
-                if not is_back[0]:
-                    is_back[0] = True
-                    look(process, turn, begun)
-
-            turn.on_wake(lambda: later(chance.uniform(0, 0.001), back))
-            return later(pause + chance.uniform(0, 0.002), back)
-
-        def arrive(process: int, turn: Turn, begun: float) -> None:
-            status, headers = self.server.ask(self.now + UNIX)
-            takes = 0.001 if status == 429 else self.answer_seconds * chance.uniform(0.5, 1.5)
-            later(takes, lambda: answer(process, turn, status, headers, begun))
-
-        def answer(process: int, turn: Turn, status: int, headers: Mapping[str, str], begun: float) -> None:
-            is_refused = turn.answered(status, headers, self.now + UNIX)
-            if status == 429:
-                assert is_refused
-                return look(process, turn, begun)
-            self.done += 1
-            self.longest = max(self.longest, self.now - begun)
-            return begin(process)
-
-        for process in range(self.processes):
+        for process, pacer in enumerate(pacers):
             for _ in range(self.workers):
-                later(chance.uniform(0, 0.002), lambda process=process: begin(process))
-        while events and self.done < self.rows // self.processes * self.processes:
-            self.now, _, what = heapq.heappop(events)
+                self._later(self._chance.uniform(0, 0.002), partial(self._begin, process, pacer))
+        while self._events and self.done < self.rows // self.processes * self.processes:
+            self.now, _, what = heapq.heappop(self._events)
             what()
         return self
+
+    def _later(self, seconds: float, what: Callable[[], None]) -> None:
+        heapq.heappush(self._events, (self.now + seconds, next(self._ids), what))
+
+    def _begin(self, process: int, pacer: Pacer) -> None:
+        if self._left[process]:
+            self._left[process] -= 1
+            self._look(pacer.turn(), partial(self._begin, process, pacer))
+
+    def _look(self, turn: Turn, then: Callable[[], None]) -> None:
+        pause, _ = turn.look()
+        if not pause:
+            self.order.append(turn.number)
+            self._later(self._chance.uniform(0.001, 0.004), partial(self._arrive, turn, then))
+            return
+        is_back: list[bool] = []
+
+        def back() -> None:
+            if not is_back:
+                is_back.append(True)
+                self._look(turn, then)
+
+        turn.on_wake(lambda: self._later(self._chance.uniform(0, 0.001), back))
+        self._later(pause + self._chance.uniform(0, 0.002), back)
+
+    def _arrive(self, turn: Turn, then: Callable[[], None]) -> None:
+        status, headers = self.server.ask(self.now + UNIX)
+        takes = 0.001 if status == REFUSED else self.answer_seconds * self._chance.uniform(0.5, 1.5)
+        self._later(takes, partial(self._answer, turn, then, status, headers))
+
+    def _answer(self, turn: Turn, then: Callable[[], None], status: int, headers: Mapping[str, str]) -> None:
+        is_refused = turn.answered(status, headers, self.now + UNIX)
+        if status == REFUSED:
+            assert is_refused
+            self._look(turn, then)
+            return
+        self.done += 1
+        then()
 
     @property
     def ideal(self) -> float:

@@ -100,7 +100,7 @@ def test_clients_and_what_hangs_on_them(key):
         for given_key in (key, Holder(key).get):
             client = kind(given_key, base_url="http://127.0.0.1:9/v1", default_headers={"x-a": "1"})
             made = [client._call({}, None, None), client._request("/models", None)]
-            for thing in (client, client._config, client._config.secret, client._http, client._budget, *made):
+            for thing in (client, client._config, client._config.secret, client._http, client._traffic, *made):
                 assert not leaks(key, *forms(thing), *inside(thing))
 
 

@@ -34,7 +34,7 @@ class Exchange:
         self.log.append(timeout)
         return self._answer("read", b"x")
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, turn: object = None) -> None:
         self.log.append(("sleep", seconds))
         if self.answers.get("sleep") == "never":
             return
@@ -59,10 +59,10 @@ class AsyncExchange(Exchange):
             await asyncio.Event().wait()
         return super().read(timeout)
 
-    async def sleep(self, seconds: float) -> None:  # type: ignore[override]
+    async def sleep(self, seconds: float, turn: object = None) -> None:  # type: ignore[override]
         if self.answers.get("sleep") == "never":
             await asyncio.Event().wait()
-        super().sleep(seconds)
+        super().sleep(seconds, turn)
 
     async def release(self) -> None:  # type: ignore[override]
         super().release()

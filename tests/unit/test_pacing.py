@@ -40,7 +40,7 @@ def send(pacer: Pacer):
 
 @pytest.mark.parametrize("write", WRITERS)
 @pytest.mark.parametrize("kind", SERVERS)
-@pytest.mark.parametrize("rows, limit, workers", [(150, 20, 16), (150, 20, 64), (2000, 200, 64)])
+@pytest.mark.parametrize(("rows", "limit", "workers"), [(150, 20, 16), (150, 20, 64), (2000, 200, 64)])
 def test_rows_under_a_limit_take_as_long_as_they_must(kind, write, rows, limit, workers):
     world = World(SERVERS[kind](limit, 2.0, WRITERS[write]), rows, workers).run()
     assert world.done == rows
@@ -66,7 +66,7 @@ def test_answers_that_take_long_are_no_reason_to_send_too_much(kind):
 
 def test_first_come_first_served():
     world = World(FixedWindows(20, 2.0), 150, 64).run()
-    numbers = [number for number in dict.fromkeys(world.order)]
+    numbers = list(dict.fromkeys(world.order))
     misplaced = [number for place, number in enumerate(numbers) if abs(place - number) > FIRST_REQUESTS]
     assert misplaced == []
 
@@ -189,7 +189,7 @@ def test_the_longest_wait_of_several_limits_counts():
 @pytest.mark.parametrize("wrong", ["", "x", "-1", "9" * 40, "nan", "1e3", "٣"])
 def test_what_cannot_be_read_is_no_limit(wrong):
     pacer = Pacer(clock=Clock())
-    headers = {name: wrong for name in limits(0, 0)}
+    headers = dict.fromkeys(limits(0, 0), wrong)
     assert not send(pacer).answered(429, headers, NOW)
     for _ in range(50):
         send(pacer)

@@ -18,12 +18,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from inference_do.config import RateLimit, check_rate_limit
 from inference_do.emulator._faults.delivery import Delivery, apply
 from inference_do.emulator._faults.steps import Step, steps
 from inference_do.emulator._model.model import PretendModel, PromptForm
 from inference_do.emulator.quirks import Quirks
 from inference_do.emulator.replies import Scripted, scripted
+from inference_do.limits import RateLimit, check_rate_limit
 
 from .api import Api
 from .connection import ServerConnection

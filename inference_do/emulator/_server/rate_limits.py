@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from inference_do.emulator._http import Refusal
 
 if TYPE_CHECKING:
-    from inference_do.config import RateLimit
     from inference_do.emulator._http import HeaderList, ServerResponse
+    from inference_do.limits import RateLimit
 
 REQUESTS, TOKENS, TOKENS_OF_DAY = "requests", "tokens-per-minute", "tokens-per-day"
 UNLIMITED = {REQUESTS: 1_000_000, TOKENS: 100_000_000, TOKENS_OF_DAY: 10_000_000_000}
@@ -99,7 +99,7 @@ class RateLimits:
 
     def _headers(self, name: str, level: Level) -> HeaderList:
         missing = 1 - level.left
-        reset = 0
+        reset = 0 if self.enforced else int(level.at) + 60
         if missing > 0 and self.enforced is not None:
             reset = math.ceil(level.at + missing / self._per_second(level))
         values = {"limit": level.limit, "remaining": max(0, int(level.left)), "reset": reset}
