@@ -135,6 +135,11 @@ class Message(Wire):
     """The name that other servers give to `reasoning_content`."""
     tool_calls: Items[ToolCall] = Field(default_factory=list)
 
+    @property
+    def reasoning_details(self) -> list[dict[str, Any]] | None:
+        """What goes back unchanged to the model that wrote it, and to no other; None if there is nothing."""
+        return (self.model_extra or {}).get("reasoning_details") or None
+
 
 class Delta(Wire):
     """What a chunk adds to the message."""

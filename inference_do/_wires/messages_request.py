@@ -62,6 +62,8 @@ CALL_IT = "Call the tool {}."
 """What is asked for by a choice of tools, where thinking forbids the choice."""
 UNTAKEN = re.compile(r"[^a-zA-Z0-9_-]")
 """What no id of a call may have."""
+THOUGHTS = frozenset({"thinking", "redacted_thinking"})
+"""Blocks of thinking; a turn that ends in one is refused."""
 CHOICES = {"auto": "auto", "none": "none", "required": "any"}
 
 
@@ -194,7 +196,7 @@ def _lacks_thoughts(messages: Sequence[Mapping[str, Any]]) -> bool:
             first = first if calls else None
         elif any(block["type"] != "tool_result" for block in message["content"]):
             break
-    return first is not None and first not in {"thinking", "redacted_thinking"}
+    return first is not None and first not in THOUGHTS
 
 
 # --- tools ---
@@ -330,6 +332,8 @@ def _assistant(message: Mapping[str, Any], where: str, model: str) -> list[dict[
                 "input": _input(function.get("arguments"), where),
             }
         )
+    while blocks and blocks[-1]["type"] in THOUGHTS:  # the limit cut the answer before it began
+        blocks.pop()
     return blocks
 
 
@@ -354,14 +358,17 @@ def _input(arguments: Any, where: str) -> dict[str, Any]:
 
 
 def _thoughts(message: Mapping[str, Any], model: str) -> list[dict[str, Any]]:
+    """Return the thoughts of this model; Anthropic's are refused without a signature, open models sign nothing."""
     blocks: list[dict[str, Any]] = []
+    is_signed = model_info(model).provider == "Anthropic"
     for entry in message.get("reasoning_details") or ():
         if not isinstance(entry, Mapping):
             continue
         if entry.get("format") != FORMAT or entry.get("model") not in {None, model}:
             logger.debug("a thought of another model or API is left out: %s", entry.get("format"))
-        elif entry.get("type") == "reasoning.text" and entry.get("signature"):
-            blocks.append({"type": "thinking", "thinking": entry.get("text") or "", "signature": entry["signature"]})
+        elif entry.get("type") == "reasoning.text" and (entry.get("signature") or not is_signed):
+            signature = entry.get("signature") or ""
+            blocks.append({"type": "thinking", "thinking": entry.get("text") or "", "signature": signature})
         elif entry.get("type") == "reasoning.encrypted" and entry.get("data"):
             blocks.append({"type": "redacted_thinking", "data": entry["data"]})
     return blocks

@@ -9,10 +9,20 @@ import pytest
 from client_kit import make
 from client_modes import EVERY_CALL
 
-from inference_do import Client, ConfigError, InferenceError, ServerError, StreamError, StreamInterrupted
+from inference_do import (
+    Client,
+    ConfigError,
+    EmptyAnswerWarning,
+    InferenceError,
+    ServerError,
+    StreamError,
+    StreamInterrupted,
+)
 from inference_do.emulator import Emulator, ErrorEvent, Reset, Status, Truncate
+from inference_do.models import register_model
 
 CLAUDE, GPT, HOSTED = "anthropic-claude-haiku-4.5", "openai-gpt-5.4", "gemma-4-31B-it"
+THINKER, ALL_PATHS = "hosted-thinker", ["/v1/chat/completions", "/v1/responses", "/v1/messages"]
 PNG = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
 PDF = {"type": "file", "file": {"file_data": "data:application/pdf;base64,JVBERi0xLjQK", "filename": "a.pdf"}}
 MARK = {"type": "ephemeral"}
@@ -189,6 +199,43 @@ def test_opaque_parts_go_back_unchanged_and_to_nobody_else(emu, ask, api, model,
         answer = ask(emu, model=other, messages=messages)
         assert not isinstance(answer, InferenceError), answer
         assert not any(secret in emu.requests[-1].body.decode() for secret in secrets if secret)
+
+
+@EVERY_CALL
+@pytest.mark.parametrize("api", ["chat_completions", "responses", "messages"])
+def test_thinking_between_the_calls_of_an_open_model_goes_back_by_each_api(emu, ask, api):
+    register_model(THINKER, kind="chat", provider="Moonshot AI", reasoning=True, tools=True, endpoints=ALL_PATHS)
+    emu.reply(reasoning="Lisbon is a city.", tool_calls=[("get_weather", {"city": "Lisbon"})])
+    first = ask(emu, model=THINKER, messages=HELLO, tools=[WEATHER], api=api)
+    message = first.choices[0].message
+    assert message.reasoning_content == "Lisbon is a city."
+    result = {"role": "tool", "tool_call_id": message.tool_calls[0].id, "content": "Sunny."}
+    again = ask(emu, model=THINKER, messages=[*HELLO, message, result], tools=[WEATHER], api=api)
+    assert not isinstance(again, InferenceError), again
+    assert "Lisbon is a city." in emu.requests[-1].body.decode()
+
+
+@EVERY_CALL
+@pytest.mark.parametrize("model", [CLAUDE, THINKER])
+def test_an_answer_that_was_cut_while_it_thought_is_carried_on(emu, ask, model):
+    register_model(THINKER, kind="chat", provider="Moonshot AI", reasoning=True, tools=True, endpoints=ALL_PATHS)
+    emu.reply("", reasoning="Hm.", finish_reason="length")
+    options = {"model": model, "api": "messages", "max_tokens": 3000}
+    if model == CLAUDE:
+        options["thinking"] = {"type": "enabled", "budget_tokens": 1024}
+    with pytest.warns(EmptyAnswerWarning):
+        message = ask(emu, messages=HELLO, **options).choices[0].message
+    assert message.reasoning_details
+    again = ask(emu, messages=[*HELLO, message, {"role": "user", "content": "And now?"}], **options)
+    assert not isinstance(again, InferenceError), again
+    assert [turn["role"] for turn in emu.requests[-1].json["messages"]] == ["user"]
+
+
+@EVERY_CALL
+def test_an_answer_without_opaque_parts_has_none(emu, ask):
+    message = ask(emu, model=HOSTED, messages=HELLO, api="chat_completions").choices[0].message
+    assert message.reasoning_details is None
+    assert message["reasoning_details"] is None
 
 
 # --- failures ---

@@ -1,5 +1,7 @@
-"""Tests against a real server, which `scripts/real-model` starts; without it they are not collected."""
+"""Tests against real servers, which `scripts/real-model` starts; without them they are not collected."""
 
 import os
 
 collect_ignore_glob = [] if os.environ.get("EXAMPLE_MODEL") == "smollm2" else ["test_*.py"]
+if not os.environ.get("EXAMPLE_GATEWAY_BASE_URL"):
+    collect_ignore_glob.append("test_wires.py")

@@ -456,6 +456,24 @@ def test_thinking_goes_back_as_it_came_and_only_to_its_model():
     assert body(turns)["messages"][1]["content"][0]["type"] == "server_tool_use"
 
 
+@pytest.mark.parametrize(
+    ("model", "kinds"),
+    [("kimi-k3", ["thinking", "tool_use"]), ("my-own-endpoint", ["thinking", "tool_use"]), (MODEL, ["tool_use"])],
+)
+@pytest.mark.parametrize("signature", ["", None])
+def test_thinking_that_no_model_signs_goes_back_to_models_that_do_not_sign(model, kinds, signature):
+    thought = {"type": "thinking", "thinking": "Hm.", "signature": signature}
+    answer = whole([thought, {"type": "tool_use", "id": "c1", "name": "weather", "input": {}}])
+    completion = Messages({"model": model}).read(json.dumps(answer).encode())
+    sent = {"role": "assistant", **completion.choices[0].message.model_dump(exclude_none=True)}
+    result = {"role": "tool", "tool_call_id": "c1", "content": "Sunny."}
+    request = {"model": model, "messages": [{"role": "user", "content": "a"}, sent, result], "max_completion_tokens": 5}
+    blocks = Messages(request).body(request)["messages"][1]["content"]
+    assert [block["type"] for block in blocks] == kinds
+    if kinds[0] == "thinking":
+        assert blocks[0] == {"type": "thinking", "thinking": "Hm.", "signature": ""}
+
+
 def test_an_empty_thought_keeps_its_signature():
     answer = whole(
         [{"type": "thinking", "thinking": "", "signature": "c2ln"}, {"type": "text", "text": "a"}], "end_turn"
