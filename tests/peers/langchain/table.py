@@ -9,15 +9,13 @@ from __future__ import annotations
 import ast
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
 from xml.etree import ElementTree as ET
 
 from tools.fill_in import put
 
-Found = TypeVar("Found")
 HERE = Path(__file__).parent
 BEGIN, END = "<!-- LangChain, written by scripts/peers -->", "<!-- end of LangChain -->"
 METHODS = {"function_calling": "function calling", "json_schema": "JSON Schema", "json_mode": "JSON mode"}
@@ -57,35 +55,10 @@ def behaviour(report: Path, names: list[str]) -> Iterator[str]:
             title, _, name = test.rstrip("]").partition("[")
             found[title][name] = passed
     yield from head("", names)
-    for title, passed in titled(HERE / "test_behaviour.py", found):
-        yield row(title, ("yes" if passed[name] else "no" for name in names))
-
-
-def wires(report: Path, peers: list[Any]) -> Iterator[str]:
-    """Yield the table of the other APIs, by how each run ended."""
-    found: dict[str, dict[str, str]] = defaultdict(dict)
-    for case in ET.parse(report).iter("testcase"):
-        if case.get("classname", "").rpartition("langchain.")[2] == "test_wires":
-            title, _, name = case.get("name", "").rstrip("]").partition("[")
-            found[title][name] = ending(case)
-    yield from head("", [peer.title for peer in peers])
-    for title, ends in titled(HERE / "test_wires.py", found):
-        yield row(title, (ends[peer.name] for peer in peers))
-
-
-def ending(case: ET.Element) -> str:
-    """Return how a run of `test_wires.py` ended."""
-    for part in case:
-        if part.tag in {"failure", "error", "skipped"}:
-            return "refused" if "RefusedError" in part.get("message", "").partition(":")[0] else "wrong or lost"
-    return "right"
-
-
-def titled(tests: Path, found: Mapping[str, Found]) -> Iterator[tuple[str, Found]]:
-    """Yield what was found for each test, with the first line of its docstring, in the order of the file."""
-    for node in ast.parse(tests.read_text(encoding="utf-8")).body:
+    for node in ast.parse((HERE / "test_behaviour.py").read_text(encoding="utf-8")).body:
         if isinstance(node, ast.FunctionDef) and node.name in found:
-            yield (ast.get_docstring(node) or node.name).partition("\n")[0], found[node.name]
+            title = (ast.get_docstring(node) or node.name).partition("\n")[0]
+            yield row(title, ("yes" if found[node.name][name] else "no" for name in names))
 
 
 def head(title: str, names: list[str]) -> Iterator[str]:
@@ -103,6 +76,7 @@ def main() -> None:
     """Write the document."""
     from langchain_peers import PEERS
     from langchain_wire_peers import WIRE_PEERS
+    from wire_table import wire_table
 
     report, document = map(Path, sys.argv[1:])
     names = [peer.name for peer in PEERS]
@@ -119,9 +93,9 @@ def main() -> None:
         "",
         *behaviour(report, names),
         "",
-        "### The other APIs",
+        "### The other APIs, LangChain",
         "",
-        *wires(report, WIRE_PEERS),
+        *wire_table(report, HERE / "test_wires.py", WIRE_PEERS),
     ]
     put(document, BEGIN, END, "\n".join([*part, ""]))
 

@@ -1,6 +1,6 @@
 """The APIs beside chat completions, one test a row of the comparison: the first line of each docstring is its title.
 
-A call that raises is `Refused`, in the table "refused"; an answer that is not right fails an assertion, "wrong or lost".
+A call that raises is "refused" in the table (`RefusedError`); an answer that fails an assertion is "wrong or lost".
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Iterator, Sequence
-from functools import reduce
+from functools import partial, reduce
 from operator import add
 from typing import Any
 
@@ -16,37 +16,12 @@ import pytest
 from langchain_core import exceptions
 from langchain_core.messages import HumanMessage, ToolMessage, message_chunk_to_message
 from langchain_core.tools import tool
-from langchain_wire_peers import CHAT, CLAUDE, GPT, HOSTED, WIRE_PEERS, WirePeer
+from langchain_wire_peers import WIRE_PEERS
+from wire_peers import CHAT, CLAUDE, GPT, HOSTED, LONG, PNG, SLOW, SLOW_DOWN, THOUGHT, USAGE, RefusedError, WirePeer
 
 from inference_do.emulator import Emulator, ErrorEvent, Status, Truncate
 
-PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(16)).decode()
-THOUGHT = "One and two."
-USAGE = {
-    GPT: {
-        "input_tokens": 100,
-        "input_tokens_details": {"cached_tokens": 60},
-        "output_tokens": 10,
-        "output_tokens_details": {"reasoning_tokens": 0},
-        "total_tokens": 110,
-    },
-    CLAUDE: {
-        "input_tokens": 40,
-        "cache_read_input_tokens": 60,
-        "cache_creation_input_tokens": 0,
-        "output_tokens": 10,
-    },
-}
-SLOW = {
-    GPT: {"error": {"message": "Slow down, please", "type": "rate_limit_error", "param": None, "code": "429"}},
-    CLAUDE: {"type": "error", "error": {"type": "rate_limit_error", "message": "Slow down, please"}},
-}
-
 pytestmark = pytest.mark.filterwarnings("ignore")
-
-
-class RefusedError(Exception):
-    """The package or the API took the call for wrong."""
 
 
 @pytest.fixture(params=WIRE_PEERS, ids=lambda peer: peer.name)
@@ -90,6 +65,15 @@ def ask(how: Ask, make: Callable[[], Any], prompt: Any) -> Any:
         raise RefusedError(message) from error
 
 
+def failure(how: Ask, make: Callable[[], Any]) -> Exception | None:
+    """Return what a call raises."""
+    try:
+        how(make(), "hi")
+    except Exception as error:  # noqa: BLE001  whatever a package has for it
+        return error
+    return None
+
+
 def called(emu: Emulator, how: Ask, make: Callable[[], Any], history: Sequence[Any] = ()) -> list[Any]:
     """Return a conversation at the end of which the model thought, and called a tool."""
     emu.reply("I add.", tool_calls=[("add", {"a": 1, "b": 2})], reasoning=THOUGHT)
@@ -110,22 +94,22 @@ def test_a_model_of_responses_only(emu: Emulator, peer: WirePeer) -> None:
     """A model that answers on `/responses` only (`openai-gpt-5.4`), whole and streamed"""
     for how in (whole, streamed):
         emu.reply("Paris")
-        assert ask(how, lambda: peer.make(emu, GPT), "The capital of France?").text == "Paris"
+        assert ask(how, partial(peer.make, emu, GPT), "The capital of France?").text == "Paris"
 
 
 def test_an_image_for_claude(emu: Emulator, peer: WirePeer) -> None:
     """An image for Claude, which takes none on chat completions"""
-    block = {"type": "image", "base64": PNG, "mime_type": "image/png"}
+    block = {"type": "image", "base64": base64.b64encode(PNG).decode(), "mime_type": "image/png"}
     prompt = [HumanMessage([{"type": "text", "text": "What is it?"}, block])]
     emu.reply("A dot.")
-    assert ask(whole, lambda: peer.make(emu, CLAUDE), prompt).text == "A dot."
-    assert PNG in emu.requests[-1].body.decode()
+    assert ask(whole, partial(peer.make, emu, CLAUDE), prompt).text == "A dot."
+    assert base64.b64encode(PNG) in emu.requests[-1].body
 
 
 def test_streamed_thinking_of_a_hosted_model(emu: Emulator, peer: WirePeer) -> None:
     """Streamed thinking of an open model that the platform hosts (`kimi-k2.6`)"""
     emu.reply("Four.", reasoning="two and two")
-    answer = ask(streamed, lambda: peer.thinker(emu, HOSTED), "2+2?")
+    answer = ask(streamed, partial(peer.thinker, emu, HOSTED), "2+2?")
     assert answer.text == "Four."
     assert [b.get("reasoning") for b in answer.content_blocks if b["type"] == "reasoning"] == ["two and two"]
 
@@ -133,15 +117,15 @@ def test_streamed_thinking_of_a_hosted_model(emu: Emulator, peer: WirePeer) -> N
 def test_thinking_of_a_hosted_model_goes_back(emu: Emulator, peer: WirePeer) -> None:
     """That thinking goes back with the tool's result"""
     for how in (whole, streamed):
-        history = called(emu, how, lambda: peer.thinker(emu, HOSTED))
-        assert THOUGHT in go_on(emu, how, lambda: peer.thinker(emu, HOSTED), history)
+        history = called(emu, how, partial(peer.thinker, emu, HOSTED))
+        assert THOUGHT in go_on(emu, how, partial(peer.thinker, emu, HOSTED), history)
 
 
 def test_encrypted_reasoning_goes_back(emu: Emulator, peer: WirePeer) -> None:
     """Encrypted reasoning (`openai-gpt-5.4`) goes back with the tool's result"""
     for how in (whole, streamed):
-        history = called(emu, how, lambda: peer.thinker(emu, GPT))
-        sent = json.loads(go_on(emu, how, lambda: peer.thinker(emu, GPT), history))
+        history = called(emu, how, partial(peer.thinker, emu, GPT))
+        sent = json.loads(go_on(emu, how, partial(peer.thinker, emu, GPT), history))
         assert [bool(item.get("encrypted_content")) for item in sent["input"] if item.get("type") == "reasoning"] == [
             True
         ]
@@ -150,8 +134,8 @@ def test_encrypted_reasoning_goes_back(emu: Emulator, peer: WirePeer) -> None:
 def test_signed_thinking_goes_back(emu: Emulator, peer: WirePeer) -> None:
     """Claude's signed thinking goes back with the tool's result"""
     for how in (whole, streamed):
-        history = called(emu, how, lambda: peer.thinker(emu, CLAUDE))
-        sent = json.loads(go_on(emu, how, lambda: peer.thinker(emu, CLAUDE), history))
+        history = called(emu, how, partial(peer.thinker, emu, CLAUDE))
+        sent = json.loads(go_on(emu, how, partial(peer.thinker, emu, CLAUDE), history))
         [first, *_] = sent["messages"][1]["content"]
         assert first.get("thinking") == THOUGHT
         assert first.get("signature")
@@ -161,10 +145,10 @@ def test_the_model_changes(emu: Emulator, peer: WirePeer) -> None:
     """A conversation goes on with another model that the class reaches, and comes back"""
     for how in (whole, streamed):
         home = next(iter(peer.home))
-        history = called(emu, how, lambda home=home: peer.thinker(emu, home))
+        history = called(emu, how, partial(peer.thinker, emu, home))
         for model in (peer.next, home):
-            history = called(emu, how, lambda model=model: peer.thinker(emu, model), history)
-            assert go_on(emu, how, lambda model=model: peer.thinker(emu, model), history)
+            history = called(emu, how, partial(peer.thinker, emu, model), history)
+            assert go_on(emu, how, partial(peer.thinker, emu, model), history)
 
 
 def test_the_provider_changes(emu: Emulator, peer: WirePeer) -> None:
@@ -173,26 +157,25 @@ def test_the_provider_changes(emu: Emulator, peer: WirePeer) -> None:
         other = CLAUDE if model == GPT else GPT
         second = peer if other in peer.home else next(one for one in WIRE_PEERS[1:] if other in one.home)
         for how in (whole, streamed):
-            history = called(emu, how, lambda model=model: peer.thinker(emu, model))
-            go_on(emu, how, lambda second=second, other=other: second.thinker(emu, other), history)
+            history = called(emu, how, partial(peer.thinker, emu, model))
+            go_on(emu, how, partial(second.thinker, emu, other), history)
 
 
 def test_a_cut_stream_is_an_error(emu: Emulator, peer: WirePeer) -> None:
     """A stream that ends before its last event is an error, on each of its APIs"""
     for model, settings in peer.home.items():
-        emu.reply("One two three four five six seven eight nine ten.")
+        emu.reply(LONG)
         emu.script(Truncate(after_events=6))
-        with pytest.raises(Exception):  # noqa: B017, PT011  whatever a package has for it
-            streamed(peer.make(emu, model, **settings), "hi")
+        assert failure(streamed, partial(peer.make, emu, model, **settings)) is not None
 
 
 def test_an_error_event_is_an_error(emu: Emulator, peer: WirePeer) -> None:
     """An error that the API reports inside a stream is one of LangChain's model errors"""
     for model, settings in peer.home.items():
         for event in (ErrorEvent(6), ErrorEvent(6, event_name="error")):
-            emu.reply("One two three four five six seven eight nine ten.")
+            emu.reply(LONG)
             emu.script(event)
-            raised = _raised(lambda: streamed(peer.make(emu, model, **settings), "hi"))
+            raised = failure(streamed, partial(peer.make, emu, model, **settings))
             assert isinstance(raised, exceptions.ModelError)
 
 
@@ -205,24 +188,16 @@ def test_errors_have_langchains_classes(emu: Emulator, peer: WirePeer) -> None:
             (500, exceptions.ModelAPIError),
         ):
             emu.script(Status(status, SLOW[model] if status == 429 else None))
-            raised = _raised(lambda: whole(peer.make(emu, model, **settings), "hi"))
+            raised = failure(whole, partial(peer.make, emu, model, **settings))
             assert isinstance(raised, kind)
-            assert status != 429 or "Slow down, please" in str(raised)
-
-
-def _raised(call: Callable[[], Any]) -> Exception | None:
-    try:
-        call()
-    except Exception as error:
-        return error
-    return None
+            assert status != 429 or SLOW_DOWN in str(raised)
 
 
 def test_the_platforms_ids_are_taken(emu: Emulator, peer: WirePeer) -> None:
     """The platform's ids of models are taken"""
     for model, settings in peer.home.items():
         emu.reply("hi")
-        assert ask(whole, lambda: peer.make(emu, model, **settings), "hi").text == "hi"
+        assert ask(whole, partial(peer.make, emu, model, **settings), "hi").text == "hi"
 
 
 def test_the_windows_are_known(emu: Emulator, peer: WirePeer) -> None:
@@ -237,15 +212,15 @@ def test_usage_counts_what_was_cached(emu: Emulator, peer: WirePeer) -> None:
     for model, settings in peer.home.items():
         for how in (whole, streamed):
             emu.reply("hi", usage=USAGE[model])
-            usage = ask(how, lambda: peer.make(emu, model, **settings), "hi").usage_metadata
+            usage = ask(how, partial(peer.make, emu, model, **settings), "hi").usage_metadata
             assert (usage["input_tokens"], usage["output_tokens"], usage["total_tokens"]) == (100, 10, 110)
             assert usage["input_token_details"]["cache_read"] == 60
 
 
 def test_one_class_for_all_models(emu: Emulator, peer: WirePeer) -> None:
-    """One class, made with a model's id and nothing else, for `/responses` only, chat completions only, and Claude with an image"""  # noqa: E501
-    image = {"type": "image", "base64": PNG, "mime_type": "image/png"}
+    """One class for all: `/responses` only, chat completions only, and Claude with an image; only the id differs"""
+    image = {"type": "image", "base64": base64.b64encode(PNG).decode(), "mime_type": "image/png"}
     for model in (GPT, CHAT, CLAUDE):
         emu.reply("hi")
         prompt = [HumanMessage(["hi", image] if model == CLAUDE else "hi")]
-        assert ask(whole, lambda: peer.make(emu, model), prompt).text == "hi"
+        assert ask(whole, partial(peer.make, emu, model), prompt).text == "hi"
