@@ -46,12 +46,13 @@ def _arguments() -> argparse.Namespace:
     return chosen
 
 
-def _names(chosen: argparse.Namespace) -> list[str]:
+def _names(chosen: argparse.Namespace, part: str) -> list[str]:
     named = set((chosen.subjects or "").split(",")) - {""}
     return [
         entry.name
         for entry in ENTRIES
-        if (not named or entry.name in named)
+        if part in (entry.parts or PARTS)
+        and (not named or entry.name in named)
         and (not chosen.only or entry.kind in chosen.only)
         and (not chosen.environment or entry.environment in chosen.environment)
     ]
@@ -71,11 +72,12 @@ def _keep(path: Path, results: list[Result]) -> None:
 
 
 def _measure(chosen: argparse.Namespace) -> None:
-    names = _names(chosen)
     with server() as ports:
         for part in [PARTS[name] for name in chosen.parts or PARTS]:
             if part.is_counted and (missing := counting.missing()):
                 print(f"{part.name}: left out, {missing}", file=sys.stderr)
+                continue
+            if not (names := _names(chosen, part.name)):
                 continue
             results = [kept for kept in _read(chosen.results) if kept.part != part.name or kept.subject not in names]
             for result in run(part, names, chosen.rounds or part.rounds, ports):

@@ -61,19 +61,14 @@ def _instructions(what: str, subject: str, beside: tuple[str, ...], limits: dict
         )
 
 
-def _apis(what: str, subject: str, beside: tuple[str, ...] = ()) -> Iterator[Bar]:
-    """What a delta of the other APIs costs, beside one of chat completions through the same subject."""
+def _apis(what: str, subject: str, **peers: str) -> Iterator[Bar]:
+    """What a delta of the other APIs costs, beside chat completions through the same subject, and beside a peer's."""
     for api, most in (("responses", 1.25), ("messages", 1.15)):
-        yield Bar(
-            what=f"{what}: per delta of /{api} / of chat completions",
-            part="instructions",
-            subject=subject,
-            metric=f"{api}_delta",
-            most=most,
-            per="=delta",
-            beside=beside,
-            unit="x",
-        )
+        delta = {"part": "apis", "subject": subject, "metric": api, "unit": "x"}
+        name = f"{what}: per delta of /{api}"
+        yield Bar(what=f"{name} / of chat completions", most=most, per="=chat_completions", **delta)
+        if peer := peers.get(api):
+            yield Bar(what=f"{name} / {peer}'s", most=0.25, per=peer, **delta)
 
 
 NAMES = {
@@ -150,9 +145,9 @@ BARS = (
         "bare client", "Client", CLIENT, {"call": 1.5 * M, "acall": 2.1 * M, "delta": 48 * K, "adelta": 60 * K}
     ),
     *_instructions("typed chunks", "Client (typed chunks)", CLIENT, {"delta": 95 * K}),
-    *_apis("LangChain", "ChatDigitalOcean", ("ChatOpenAI",)),
+    *_apis("LangChain", "ChatDigitalOcean", responses="ChatOpenAI", messages="ChatAnthropic"),
     *_apis("LlamaIndex", "DigitalOcean"),
-    *_apis("bare client", "Client", ("openai SDK",)),
+    *_apis("bare client", "Client"),
     *_each_framework(),
     Bar(
         what="bare client: memory of a stream of 50,000 deltas above one of 1,000",

@@ -17,11 +17,15 @@ ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / ".benchmark"
 CONSTRAINTS = Path(__file__).with_name("constraints.txt")
 
+ANTHROPIC = "anthropic==2.14.0"
+"""Not among the constraints: llama-index-llms-anthropic 0.12.3 breaks with every anthropic from 1.0 on."""
 REQUIREMENTS: dict[str, tuple[str, ...]] = {
-    "client": (".", "openai"),
+    "client": (".", "openai", ANTHROPIC),
     "langchain": (
         ".[langchain]",
         "langchain-openai",
+        "langchain-anthropic",
+        ANTHROPIC,
         "langchain-gradient",
         "langchain-groq",
         "langchain-openrouter",
@@ -29,7 +33,10 @@ REQUIREMENTS: dict[str, tuple[str, ...]] = {
     ),
     "llamaindex": (
         ".[llamaindex]",
+        "llama-index-llms-openai",
         "llama-index-llms-openai-like",
+        "llama-index-llms-anthropic",
+        "anthropic==0.125.0",
         "llama-index-llms-digitalocean-gradientai",
         "llama-index-llms-litellm",
     ),

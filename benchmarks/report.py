@@ -45,9 +45,12 @@ COLUMNS: dict[str, dict[str, tuple[str, str]]] = {
         "astream_start": ("async stream's start, M", "M"),
         "delta": ("delta, k", "k"),
         "adelta": ("async delta, k", "k"),
-        "responses_delta": ("delta of /responses, k", "k"),
-        "messages_delta": ("delta of /messages, k", "k"),
         "fragment": ("tool-call fragment, k", "k"),
+    },
+    "apis": {
+        "chat_completions": ("/chat/completions, k", "k"),
+        "responses": ("/responses, k", "k"),
+        "messages": ("/messages, k", "k"),
     },
     "cold": {
         "cpu_ms": ("CPU, ms", ""),
@@ -228,7 +231,7 @@ def _row(results: Results, part: str, entry: Entry, columns: dict[str, tuple[str
     found = {metric: results.series(part, entry.name, metric) for metric in columns}
     if not any(found.values()):
         return []
-    main = next(iter(columns))
+    main = next(metric for metric in columns if found[metric])
     ours = results.series(part, OURS[entry.environment], main)
     name = f"**{entry.name}**" if entry.kind == "ours" else entry.name
     cells = [_shown(found[metric], unit) for metric, (_, unit) in columns.items()]

@@ -28,7 +28,8 @@ class Part:
 
 
 ENTRIES = (
-    Part("instructions", "instructions.measure", "Instructions", 1, is_counted=True, seconds=900),
+    Part("instructions", "instructions.measure", "Instructions", 1, is_counted=True, seconds=3600),
+    Part("apis", "instructions.measure_apis", "Instructions of a delta, by API", 1, is_counted=True, seconds=3600),
     Part("cold", "cold.measure", "Cold start: import, build, first call", 5),
     Part("import", "cold.measure_import", "`import` of the package alone, the framework not yet imported", 5),
     Part("build", "cold.measure_build", "Construction, and TLS contexts", 3),

@@ -1,4 +1,4 @@
-"""Instructions of a call, of a stream's start, of each delta, by each API, and of each fragment of a tool call."""
+"""Instructions of a call, of a stream's start, of each delta, also by each API, and of each fragment of a tool call."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from benchmarks.counting import Counter
-from benchmarks.subjects.base import Subject
+from benchmarks.subjects.base import CHAT, Subject
 
 from ._tools import acall, astream, attempt, call, stream, tools
 
@@ -28,11 +28,29 @@ def measure(subject: Subject, _: int) -> dict[str, Any]:
     attempt(measured, lambda: _calls(counter, subject, model))
     attempt(measured, lambda: _per_part(counter, lambda size: stream(subject, model, f"stream-{size}"), ""))
     attempt(measured, lambda: _fragments(counter, lambda size: tools(subject, model, size)))
-    for api in subject.apis:
-        attempt(measured, lambda api=api: _by_api(counter, subject.through(api), api))
     if subject.is_countable_async:
         attempt(measured, lambda: asyncio.run(_async(counter, subject, model)))
     return measured
+
+
+def measure_apis(subject: Subject, _: int) -> dict[str, Any]:
+    """Count a delta of each API, one after another in one process; of chat completions alone `measure` tells."""
+    measured: dict[str, Any] = {}
+    if list(subject.apis) == [CHAT]:
+        return measured
+    gc.disable()
+    models = {api: subject.through(api).build() for api in subject.apis}
+    for api, model in models.items():
+        attempt(measured, lambda api=api, model=model: _warm_api(subject.through(api), model))
+    counter = Counter()
+    for api, model in models.items():
+        attempt(measured, lambda api=api, model=model: _by_api(counter, subject.through(api), model, api))
+    return measured
+
+
+def _warm_api(subject: Subject, model: Any) -> dict[str, Any]:
+    stream(subject, model, f"stream-{FEW}")
+    return {}
 
 
 def _warm_sync(subject: Subject, model: Any) -> dict[str, Any]:
@@ -59,9 +77,8 @@ def _fragments(counter: Counter, read: Callable[[int], object]) -> dict[str, Any
     return {"fragment": _per_part(counter, read, "")["delta"]}
 
 
-def _by_api(counter: Counter, subject: Subject, api: str) -> dict[str, Any]:
-    model = subject.build()
-    return {f"{api}_delta": _per_part(counter, lambda size: stream(subject, model, f"stream-{size}"), "")["delta"]}
+def _by_api(counter: Counter, subject: Subject, model: Any, api: str) -> dict[str, Any]:
+    return {api: _per_part(counter, lambda size: stream(subject, model, f"stream-{size}"), "")["delta"]}
 
 
 async def _async(counter: Counter, subject: Subject, model: Any) -> dict[str, Any]:

@@ -22,16 +22,22 @@ class Entry:
     kind: str
     """`ours`, `peer` or `baseline`."""
     home: str
+    parts: tuple[str, ...] = ()
+    """The parts that measure it; all if empty."""
 
 
+OTHERS = ("apis",)
+"""What measures who has no chat completions."""
 ENTRIES = (
     Entry("Client", "client", "ours", "client.Ours"),
     Entry("Client (typed chunks)", "client", "ours", "client.OursTyped"),
     Entry("openai SDK", "client", "peer", "client.OpenAI"),
+    Entry("anthropic SDK", "client", "peer", "client.Anthropic", OTHERS),
     Entry("httpx by hand", "client", "baseline", "baselines.Httpx"),
     Entry("raw socket", "client", "baseline", "baselines.RawSocket"),
     Entry("ChatDigitalOcean", "langchain", "ours", "langchain.Ours"),
     Entry("ChatOpenAI", "langchain", "peer", "langchain.OpenAI"),
+    Entry("ChatAnthropic", "langchain", "peer", "langchain.Anthropic", OTHERS),
     Entry("ChatGradient", "langchain", "peer", "langchain.Gradient"),
     Entry("ChatGroq", "langchain", "peer", "langchain.Groq"),
     Entry("ChatOpenRouter", "langchain", "peer", "langchain.OpenRouter"),
@@ -39,6 +45,8 @@ ENTRIES = (
     Entry("LangChain itself", "langchain", "baseline", "langchain.Baseline"),
     Entry("DigitalOcean", "llamaindex", "ours", "llamaindex.Ours"),
     Entry("OpenAILike", "llamaindex", "peer", "llamaindex.OpenAILike"),
+    Entry("OpenAIResponses", "llamaindex", "peer", "llamaindex.OpenAIResponses", OTHERS),
+    Entry("Anthropic", "llamaindex", "peer", "llamaindex.Anthropic", OTHERS),
     Entry("GradientAI", "llamaindex", "peer", "llamaindex.GradientAI"),
     Entry("LiteLLM", "llamaindex", "peer", "llamaindex.LiteLLM"),
     Entry("LlamaIndex itself", "llamaindex", "baseline", "llamaindex.Baseline"),

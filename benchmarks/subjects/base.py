@@ -6,8 +6,12 @@ from collections.abc import Callable, Mapping
 from copy import copy
 from typing import Any, ClassVar
 
+CHAT = "chat_completions"
 OTHER_APIS = ("responses", "messages")
-"""As ours name them; the one of all subjects is chat completions."""
+"""As ours name them."""
+PATIENCE = 600.0
+"""Seconds that peers may take for each step of a request, in place of the 5 to 60 that some have by default: under
+Callgrind the first connection alone can take longer on a busy machine."""
 Take = Callable[[str], object]
 """Is given each text of a stream as it comes."""
 
@@ -24,11 +28,11 @@ class Subject:
     is_countable_async = True
     """Whether its asynchronous methods stay in one thread, so that their instructions can be told apart."""
 
-    apis: ClassVar[Mapping[str, dict[str, Any]]] = {}
-    """The other APIs that its streams can come by, with the options that choose them."""
+    apis: ClassVar[Mapping[str, dict[str, Any]]] = {CHAT: {}}
+    """The APIs that its streams can come by, with the options that choose them; the first is its own."""
 
     def through(self, api: str) -> Subject:
-        """Return the same subject, by another API."""
+        """Return the same subject, by one of its APIs."""
         other = copy(self)
         other.options = self.apis[api]
         return other

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from benchmarks.scenarios import INSTRUCTIONS, KEY, MODEL, question
 
-from .base import OTHER_APIS, Subject, Take
+from .base import CHAT, OTHER_APIS, PATIENCE, Subject, Take
 
 
 @cache
@@ -29,7 +29,7 @@ class _Both:
 
 
 class Ours(Subject):
-    apis: ClassVar = {api: {"api": api} for api in OTHER_APIS}
+    apis: ClassVar = {CHAT: {}, **{api: {"api": api} for api in OTHER_APIS}}
 
     def bring(self) -> Any:
         from inference_do import AsyncClient, Client
@@ -79,11 +79,10 @@ class OursTyped(Ours):
 
 
 class OpenAI(Subject):
-    apis: ClassVar = {"responses": {}}
+    apis: ClassVar = {CHAT: {}, "responses": {}}
 
     def through(self, api: str) -> Subject:
-        assert api in self.apis
-        return OpenAIResponses(int(self.host.rpartition(":")[2]))
+        return self if api == CHAT else OpenAIResponses(int(self.host.rpartition(":")[2]))
 
     def bring(self) -> Any:
         from openai import AsyncOpenAI, OpenAI
@@ -91,7 +90,7 @@ class OpenAI(Subject):
         return OpenAI, AsyncOpenAI
 
     def build(self) -> Any:
-        made = _Both(*self.bring(), base_url=self.base_url, api_key=KEY, max_retries=0)
+        made = _Both(*self.bring(), base_url=self.base_url, api_key=KEY, max_retries=0, timeout=PATIENCE)
         assert made[0]
         return made
 
@@ -132,3 +131,26 @@ class OpenAIResponses(OpenAI):
         for event in model[0].responses.create(**options):
             if event.type == "response.output_text.delta":
                 take(event.delta)
+
+
+class Anthropic(Subject):
+    """The anthropic SDK, which has `/messages` only."""
+
+    apis: ClassVar = {"messages": {}}
+
+    def bring(self) -> Any:
+        from anthropic import Anthropic, AsyncAnthropic
+
+        return Anthropic, AsyncAnthropic
+
+    def build(self) -> Any:
+        made = _Both(*self.bring(), base_url=self.host, api_key=KEY, max_retries=0, timeout=PATIENCE)
+        assert made[0]
+        return made
+
+    def stream(self, model: Any, scenario: str, take: Take) -> None:
+        asked = {"role": "user", "content": question(scenario)}
+        options = {"model": MODEL, "system": INSTRUCTIONS, "messages": [asked], "max_tokens": 1000, "stream": True}
+        for event in model[0].messages.create(**options):
+            if event.type == "content_block_delta":
+                take(event.delta.text)

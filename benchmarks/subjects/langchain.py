@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from benchmarks import scenarios
 from benchmarks.scenarios import INSTRUCTIONS, KEY, MODEL, question
 
-from .base import OTHER_APIS, Subject, Take
+from .base import CHAT, OTHER_APIS, PATIENCE, Subject, Take
 
 
 class LangChain(Subject):
@@ -46,7 +46,7 @@ class LangChain(Subject):
 
 
 class Ours(LangChain):
-    apis: ClassVar = {api: {"api": api} for api in OTHER_APIS}
+    apis: ClassVar = {CHAT: {}, **{api: {"api": api} for api in OTHER_APIS}}
 
     def bring(self) -> Any:
         from langchain_do import ChatDigitalOcean
@@ -58,7 +58,7 @@ class Ours(LangChain):
 
 
 class OpenAI(LangChain):
-    apis: ClassVar = {"responses": {"use_responses_api": True}}
+    apis: ClassVar = {CHAT: {}, "responses": {"use_responses_api": True}}
 
     def stream(self, model: Any, scenario: str, take: Take) -> None:
         if not self.options:
@@ -73,8 +73,26 @@ class OpenAI(LangChain):
         return ChatOpenAI
 
     def build(self) -> Any:
-        options: dict[str, Any] = {"max_retries": 0, "stream_usage": True, **self.options}
+        options: dict[str, Any] = {"max_retries": 0, "timeout": PATIENCE, "stream_usage": True, **self.options}
         return self.bring()(model=MODEL, base_url=self.base_url, api_key=KEY, **options)
+
+
+class Anthropic(LangChain):
+    """It has `/messages` only."""
+
+    apis: ClassVar = {"messages": {}}
+
+    def bring(self) -> Any:
+        from langchain_anthropic import ChatAnthropic
+
+        return ChatAnthropic
+
+    def build(self) -> Any:
+        return self.bring()(model=MODEL, base_url=self.host, api_key=KEY, max_retries=0, timeout=PATIENCE)
+
+    def stream(self, model: Any, scenario: str, take: Take) -> None:
+        for chunk in model.stream(self.messages(scenario)):
+            take(chunk.text)  # content is an empty list at the beginning
 
 
 class Gradient(LangChain):

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from benchmarks import scenarios
 from benchmarks.scenarios import INSTRUCTIONS, KEY, MODEL, question
 
-from .base import OTHER_APIS, Subject, Take
+from .base import CHAT, OTHER_APIS, PATIENCE, Subject, Take
 
 
 class LlamaIndex(Subject):
@@ -58,7 +58,7 @@ class LlamaIndex(Subject):
 
 
 class Ours(LlamaIndex):
-    apis: ClassVar = {api: {"api": api} for api in OTHER_APIS}
+    apis: ClassVar = {CHAT: {}, **{api: {"api": api} for api in OTHER_APIS}}
 
     def bring(self) -> Any:
         from llamaindex_do import DigitalOcean
@@ -81,9 +81,40 @@ class OpenAILike(LlamaIndex):
             api_base=self.base_url,
             api_key=KEY,
             max_retries=0,
+            timeout=PATIENCE,
             is_chat_model=True,
             is_function_calling_model=True,
         )
+
+
+class OpenAIResponses(LlamaIndex):
+    """It has `/responses` only, and wants to know the context window of a model that it does not know."""
+
+    apis: ClassVar = {"responses": {}}
+
+    def bring(self) -> Any:
+        from llama_index.llms.openai import OpenAIResponses
+
+        return OpenAIResponses
+
+    def build(self) -> Any:
+        options = {"model": MODEL, "api_base": self.base_url, "api_key": KEY, "context_window": 128_000}
+        return self.bring()(max_retries=0, timeout=PATIENCE, **options)
+
+
+class Anthropic(LlamaIndex):
+    """It has `/messages` only, and refuses ids of models that it does not know."""
+
+    apis: ClassVar = {"messages": {}}
+
+    def bring(self) -> Any:
+        from llama_index.llms.anthropic import Anthropic
+
+        return Anthropic
+
+    def build(self) -> Any:
+        options = {"model": "claude-sonnet-4-0", "base_url": self.host, "api_key": KEY}
+        return self.bring()(max_retries=0, timeout=PATIENCE, **options)
 
 
 class GradientAI(LlamaIndex):

@@ -13,6 +13,9 @@ from .json import load_json
 MAX_EVENT_BYTES = 8 * 1024 * 1024
 """An event may hold an image or audio in base64, but not fill the memory."""
 
+MAX_NAMES, MAX_NAME_BYTES = 64, 128
+"""Of names that are kept."""
+
 BOM = b"\xef\xbb\xbf"
 
 
@@ -37,7 +40,7 @@ def _may_be_error(data: bytes) -> bool:
 class Parser:
     """Cuts a stream of bytes into events; feed it whatever arrives, in any pieces."""
 
-    __slots__ = ("_data", "_held", "_is_bare", "_limit", "_name", "_pending", "_size", "_skip_lf", "_started")
+    __slots__ = ("_data", "_held", "_is_bare", "_limit", "_name", "_names", "_pending", "_size", "_skip_lf", "_started")
 
     def __init__(self, *, limit: int = MAX_EVENT_BYTES) -> None:
         self._limit = limit
@@ -46,6 +49,7 @@ class Parser:
         self._pending: list[bytes] = []  # pieces of a line whose end has not come
         self._held = 0  # their bytes
         self._name = ""
+        self._names = {b"event": ""}  # by the line that names an event: a stream has a few, over and over
         self._data: list[bytes] = []  # lines of data of the event that has not ended
         self._size = 0  # their bytes
         self._is_bare = False  # whether they are JSON without `data:`
@@ -129,17 +133,23 @@ class Parser:
                 self._name = ""
             elif line[:6] == b"data: ":
                 self._add(line, line[6:])
+            elif (name := self._names.get(line)) is not None:
+                self._name = name
             elif line[:5] == b"data:":
                 self._add(line, line[5:])
             elif line.startswith(b"event:"):
-                self._name = line[6:].removeprefix(b" ").decode("utf-8", "replace")
-            elif line == b"event":
-                self._name = ""
+                self._name = self._new_name(line)
             elif line == b"data":
                 self._add(line, b"")
             elif self._is_bare or line[:1] == b"{" or line[:6].lower() == b"error:":
                 self._take_bare(line, events)
         return events
+
+    def _new_name(self, line: bytes) -> str:
+        name = line[6:].removeprefix(b" ").decode("utf-8", "replace")
+        if len(self._names) < MAX_NAMES and len(line) <= MAX_NAME_BYTES:
+            self._names[line] = name
+        return name
 
     def _take_bare(self, line: bytes, events: list[Event]) -> None:
         """Take a line of a server that leaves the format: JSON without `data:`, or an error as a field of its own."""

@@ -75,10 +75,13 @@ def row(title: str, cells: Iterator[str] | list[str]) -> str:
 def main() -> None:
     """Write the document."""
     from langchain_peers import PEERS
+    from langchain_wire_peers import WIRE_PEERS
+    from wire_table import wire_table
 
     report, document = map(Path, sys.argv[1:])
     names = [peer.name for peer in PEERS]
-    peers = ", ".join(f"{peer.package} {version(peer.package)}" for peer in PEERS)
+    packages = dict.fromkeys(peer.package for peer in (*PEERS, *WIRE_PEERS))
+    peers = ", ".join(f"{package} {version(package)}" for package in (*packages, "openai", "anthropic"))
     part = [
         f"Versions: {peers}; langchain-core {version('langchain-core')}, langchain-tests {version('langchain-tests')}.",
         "",
@@ -89,6 +92,10 @@ def main() -> None:
         "### What users miss",
         "",
         *behaviour(report, names),
+        "",
+        "### The other APIs, LangChain",
+        "",
+        *wire_table(report, HERE / "test_wires.py", WIRE_PEERS),
     ]
     put(document, BEGIN, END, "\n".join([*part, ""]))
 

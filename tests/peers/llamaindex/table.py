@@ -27,8 +27,9 @@ def passes(report: Path) -> dict[str, set[str]]:
     """Return the names of the tests that passed, by class."""
     passed: dict[str, set[str]] = {name: set() for name in COLUMNS}
     for case in ET.parse(report).iter("testcase"):
-        if not {"failure", "error", "skipped"} & {part.tag for part in case}:
-            passed[case.get("classname", "").rpartition(".")[2]].add(case.get("name", ""))
+        column = case.get("classname", "").rpartition(".")[2]
+        if column in passed and not {"failure", "error", "skipped"} & {part.tag for part in case}:
+            passed[column].add(case.get("name", ""))
     return passed
 
 
@@ -47,14 +48,24 @@ def rows(passed: dict[str, set[str]]) -> Iterator[list[str]]:
 
 def main() -> None:
     """Write the document."""
+    from llamaindex_wire_peers import WIRE_PEERS
+    from wire_table import wire_table
+
     report, document = map(Path, sys.argv[1:])
     names = [f"{name} {version(package)}" for name, package in COLUMNS.values()]
+    packages = (*(peer.package for peer in WIRE_PEERS), "openai", "anthropic")
     part = [
         f"llama-index-core {version('llama-index-core')}, Python {sys.version.split()[0]}.",
         "",
         f"| promise | {' | '.join(names)} |",
         "|---" * (len(names) + 1) + "|",
         *(f"| {' | '.join(cells)} |" for cells in rows(passes(report))),
+        "",
+        "### The other APIs, LlamaIndex",
+        "",
+        f"Versions: {', '.join(f'{name} {version(name)}' for name in packages)}.",
+        "",
+        *wire_table(report, Path(__file__).with_name("test_wires.py"), WIRE_PEERS),
     ]
     put(document, BEGIN, END, "\n".join([*part, ""]))
 
