@@ -28,7 +28,7 @@ from pydantic import Field, field_validator, model_validator
 from inference_do import ConfigError, Timeout
 from inference_do._adapters.cache_marks import mark_for_cache
 from inference_do._adapters.histories import write_json
-from inference_do._adapters.merging import renamed
+from inference_do._adapters.merging import named_api, renamed
 from inference_do._adapters.signatures import with_signature
 from inference_do._adapters.tokens import estimate_message, estimate_tokens
 from inference_do._adapters.tool_forms import mask_tools, wire_choice
@@ -45,7 +45,6 @@ from ._params import (
     UNANSWERED,
     check_call,
     merge,
-    named_api,
     streaming_options,
     takes_cache_control,
     takes_file_urls,
@@ -144,7 +143,7 @@ class ChatDigitalOcean(Connected, CheckedCalls, defer_build=False):
         return mask_tools(value) if value else value
 
     @classmethod
-    def _read_names(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _read_names(cls, values: dict[str, Any]) -> dict[str, Any]:
         return named_api(values)
 
     def _complete(self) -> None:

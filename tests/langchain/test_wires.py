@@ -128,6 +128,38 @@ def test_the_api_may_be_chosen(emu: Emulator, make: Make) -> None:
     assert model.invoke("hi", use_responses_api=False).response_metadata["api"] == "chat_completions"
 
 
+def test_a_call_takes_the_other_name_back(emu: Emulator, make: Make) -> None:
+    for given, expected in (
+        ({"use_responses_api": True}, "chat_completions"),
+        ({"api": "responses"}, "chat_completions"),
+        ({"api": "messages"}, "messages"),
+    ):
+        for model in (make(model=HOSTED, **given), make(model=HOSTED, model_kwargs=given)):
+            assert model.invoke("hi", use_responses_api=False).response_metadata["api"] == expected
+            assert whole(model.bind(use_responses_api=False), "hi").response_metadata["api"] == expected
+
+
+def test_where_no_api_can_be_chosen_it_is_refused(emu: Emulator, make: Make) -> None:
+    for choice in ({"api": "responses"}, {"use_responses_api": True}):
+        assert make(model=HOSTED, model_kwargs=choice).invoke("hi").response_metadata["api"] == "responses"
+        with pytest.raises(ConfigError, match=r"extra_body: '\w+' says which API is asked"):
+            make(extra_body=choice)
+        with pytest.raises(ConfigError, match=r"extra_body: '\w+' says which API is asked"):
+            make().bind(extra_body=choice).invoke("hi")
+        with pytest.raises(ConfigError, match="'model_kwargs': its fields are given under their own names"):
+            make().bind(model_kwargs=choice).invoke("hi")
+    assert emu.posts == 2
+
+
+@pytest.mark.parametrize("value", ["false", "true", 1])
+def test_the_other_name_is_on_or_off(emu: Emulator, make: Make, value: Any) -> None:
+    with pytest.raises(ConfigError, match="use_responses_api must be True or False"):
+        make(use_responses_api=value)
+    with pytest.raises(ConfigError, match="use_responses_api must be True or False"):
+        make().invoke("hi", use_responses_api=value)
+    assert emu.posts == 0
+
+
 def test_an_api_that_is_none_is_refused(emu: Emulator, make: Make) -> None:
     with pytest.raises(ConfigError, match="api"):
         make(api="completions")

@@ -88,6 +88,9 @@ async def test_the_api_is_asked_and_named(make: Make, emu: Emulator, model: str,
         ({"additional_kwargs": {"api": "messages"}}, {}, "messages"),
         ({"api": "messages"}, {"api": None}, "messages"),
         ({"use_responses_api": False}, {"use_responses_api": False}, "chat_completions"),
+        ({"use_responses_api": True}, {"use_responses_api": False}, "chat_completions"),
+        ({"additional_kwargs": {"use_responses_api": True}}, {"use_responses_api": False}, "chat_completions"),
+        ({"api": "messages"}, {"use_responses_api": False}, "messages"),
     ],
     ids=str,
 )
@@ -105,6 +108,27 @@ def test_what_is_no_api_is_refused(make: Make, emu: Emulator) -> None:
         make(api="messages", use_responses_api=True)
     with pytest.raises(ConfigError, match="another name of api='responses'"):
         make().chat(HELLO, api="messages", use_responses_api=True)
+    assert emu.posts == 0
+
+
+@pytest.mark.parametrize("value", ["false", "true", 1])
+def test_the_other_name_is_on_or_off(make: Make, emu: Emulator, value: Any) -> None:
+    for settings in ({"use_responses_api": value}, {"additional_kwargs": {"use_responses_api": value}}):
+        with pytest.raises(ConfigError, match="use_responses_api: Input should be a valid bool"):
+            make(**settings)
+    with pytest.raises(ConfigError, match="use_responses_api must be True or False"):
+        make().chat(HELLO, use_responses_api=value)
+    assert emu.posts == 0
+
+
+@pytest.mark.parametrize("choice", [{"api": "responses"}, {"use_responses_api": True}], ids=str)
+def test_where_no_api_can_be_chosen_it_is_refused(make: Make, emu: Emulator, choice: Any) -> None:
+    with pytest.raises(ConfigError, match=r"extra_body: '\w+' says which API is asked"):
+        make(extra_body=choice)
+    with pytest.raises(ConfigError, match=r"extra_body: '\w+' says which API is asked"):
+        make().chat(HELLO, extra_body=choice)
+    with pytest.raises(ConfigError, match="'additional_kwargs': its fields are given under their own names"):
+        make().chat(HELLO, additional_kwargs=choice)
     assert emu.posts == 0
 
 
