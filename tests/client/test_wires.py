@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from typing import Any
 
 import pytest
 from client_kit import make
 from client_modes import EVERY_CALL
 
-from inference_do import Client, ConfigError, InferenceError, ServerError, StreamError, StreamInterrupted
+from inference_do import (
+    BadRequestError,
+    Client,
+    ConfigError,
+    InferenceError,
+    ServerError,
+    StreamError,
+    StreamInterrupted,
+)
 from inference_do.emulator import Emulator, ErrorEvent, RawStream, Reset, Status, Truncate
 
 CLAUDE, GPT, HOSTED = "anthropic-claude-haiku-4.5", "openai-gpt-5.4", "gemma-4-31B-it"
@@ -303,6 +312,25 @@ def test_an_error_within_a_stream_is_one(emu, api, model):
     emu.script(ErrorEvent(after_events=6))
     with pytest.raises(StreamError):
         make(emu).stream(model=model, messages=HELLO, api=api).completion()
+
+
+CALL_MADE = {"id": "c1", "type": "function", "function": {"name": "add", "arguments": "{}"}}
+UNMATCHED = [
+    (
+        [*HELLO, {"role": "assistant", "content": None, "tool_calls": [CALL_MADE]}, *HELLO],
+        "the call 'c1' of the tool 'add' has no result right behind it.*tool_call_id 'c1'.*handle_tool_errors=True",
+    ),
+    ([*HELLO, {"role": "tool", "tool_call_id": "c1", "content": "3"}], "has the call 'c1' of which this is the result"),
+]
+
+
+@EVERY_CALL
+@pytest.mark.parametrize(("api", "model"), [*WIRES, ("chat_completions", HOSTED)])
+def test_refused_calls_and_results_are_named(emu, ask, api, model):
+    for messages, advice in UNMATCHED:
+        refused = ask(emu, model=model, messages=messages, api=api)
+        assert isinstance(refused, BadRequestError)
+        assert re.search(advice, str(refused))
 
 
 def sse(*events):
