@@ -277,6 +277,53 @@ async def test_searches_and_citations_are_blocks(
     assert "search" in json.dumps(requests[0])
 
 
+CITATIONS = [
+    (
+        {"type": "knowledge_base", "knowledge_base": {"id": "k", "title": "T", "url": "https://x.test", "text": "c"}},
+        {
+            "title": "T",
+            "url": "https://x.test",
+            "cited_text": "c",
+            "extras": {"id": "k", "text": "c", "type": "knowledge_base"},
+        },
+    ),
+    (
+        {"type": "knowledge_base", "filename": "a.pdf", "start_index": 0, "end_index": 5, "score": 0.5},
+        {
+            "title": "a.pdf",
+            "start_index": 0,
+            "end_index": 5,
+            "extras": {"filename": "a.pdf", "score": 0.5, "type": "knowledge_base"},
+        },
+    ),
+    (
+        {"type": "char_location", "document_title": "d", "cited_text": "c", "start_char_index": 3},
+        {
+            "title": "d",
+            "cited_text": "c",
+            "extras": {"document_title": "d", "start_char_index": 3, "type": "char_location"},
+        },
+    ),
+    (
+        {"type": "url_citation", "url_citation": {"url": "https://x.test", "title": None, "start_index": 2}},
+        {"url": "https://x.test", "start_index": 2},
+    ),
+]
+
+
+@pytest.mark.parametrize("version", ["v0", "v1"])
+@pytest.mark.parametrize("entry", ["invoke", "stream"])
+async def test_citations_of_every_kind_are_the_standards(emu: Emulator, make: Make, entry: str, version: str) -> None:
+    odd = {"type": "knowledge_base", "score": 0.5}
+    emu.reply(message={"content": "Hello", "annotations": [*(given for given, _ in CITATIONS), odd]})
+    answer = await ask(make(output_version=version), "hi", entry)
+    (text,) = answer.content_blocks
+    expected = [{"type": "citation", **block} for _, block in CITATIONS]
+    assert text["annotations"] == [*expected, {"type": "non_standard_annotation", "value": odd}]
+    make().invoke([HumanMessage("hi"), answer, HumanMessage("on")])
+    assert emu.requests[-1].json["messages"][1]["content"] == "Hello"
+
+
 # --- images and files ---
 
 

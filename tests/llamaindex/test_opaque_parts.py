@@ -158,6 +158,10 @@ def test_what_a_memory_made_of_them_is_left_out(make: Make, emu: Emulator) -> No
             {"type": "char_location", "cited_text": "c", "document_index": 1, "document_title": "d", "end": True},
             ("c", "d", "d", {"document_index": 1}),
         ),
+        (
+            {"type": "knowledge_base", "knowledge_base": {"title": "T", "text": "c", "page": 4}},
+            ("c", "T", "T", {"page": 4}),
+        ),
         ({"type": "file_citation", "file_id": "f", "filename": "n", "index": 3}, ("", "f", "n", {})),
     ],
     ids=str,
