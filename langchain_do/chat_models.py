@@ -440,8 +440,9 @@ class ChatDigitalOcean(Connected, CheckedCalls, defer_build=False):
     def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
         """Estimate the tokens of messages and tools as they are sent, offline.
 
-        Reasoning counts if it is sent back (`send_reasoning`). A message has three tokens more than its texts, an image
-        or another file is 85.
+        Reasoning counts if it is sent back (`send_reasoning`), as far as it can be read: signatures and encrypted
+        reasoning are no text, and APIs leave most of what was thought in earlier turns out of the count. A message has
+        three tokens more than its texts, an image or another file is 85.
         """
         texts = [write_json(wire_tool(tool)) for tool in tools or ()]
         return sum(map(self._estimate, messages)) + sum(map(self.get_num_tokens, texts))

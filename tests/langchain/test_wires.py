@@ -240,6 +240,23 @@ def test_a_conversation_may_change_model_and_api(emu: Emulator, make: Make, stre
     assert emu.posts == 12
 
 
+@pytest.mark.parametrize("version", ["v0", "v1"])
+@pytest.mark.parametrize("entry", ["invoke", "stream"])
+@pytest.mark.parametrize("wire", ["responses", "messages"])
+async def test_what_cannot_be_read_is_not_counted(
+    emu: Emulator, make: Make, wire: str, entry: str, version: str
+) -> None:
+    model = make(output_version=version, **WIRES[wire])
+    emu.reply("I add.", tool_calls=[("add", {"a": 1, "b": 2})], reasoning="One and two.")
+    answer = await ask(model.bind_tools([plus]), "add", entry)
+    readable = AIMessage(
+        "I add.", tool_calls=answer.tool_calls, additional_kwargs={"reasoning_content": "One and two."}
+    )
+    expected = model.get_num_tokens_from_messages([readable])
+    assert len(str(answer.content_blocks)) > 500
+    assert [model.get_num_tokens_from_messages([kept]) for kept in again(answer)] == [expected] * 4
+
+
 def test_reasoning_stays_here_if_it_is_not_wanted(emu: Emulator, make: Make) -> None:
     model = make(**WIRES["responses"]).bind_tools([plus])
     emu.reply("I add.", tool_calls=[("add", {"a": 1, "b": 2})], reasoning="One and two.")
