@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
+from ._apis import ENDPOINTS, asked_api
 from ._keys import as_secret
 from ._other_names import no_attribute
 from ._protocol.call import Call, PreparedRequest
@@ -17,7 +18,7 @@ from ._wires import embeddings
 from ._wires.bodies import checked_model, encode, given
 from ._wires.chat_completions import chat_body
 from ._wires.codec import Codec
-from ._wires.selection import ENDPOINTS, asked_api, choose_api, open_wire
+from ._wires.selection import choose_api, open_wire
 from .accumulate import Accumulator
 from .config import Config, Key, Timeout, check_headers, check_http_client, check_mapping, check_retries
 from .errors import ConfigError

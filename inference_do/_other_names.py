@@ -19,12 +19,14 @@ _MODEL = "use model="
 _NONE_HERE = "DigitalOcean has none: leave it out (default_headers= adds any header)"
 _PROXY = "set HTTPS_PROXY, or give http_client=httpx.Client(proxy=...)"
 _OWN_CLIENT = "give http_client=httpx.Client(...), for event loops an httpx.AsyncClient"
+_FIELDS = "its fields are given under their own names, others in extra_body="
 _TEXTS = "texts are sent as they are: leave it out"
 _RETRIES = "use max_retries="
 _PHASES = "use timeout=Timeout(connect=, pool=, write=, first_token=, idle=, total=)"
 
 ELSEWHERE: Mapping[str, str] = {
     "use_previous_response_id": "the whole conversation is sent each time: leave it out",
+    "additional_kwargs": _FIELDS,
     "allowed_special": _TEXTS,
     "api_type": _LEAVE,
     "api_version": _LEAVE,
@@ -55,6 +57,7 @@ ELSEWHERE: Mapping[str, str] = {
     "max_output_tokens": _LIMIT,
     "max_tokens_to_sample": _LIMIT,
     "model_id": _MODEL,
+    "model_kwargs": _FIELDS,
     "model_slug": _MODEL,
     "mounts": _OWN_CLIENT,
     "num_predict": _LIMIT,

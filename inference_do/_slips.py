@@ -78,6 +78,10 @@ OWN_SECRETS = FREE | {"api_key"}
 BODIES = frozenset({"additional_kwargs", "default_params", "extra_body", "model_kwargs"})
 """Arguments that hold further fields of a request."""
 
+SENT_AS_THEY_ARE = frozenset({"default_params", "extra_body"})
+"""Those whose fields become fields of the request's body."""
+API_NAMES = frozenset({"api", "use_responses_api"})
+
 CALL_NAMES = frozenset(
     """
     chat_template_kwargs default_params encoding_format extra_body extra_headers extra_query
@@ -206,6 +210,8 @@ def _problem_of_fields(where: str, fields: Mapping[Any, Any]) -> str | None:
         if name in BODIES or (name not in FREE and not _is_schemas(name, value)):
             if problem := _problem_of_value(str(name), value, is_known=name in CALL_NAMES or name in BODIES):
                 return f"{where}: {problem}"
+            if where in SENT_AS_THEY_ARE and name in API_NAMES:
+                return f"{where}: {name!r} says which API is asked, and is no field of a request: give it on its own"
             is_address = where in BODIES and isinstance(value, str) and "://" in value and _says_address(str(name))
             if is_address and name not in CALL_NAMES:
                 return f"{where}: {_no_address(name)}"

@@ -16,6 +16,7 @@ import logging
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from ._urls import problem_of_path
@@ -199,6 +200,7 @@ def explain_error(
     model = body.get("model")
     info = model_info(model) if isinstance(model, str) else None
     is_page = bool(response.strip()) and not response.lstrip().startswith("{")
+    reasons: Iterator[str]
     match status:
         case 404:
             of_model = not is_page and (not base_url or re.search(r"(?i)\bmodel\b", response))
@@ -210,11 +212,11 @@ def explain_error(
                 f"{info.provider}'s models are locked on the lowest tier of accounts, also where /v1/models lists them"
             )
         case 400 | 422:
-            reasons = _refused(info, body) if info else ()
+            reasons = chain(_unmatched(body), _refused(info, body) if info else ())
         case 500:
-            reasons = _failing(info, body) if info else ()
+            reasons = _failing(info, body) if info else iter(())
         case _:
-            reasons = ()
+            reasons = iter(())
     return "; ".join(reasons) or None
 
 
@@ -276,6 +278,34 @@ def _refused(info: ModelInfo, body: Mapping[str, Any]) -> Iterator[str]:
             yield _no_images(info)
         elif info.vision is False:
             yield f"model {info.id!r} takes no images{_as_of(info, 'vision')}"
+
+
+def _unmatched(body: Mapping[str, Any]) -> Iterator[str]:
+    """Name tool calls that have no result right behind them, and results without a call."""
+    messages = body.get("messages")
+    calls: dict[Any, Any] = {}
+    for message in (*(messages if isinstance(messages, list) else ()), {}):
+        if message.get("role") == "tool":
+            id_ = str(message.get("tool_call_id"))
+            if id_ not in calls:
+                yield f"no message before it has the call {id_!r} of which this is the result: leave it out, or add it"
+            calls.pop(id_, None)
+            continue
+        for id_, name in calls.items():
+            yield (
+                f"the call {id_!r} of the tool {name!r} has no result right behind it, as after a tool that raised: "
+                f"put one there (role 'tool', tool_call_id {id_!r}), and let failures of tools become results, as "
+                "LangGraph's ToolNode(tools, handle_tool_errors=True) does"
+            )
+        calls = dict(map(_id_and_name, filter(_is_call, message.get("tool_calls") or ())))
+
+
+def _is_call(call: Any) -> bool:
+    return isinstance(call, Mapping) and isinstance(call.get("id"), str) and isinstance(call.get("function"), Mapping)
+
+
+def _id_and_name(call: Mapping[str, Any]) -> tuple[Any, Any]:
+    return call["id"], call["function"].get("name")
 
 
 def _as_of(info: ModelInfo, fact: str) -> str:

@@ -43,7 +43,7 @@ class Connected(ConnectionSettings):
         values["api_key"] = as_secret(values.get("api_key"))
         with translate():
             try:
-                values = dict(self._read_names(values))
+                values = self._read_names(values)
                 self._check_names(values)
                 super().__init__(**settle(values, known=self.ARGUMENTS, aliases=self.ALIASES, further="model_kwargs"))
                 self._check_connection()
@@ -58,7 +58,7 @@ class Connected(ConnectionSettings):
             raise failure
 
     @classmethod
-    def _read_names(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _read_names(cls, values: dict[str, Any]) -> dict[str, Any]:
         """Return the arguments, with what stands for another one in its form."""
         return values
 

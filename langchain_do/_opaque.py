@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeGuard
 
+from inference_do._adapters.citations import read_citation
 from inference_do._adapters.json_text import partial_json
 
 __all__ = ["annotation_blocks", "is_opaque", "opaque_parts", "reasoning_blocks", "server_tool_blocks"]
@@ -21,6 +22,7 @@ TEXTS = {"reasoning.text": "text", "reasoning.summary": "summary"}
 """Where an entry of reasoning has its text."""
 ITEM = "responses.item"
 """The type of an entry that is no reasoning: further fields of a text or a call."""
+WEB = "url_citation"
 FORMATS = frozenset({"responses", "messages"})
 ARGUMENTS = ("action", "arguments", "queries", "code", "input")
 RESULTS = ("output", "results", "outputs", "result", "tools")
@@ -69,15 +71,16 @@ def annotation_blocks(annotations: Any) -> list[Block]:
     return [_annotation(entry) for entry in _entries(annotations)]
 
 
-CITED = ("url", "title", "start_index", "end_index", "cited_text")
-
-
 def _annotation(entry: Entry) -> Block:
-    cited = entry.get("url_citation")
-    if not isinstance(cited, Mapping):
+    read = read_citation(entry)
+    if read is None:
         return {"type": "non_standard_annotation", "value": dict(entry)}
-    known = {name: cited[name] for name in CITED if cited.get(name) is not None}
-    further = {name: value for name, value in cited.items() if name not in CITED and name != "type"}
+    texts = {"url": read.url, "title": read.title, "cited_text": read.cited_text}
+    known: Block = {name: text for name, text in texts.items() if text is not None}
+    known |= read.places
+    further = {k: v for k, v in read.fields.items() if v is not None and (k not in known or v != known[k])}
+    if read.kind != WEB:
+        further["type"] = read.kind
     return {"type": "citation", **known, **({"extras": further} if further else {})}
 
 

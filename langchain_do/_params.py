@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from inference_do import ConfigError, model_info
+from inference_do import model_info
 from inference_do._adapters.arguments import CALL_NAMES, check_names
 from inference_do._adapters.merging import merge_layers
 from inference_do._adapters.tool_forms import wire_choice
@@ -25,7 +25,6 @@ __all__ = [
     "Settings",
     "check_call",
     "merge",
-    "named_api",
     "streaming_options",
     "takes_cache_control",
     "takes_file_urls",
@@ -37,9 +36,6 @@ ALIASES: Mapping[str, str] = {
     "stop_sequences": "stop",
     "request_timeout": "timeout",
 }
-
-USE_RESPONSES = "use_responses_api"
-"""Another name of `api="responses"`."""
 
 INTERNAL = frozenset(
     {
@@ -64,7 +60,7 @@ INTERNAL = frozenset(
 FIXED = frozenset(Connected.model_fields) - {"max_retries", "model_kwargs", "timeout"}
 """Settings that no call can change; above all a key must not end up in a request's body."""
 
-CALL_ARGUMENTS = CALL_NAMES | INTERNAL | ALIASES.keys() | {"api", USE_RESPONSES} | FIXED - {"api_key", "base_url"}
+CALL_ARGUMENTS = CALL_NAMES | INTERNAL | ALIASES.keys() | FIXED - {"api_key", "base_url"}
 """Names that an argument of a call may have."""
 
 OWN = (*CHAT_FIELDS, "api", "extra_body", "model_affinity")
@@ -106,8 +102,10 @@ def merge(settings: Settings, stop: list[str] | None, given: Mapping[str, Any]) 
     check_names(given if isinstance(given, dict) else dict(given), CALL_ARGUMENTS)
     values = vars(settings)
     own = {name: value for name in OWN if (value := values[name]) is not None}
+    if own["api"] == "auto":
+        del own["api"]  # nothing is asked for, and `model_kwargs` may ask
     call = {**given, "stop": stop} if stop is not None else given
-    layers = (settings.model_kwargs, own, named_api(call))
+    layers = (settings.model_kwargs, own, call)
     params = merge_layers(layers, aliases=ALIASES, is_internal=_is_internal, fixed=FIXED)
     if stop == []:
         params.pop("stop", None)
@@ -118,23 +116,6 @@ def merge(settings: Settings, stop: list[str] | None, given: Mapping[str, Any]) 
     if params.get("api") == "auto":
         del params["api"]
     return params
-
-
-def named_api(given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return arguments with `use_responses_api` as the `api` that it is another name of.
-
-    Raises:
-        ConfigError: Another API is given as well.
-    """
-    if USE_RESPONSES not in given:
-        return given
-    rest = {name: value for name, value in given.items() if name != USE_RESPONSES}
-    if not given[USE_RESPONSES]:
-        return rest
-    if rest.get("api") not in {None, "auto", "responses"}:
-        message = f"{USE_RESPONSES} is another name of api='responses', and api is {rest['api']!r}: give one of them"
-        raise ConfigError(message)
-    return {**rest, "api": "responses"}
 
 
 def streaming_options(settings: Settings, given: Mapping[str, Any]) -> dict[str, Any]:

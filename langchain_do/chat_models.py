@@ -28,7 +28,7 @@ from pydantic import Field, field_validator, model_validator
 from inference_do import ConfigError, Timeout
 from inference_do._adapters.cache_marks import mark_for_cache
 from inference_do._adapters.histories import write_json
-from inference_do._adapters.merging import renamed
+from inference_do._adapters.merging import named_api, renamed
 from inference_do._adapters.signatures import with_signature
 from inference_do._adapters.tokens import estimate_message, estimate_tokens
 from inference_do._adapters.tool_forms import mask_tools, wire_choice
@@ -45,7 +45,6 @@ from ._params import (
     UNANSWERED,
     check_call,
     merge,
-    named_api,
     streaming_options,
     takes_cache_control,
     takes_file_urls,
@@ -144,7 +143,7 @@ class ChatDigitalOcean(Connected, CheckedCalls, defer_build=False):
         return mask_tools(value) if value else value
 
     @classmethod
-    def _read_names(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _read_names(cls, values: dict[str, Any]) -> dict[str, Any]:
         return named_api(values)
 
     def _complete(self) -> None:
@@ -441,8 +440,9 @@ class ChatDigitalOcean(Connected, CheckedCalls, defer_build=False):
     def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
         """Estimate the tokens of messages and tools as they are sent, offline.
 
-        Reasoning counts if it is sent back (`send_reasoning`). A message has three tokens more than its texts, an image
-        or another file is 85.
+        Reasoning counts if it is sent back (`send_reasoning`), as far as it can be read: signatures and encrypted
+        reasoning are no text, and APIs leave most of what was thought in earlier turns out of the count. A message has
+        three tokens more than its texts, an image or another file is 85.
         """
         texts = [write_json(wire_tool(tool)) for tool in tools or ()]
         return sum(map(self._estimate, messages)) + sum(map(self.get_num_tokens, texts))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 from llama_index.core.base.llms.types import CitationBlock, TextBlock
 
+from inference_do._adapters.citations import PLACES, is_whole, read_citation
+
 __all__ = ["read_citations"]
 
-SOURCES = ("url", "source", "file_id", "document_id", "filename", "document_title")
-"""Where a citation says what is cited, the best first."""
-TITLES = ("title", "document_title", "filename")
 NO_PLACES = frozenset({"index"})
 """Numbers that do not say where something stands."""
 
@@ -26,7 +24,7 @@ def read_citations(annotations: Any, text: str) -> tuple[list[CitationBlock], li
     blocks: list[CitationBlock] = []
     others: list[Any] = []
     for annotation in annotations if isinstance(annotations, list) else ():
-        block = _block(annotation, text) if isinstance(annotation, Mapping) else None
+        block = _block(annotation, text)
         if block is None:
             others.append(annotation)
         else:
@@ -34,27 +32,17 @@ def read_citations(annotations: Any, text: str) -> tuple[list[CitationBlock], li
     return blocks, others
 
 
-def _block(annotation: Mapping[str, Any], text: str) -> CitationBlock | None:
-    inner = annotation.get(str(annotation.get("type")))
-    fields: Mapping[str, Any] = inner if isinstance(inner, Mapping) else annotation
-    source = next(_texts(fields, SOURCES), None)
-    if source is None:
+def _block(annotation: Any, text: str) -> CitationBlock | None:
+    read = read_citation(annotation)
+    if read is None:
         return None
-    places = {
-        name: value
-        for name, value in fields.items()
-        if isinstance(value, int) and not isinstance(value, bool) and name not in NO_PLACES
-    }
-    cited = next(_texts(fields, ("cited_text", "text")), None)
-    if cited is None and {"start_index", "end_index"} <= places.keys():
-        cited = text[max(places["start_index"], 0) : max(places["end_index"], 0)]
+    cited, places = read.cited_text, read.places
+    if cited is None and len(places) == len(PLACES):
+        start, end = (max(places[name], 0) for name in PLACES)
+        cited = text[start:end]
     return CitationBlock(
         cited_content=TextBlock(text=cited or ""),
-        source=source,
-        title=next(_texts(fields, TITLES), source),
-        additional_location_info=places,
+        source=read.source,
+        title=read.title or read.source,
+        additional_location_info={k: v for k, v in read.fields.items() if is_whole(v) and k not in NO_PLACES},
     )
-
-
-def _texts(fields: Mapping[str, Any], names: tuple[str, ...]) -> Iterator[str]:
-    return (value for name in names if isinstance(value := fields.get(name), str) and value)

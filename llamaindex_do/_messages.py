@@ -29,7 +29,7 @@ from inference_do.models import CHAT_PATH, model_info
 
 from ._parts import Part, Takes, content_of, parts_of
 
-__all__ = ["SENT_BACK", "to_wire"]
+__all__ = ["DETAILS", "SENT_BACK", "to_wire"]
 
 ROLES: Mapping[str, str] = {"chatbot": "assistant", "model": "assistant", "function": "tool"}
 """Other names that LlamaIndex has for the API's roles."""
@@ -37,7 +37,8 @@ ROLES: Mapping[str, str] = {"chatbot": "assistant", "model": "assistant", "funct
 MEDIA_ROLES = frozenset({"user", "tool"})
 BESIDE_CONTENT = (CitationBlock, ThinkingBlock, ToolCallBlock)
 """What an answer has beside its text; what it cites stands in its text already."""
-SENT_BACK = ("reasoning_details", "server_tool_calls")
+DETAILS = "reasoning_details"
+SENT_BACK = (DETAILS, "server_tool_calls")
 """Parts of an answer that go back as they came."""
 IN_RESULTS = frozenset({"text", "image_url", "file"})
 """Kinds of parts that results carry on the APIs beside chat completions."""
@@ -156,8 +157,10 @@ class _Conversation:
 def _sent_back(message: ChatMessage) -> Wire:
     """Return the parts of an answer that go back as they came; a memory may have made something else of them."""
     found: Wire = {}
-    for name in SENT_BACK:
-        kept = message.additional_kwargs.get(name)
+    thoughts = (block.additional_information for block in message.blocks if isinstance(block, ThinkingBlock))
+    kept_by_name = {name: message.additional_kwargs.get(name) for name in SENT_BACK}
+    kept_by_name[DETAILS] = next((own for more in thoughts if (own := more.get(DETAILS))), kept_by_name[DETAILS])
+    for name, kept in kept_by_name.items():
         if isinstance(kept, list) and (entries := [entry for entry in kept if isinstance(entry, Mapping)]):
             found[name] = entries
     return found

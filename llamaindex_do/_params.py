@@ -13,13 +13,12 @@ from typing import Any
 from pydantic import BaseModel
 
 from inference_do._adapters.merging import merge_layers
-from inference_do.errors import ConfigError
 from inference_do.params import CHAT_FIELDS
 
 from ._schema import response_format
 from ._tools import chosen_tool, tool_specs
 
-__all__ = ["ALIASES", "WIRE_FIELDS", "request_params", "settled_api"]
+__all__ = ["ALIASES", "WIRE_FIELDS", "request_params"]
 
 WIRE_FIELDS = (*CHAT_FIELDS, "max_completion_tokens", "model_affinity", "extra_body", "api")
 """Settings of the LLM that a request is made from."""
@@ -53,7 +52,7 @@ def request_params(layers: Iterable[Mapping[str, Any]], *, streaming: bool) -> d
     Raises:
         ConfigError: A layer contradicts itself, or what should be a mapping or a tool is none.
     """
-    params = merge_layers(map(_with_api, layers), aliases=ALIASES, is_internal=INTERNAL.__contains__)
+    params = merge_layers(layers, aliases=ALIASES, is_internal=INTERNAL.__contains__)
     if not streaming:
         params.pop("stream_options", None)  # the API refuses it without `stream`
     if isinstance(form := params.get("response_format"), type) and issubclass(form, BaseModel):
@@ -65,28 +64,6 @@ def request_params(layers: Iterable[Mapping[str, Any]], *, streaming: bool) -> d
     else:
         _forget_tools(params)
     return params
-
-
-def settled_api(api: Any, use_responses_api: Any) -> Any:
-    """Return the API that is asked for; `use_responses_api` is another name of one.
-
-    Raises:
-        ConfigError: The two contradict each other.
-    """
-    if not use_responses_api:
-        return api
-    if api not in {None, "auto", "responses"}:
-        message = f"use_responses_api is another name of api='responses', and api is {api!r}: give one of them"
-        raise ConfigError(message)
-    return "responses"
-
-
-def _with_api(layer: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a layer with its `api` under that name, so that it wins over the layers before."""
-    if "use_responses_api" not in layer:
-        return layer
-    rest = {name: value for name, value in layer.items() if name != "use_responses_api"}
-    return {**rest, "api": settled_api(layer.get("api"), layer["use_responses_api"])}
 
 
 def _forget_tools(params: dict[str, Any]) -> None:

@@ -6,8 +6,9 @@ parsed arguments, all logprobs. It is the one that LlamaIndex's observers and ag
 one at least.
 
 Where things are: thoughts, text, citations and tool calls in `message.blocks`, in this order; the calls also, as the
-API gave them, in `message.additional_kwargs["tool_calls"]`, and there too, on complete messages only, what goes back
-unchanged with the next request: `reasoning_details` and `server_tool_calls`. Counts of tokens, the finish reason, the
+API gave them, in `message.additional_kwargs["tool_calls"]`. Complete messages have what goes back unchanged with the
+next request: `reasoning_details` in the `additional_information` of the ThinkingBlock, where LlamaIndex's Memory does
+not count it as text, and `server_tool_calls` in `message.additional_kwargs`. Counts of tokens, the finish reason, the
 API that was asked and the request's id are in `response.additional_kwargs`; new thoughts there too, as
 `thinking_delta`; what the API sent in `raw`.
 """
@@ -37,7 +38,7 @@ from inference_do.accumulate import new_call_id, reasoning_text
 from inference_do.types import AGENT_FIELDS, ChatCompletion, ChatCompletionChunk, ResponseInfo, Usage
 
 from ._citations import read_citations
-from ._messages import SENT_BACK
+from ._messages import DETAILS, SENT_BACK
 from ._tools import OpenCall, PartialObject
 
 __all__ = ["StreamReader", "completion_of", "read_completion"]
@@ -230,14 +231,25 @@ def _whole_message(
     blocks = [*citations, *(call.block(is_cut=is_cut and call is calls[-1]) for call in calls)]
     message = _message(text, reasoning, calls, blocks, whole=True, thought=tokens.get("reasoning_tokens"))
     kept = {name: entries for name in SENT_BACK if isinstance(entries := further.get(name), list) and entries}
-    if details := kept.get("reasoning_details"):
-        for block in message.blocks:
-            if isinstance(block, ThinkingBlock):
-                block.additional_information = _marks(details)
+    details = kept.get(DETAILS, [])
+    if any(_is_thought(entry) for entry in details):
+        _thinking_block(message).additional_information = {**_marks(details), DETAILS: kept.pop(DETAILS)}
     message.additional_kwargs.update(kept)
     if others:
         message.additional_kwargs["annotations"] = others
     return message
+
+
+def _is_thought(entry: Any) -> bool:
+    return isinstance(entry, Mapping) and str(entry.get("type")).startswith("reasoning.")
+
+
+def _thinking_block(message: ChatMessage) -> ThinkingBlock:
+    """Return the block of a message's thoughts; one without text if none of them can be read."""
+    found = next((block for block in message.blocks if isinstance(block, ThinkingBlock)), None)
+    if found is None:
+        message.blocks.insert(0, found := ThinkingBlock())
+    return found
 
 
 def _marks(details: list[Any]) -> dict[str, Any]:

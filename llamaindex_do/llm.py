@@ -26,7 +26,7 @@ from pydantic import BaseModel, Field, field_validator
 from typing_extensions import override
 
 from inference_do._adapters.cache_marks import mark_for_cache
-from inference_do._adapters.merging import renamed
+from inference_do._adapters.merging import named_api, renamed
 from inference_do._adapters.settings import Number, Whole
 from inference_do._adapters.tool_forms import mask_tools
 from inference_do._adapters.tool_names import ToolNames, send_names
@@ -38,7 +38,7 @@ from ._connection import Connected, check_model
 from ._inputs import like, mask_and_instrument_tools, validate_and_instrument_chat, validate_and_instrument_completion
 from ._loading import register_class
 from ._messages import to_wire
-from ._params import ALIASES, WIRE_FIELDS, request_params, settled_api
+from ._params import ALIASES, WIRE_FIELDS, request_params
 from ._responses import StreamReader, completion_of, read_completion
 from ._schema import response_format
 from ._streams import acompletions_of, aread_stream, completions_of, read_stream
@@ -128,7 +128,7 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
         description="Which of the API's endpoints is asked. By default the one that the model is on and that takes "
         "what the request holds: `additional_kwargs` of responses say which it was.",
     )
-    use_responses_api: bool = Field(default=False, description="Another name of `api='responses'`.")
+    use_responses_api: bool = Field(default=False, strict=True, description="Another name of `api='responses'`.")
     extra_body: dict[str, Any] | None = Field(default=None, description="Further fields of requests, sent as they are.")
     streaming: bool = Field(
         default=False,
@@ -178,7 +178,8 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
     def _check(self) -> None:
         super()._check()
         check_model(self.model)
-        vars(self)["api"] = settled_api(self.api, self.use_responses_api)
+        asked = {name: vars(self)[name] for name in ("api", "use_responses_api")}
+        vars(self)["api"] = named_api(asked)["api"]
         renamed({name: vars(self)[name] for name in ("max_tokens", "max_completion_tokens")}, ALIASES)
 
     @classmethod

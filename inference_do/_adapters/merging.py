@@ -12,10 +12,11 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from inference_do._apis import named_api
 from inference_do.config import check_mapping
 from inference_do.errors import ConfigError
 
-__all__ = ["AFFINITY_HEADER", "merge_layers", "renamed"]
+__all__ = ["AFFINITY_HEADER", "merge_layers", "named_api", "renamed"]
 
 AFFINITY_HEADER = "X-Model-Affinity"
 COLLECTED = frozenset({"extra_headers", "extra_query", "extra_body"})
@@ -64,6 +65,7 @@ def merge_layers(
         given = {name: value for name, value in layer.items() if value is not None and not is_internal(name)}
         if not given:
             continue
+        given = named_api(given, params.get("api"))
         if not aliases.keys().isdisjoint(given):
             given = renamed(given, aliases)
         if not fixed.isdisjoint(given):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from math import isfinite
 from typing import Any, Protocol
 
 from inference_do.types import ChatCompletion
@@ -18,6 +19,7 @@ __all__ = [
     "error_of_choice",
     "is_reported",
     "refuse_reported",
+    "whole_number",
 ]
 
 EventReader = Callable[[str, bytes], dict[str, Any] | Sequence[dict[str, Any]] | None]
@@ -90,6 +92,13 @@ def _is_message(value: Any) -> bool:
 
 def _is_failure(value: Any) -> bool:
     return str(value) == "error" or (isinstance(value, int | str) and re.fullmatch(r"[45]\d\d", str(value)) is not None)
+
+
+def whole_number(value: Any) -> int | None:
+    """Return a count of tokens that a server wrote in whatever form of a number; None for what is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0 or not isfinite(value):
+        return None
+    return int(value)
 
 
 class Codec(Protocol):

@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from io import StringIO
-from math import isfinite
 from typing import Any
 
 from inference_do._protocol.json import dump_json, load_json
 from inference_do.accumulate import Accumulator
 from inference_do.types import ChatCompletion
 
-from .codec import EventReader, ReportedError
-from .messages_request import FORMAT, answer_tool, is_thinking, messages_body
+from .codec import EventReader, ReportedError, whole_number
+from .messages_request import FORMAT, answer_tool, messages_body
+from .messages_thinking import is_thinking
 
 __all__ = ["Messages"]
 
@@ -114,10 +114,7 @@ def usage_of(*counted: Any) -> dict[str, Any] | None:
 
 
 def _count(raw: Mapping[str, Any], name: str) -> int:
-    value = raw.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0 or not isfinite(value):
-        return 0
-    return int(value)
+    return whole_number(raw.get(name)) or 0
 
 
 def _object(raw: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -193,6 +190,10 @@ class _MessageEvents:
         self._blocks: dict[int, _Block] = {}
         self._calls = 0
         self._is_structured = False
+        self._has_begun = False
+        """Whether there was a block."""
+        self._has_ended = False
+        """Whether the event has come that has the reason to stop and the usage."""
         self._readers: dict[str, Callable[[dict[str, Any]], dict[str, Any] | Sequence[dict[str, Any]]]] = {
             "message_start": self.start,
             "content_block_start": self._begin,
@@ -220,7 +221,7 @@ class _MessageEvents:
         if name == "error" or kind == "error" or raw.get("error"):
             raise ReportedError
         if kind == "message_stop":
-            return None
+            return None if self._has_ended or not self._has_begun else self._stop()
         reader = self._readers.get(str(kind))
         return reader(raw) if reader else SKIPPED
 
@@ -239,6 +240,7 @@ class _MessageEvents:
         is_answer = is_call and content.get("name") == self._answer_tool
         block = _Block(content, self._calls if is_call and not is_answer else None)
         self._blocks[_index(raw)] = block
+        self._has_begun = True
         if is_answer:
             self._is_structured = True
         elif is_call:
@@ -321,11 +323,22 @@ class _MessageEvents:
             item["input"] = load_json(written.encode())
         return self._chunk({"server_tool_calls": [{"format": FORMAT, "model": self._model, "item": item}]})
 
+    def _stop(self) -> dict[str, Any] | Sequence[dict[str, Any]]:
+        """Return what `message_delta` brings where none came: what is known of the usage, and the text held back.
+
+        Inside a call it is no end, and the answer was cut.
+        """
+        if any(block.kind == "tool_use" for block in self._blocks.values()):
+            return SKIPPED
+        is_call = self._calls and not self._is_structured
+        return self.finish({"delta": {"stop_reason": "tool_use" if is_call else "end_turn"}})
+
     def finish(self, raw: dict[str, Any]) -> dict[str, Any]:
         reason = _text(_object(raw, "delta"), "stop_reason")
         finish = FINISH.get(reason, reason) if reason else None
         if self._is_structured and not self._calls and reason == "tool_use":
             finish = "stop"
+        self._has_ended = True
         held, self._held = "" if self._is_structured else "".join(self._held or ()), None
         return {
             **self._chunk({"content": held} if held else {}, finish),

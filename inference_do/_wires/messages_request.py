@@ -15,9 +15,9 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from inference_do.errors import ConfigError
-from inference_do.models import model_info
 
 from .messages_parts import content_blocks
+from .messages_thinking import is_thinking, lacks_thoughts, set_limit, set_sampling, take_back_choice, thinking_fields
 
 __all__ = ["FORMAT", "answer_tool", "messages_body"]
 
@@ -25,8 +25,6 @@ logger = logging.getLogger("inference_do")
 
 FORMAT = "messages"
 """The name of this wire in opaque parts."""
-DEFAULT_LIMIT = 4096
-"""Tokens of an answer where the model's own limit is not known: `max_tokens` is required."""
 SAME = ("model", "stream", "top_p", "top_k", "thinking", "speed", "reasoning_effort")
 """Fields that have the same name and meaning."""
 RENAMED = ("messages", "max_completion_tokens", "max_tokens", "stop", "temperature", "user", "metadata", "tools")
@@ -55,11 +53,10 @@ REFUSED = frozenset(
     }
 )
 """Fields of chat completions that this wire cannot express."""
+OWN_TOO = frozenset({"service_tier"})
+"""Fields of this wire as well, with other values: `extra_body` sends them."""
 JSON_ONLY = "Answer with one JSON object and nothing else."
 """What is asked for by `json_object`, for which this wire has no field."""
-CALL_ONE = "Call one of the tools."
-CALL_IT = "Call the tool {}."
-"""What is asked for by a choice of tools, where thinking forbids the choice."""
 UNTAKEN = re.compile(r"[^a-zA-Z0-9_-]")
 """What no id of a call may have."""
 THOUGHTS = frozenset({"thinking", "redacted_thinking"})
@@ -78,39 +75,30 @@ def messages_body(request: Mapping[str, Any], defaults: AbstractSet[str] = froze
         ConfigError: The user asked for something that this wire cannot express.
     """
     request = {name: value for name, value in request.items() if not _is_left_out(name, value, defaults)}
+    if isinstance(more := request.get("extra_body"), Mapping):
+        refused = {name for name in REFUSED - OWN_TOO if name in more and _is_left_out(name, more[name])}
+        request["extra_body"] = {name: value for name, value in more.items() if name not in refused}
     system, messages = _conversation(request)
     if _format_type(request) == "json_object":  # a tool without a schema would be called without arguments
         system.append({"type": "text", "text": JSON_ONLY})
     body = {name: request[name] for name in SAME if name in request}
     body["messages"] = messages
-    body["max_tokens"] = _limit(request)
     if system:
         body["system"] = system
-    if "temperature" in request:
-        body["temperature"] = _temperature(request["temperature"])
     if stop := request.get("stop"):
         body["stop_sequences"] = [stop] if isinstance(stop, str) else list(stop)
     if metadata := _metadata(request):
         body["metadata"] = metadata
-    if thinking := _thinking(request):
-        body.update(thinking)
-    if _lacks_thoughts(messages) and (body.get("thinking") or {}).get("type") == "enabled":
+    body.update(thinking_fields(request))
+    if lacks_thoughts(messages) and (body.get("thinking") or {}).get("type") == "enabled":
         logger.debug("thinking is left out: the tool calls that are going on were made without thoughts of this model")
         del body["thinking"]
+    set_limit(body, request, defaults)
+    set_sampling(body, request, defaults)
     body.update(_tools(request))
-    if is_thinking({**body, "extra_body": request.get("extra_body")}) and (words := _asked_in_words(body)):
+    if is_thinking({**body, "extra_body": request.get("extra_body")}) and (words := take_back_choice(body)):
         body.setdefault("system", []).append({"type": "text", "text": words})
     return {**body, **{name: value for name, value in request.items() if name not in SAME and name not in READ}}
-
-
-def is_thinking(request: Mapping[str, Any]) -> bool:
-    """Return whether a request, canonical or of this wire, asks for thinking."""
-    thinking, reasoning, more = request.get("thinking"), request.get("reasoning"), request.get("extra_body")
-    if isinstance(more, Mapping) and "thinking" in more:
-        thinking = more["thinking"]
-    if isinstance(thinking, Mapping):
-        return thinking.get("type") != "disabled"
-    return isinstance(reasoning, Mapping) and bool(reasoning.get("max_tokens"))
 
 
 def answer_tool(request: Mapping[str, Any]) -> str | None:
@@ -128,7 +116,7 @@ def answer_tool(request: Mapping[str, Any]) -> str | None:
     return name
 
 
-def _is_left_out(name: str, value: Any, defaults: AbstractSet[str]) -> bool:
+def _is_left_out(name: str, value: Any, defaults: AbstractSet[str] = frozenset()) -> bool:
     if value is None:
         return True
     if name not in REFUSED:
@@ -142,23 +130,6 @@ def _is_left_out(name: str, value: Any, defaults: AbstractSet[str]) -> bool:
     raise ConfigError(message)
 
 
-# --- limits, sampling, thinking ---
-
-
-def _limit(request: Mapping[str, Any]) -> int:
-    limit = request.get("max_completion_tokens") or request.get("max_tokens")
-    if limit:
-        return int(limit)
-    return model_info(request["model"]).max_output_tokens or DEFAULT_LIMIT
-
-
-def _temperature(value: Any) -> Any:
-    if isinstance(value, int | float) and not 0 <= value <= 1:
-        message = f"temperature must be between 0 and 1 on the messages API, not {value!r}"
-        raise ConfigError(message)
-    return value
-
-
 def _metadata(request: Mapping[str, Any]) -> dict[str, Any]:
     metadata = dict(request.get("metadata") or {})
     if unknown := sorted(metadata.keys() - {"user_id"}):
@@ -167,36 +138,6 @@ def _metadata(request: Mapping[str, Any]) -> dict[str, Any]:
     if user := request.get("user"):
         metadata.setdefault("user_id", user)
     return metadata
-
-
-def _thinking(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how much to think: a budget is Anthropic's own field, an effort is one that this API adds."""
-    wanted = request.get("reasoning")
-    if not isinstance(wanted, Mapping):
-        return {}
-    found: dict[str, Any] = {}
-    if effort := wanted.get("effort"):
-        found["reasoning_effort"] = effort
-    if (budget := wanted.get("max_tokens")) and "thinking" not in request:
-        found["thinking"] = {"type": "enabled", "budget_tokens": budget}
-    return found
-
-
-def _lacks_thoughts(messages: Sequence[Mapping[str, Any]]) -> bool:
-    """Return whether tool calls are going on that another model began, or whose thoughts were not kept.
-
-    With thinking on, Anthropic wants its own thoughts before the first calls since the user's last words:
-    https://platform.claude.com/docs/en/build-with-claude/extended-thinking
-    """
-    first: str | None = None
-    for message in reversed(messages):
-        if message["role"] == "assistant":
-            first = next((block["type"] for block in message["content"]), None)
-            calls = any(block["type"] == "tool_use" for block in message["content"])
-            first = first if calls else None
-        elif any(block["type"] != "tool_result" for block in message["content"]):
-            break
-    return first is not None and first not in THOUGHTS
 
 
 # --- tools ---
@@ -218,19 +159,6 @@ def _tools(request: Mapping[str, Any]) -> dict[str, Any]:
     if tools and request.get("parallel_tool_calls") is False and (choice or {}).get("type") != "none":
         choice = {**(choice or {"type": "auto"}), "disable_parallel_tool_use": True}
     return {**({"tools": tools} if tools else {}), **({"tool_choice": choice} if choice else {})}
-
-
-def _asked_in_words(body: dict[str, Any]) -> str | None:
-    """Take back a choice that forces a call, and return it in words: with thinking on, Anthropic refuses it.
-
-    https://platform.claude.com/docs/en/build-with-claude/extended-thinking
-    """
-    choice = body.get("tool_choice") or {}
-    if choice.get("type") not in {"any", "tool"}:
-        return None
-    logger.debug("tool_choice is asked for in words: it cannot force a call while the model thinks")
-    body["tool_choice"] = {**{name: choice[name] for name in choice if name != "name"}, "type": "auto"}
-    return CALL_ONE if choice["type"] == "any" else CALL_IT.format(choice.get("name"))
 
 
 def _name_of(tool: Mapping[str, Any]) -> Any:

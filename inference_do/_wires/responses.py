@@ -21,7 +21,7 @@ from typing_extensions import TypedDict
 from inference_do._protocol.json import load_json
 from inference_do.types import ChatCompletion
 
-from .codec import EventReader, ReportedError
+from .codec import EventReader, ReportedError, whole_number
 from .responses_items import CALL, MESSAGE, REASONING, OutputItem, OutputItems
 from .responses_request import PATH, responses_body
 
@@ -176,16 +176,16 @@ def _usage(usage: Any) -> dict[str, Any] | None:
     """Return the usage under chat completions' names; both count inclusively."""
     if not isinstance(usage, Mapping):
         return None
-    input_, output = usage.get("input_tokens"), usage.get("output_tokens")
-    if not isinstance(input_, int) or not isinstance(output, int):
+    input_, output = whole_number(usage.get("input_tokens")), whole_number(usage.get("output_tokens"))
+    if input_ is None or output is None:
         log.debug("usage without counts of tokens is left out")
         return None
-    total = usage.get("total_tokens")
+    total = whole_number(usage.get("total_tokens"))
     read, spent = _counts(usage.get("input_tokens_details")), _counts(usage.get("output_tokens_details"))
     return {
         "prompt_tokens": input_,
         "completion_tokens": output,
-        "total_tokens": total if isinstance(total, int) else input_ + output,
+        "total_tokens": input_ + output if total is None else total,
         "cache_read_input_tokens": read.get("cached_tokens", 0),
         "cache_created_input_tokens": read.get("cache_write_tokens", 0),
         "prompt_tokens_details": read or None,
@@ -194,7 +194,8 @@ def _usage(usage: Any) -> dict[str, Any] | None:
 
 
 def _counts(details: Any) -> dict[str, int]:
-    return {k: v for k, v in details.items() if isinstance(v, int)} if isinstance(details, Mapping) else {}
+    items = details.items() if isinstance(details, Mapping) else ()
+    return {name: count for name, value in items if (count := whole_number(value)) is not None}
 
 
 # --- streams ---

@@ -68,9 +68,10 @@ def responses_body(
         ConfigError: The caller asked for something that this wire cannot say.
     """
     body = dict(request)
-    for name, neutral in NEUTRAL.items():
-        if name in body and (value := body.pop(name)) is not None and value not in neutral and name not in defaults:
-            raise _refusal(name)
+    _leave_out(body, defaults)
+    if isinstance(more := body.get("extra_body"), Mapping):
+        body["extra_body"] = dict(more)
+        _leave_out(body["extra_body"])
     stored = body.setdefault("store", False)
     messages = body.pop("messages")
     start = 0
@@ -85,6 +86,17 @@ def responses_body(
     _set_tools(body)
     _set_include(body, encrypted=encrypted and not stored)
     return {name: value for name, value in body.items() if value is not None}
+
+
+def _leave_out(fields: dict[str, Any], defaults: AbstractSet[str] = frozenset()) -> None:
+    """Take out what this wire has no name for.
+
+    Raises:
+        ConfigError: The caller asked for something by it.
+    """
+    for name, neutral in NEUTRAL.items():
+        if name in fields and (value := fields.pop(name)) is not None and value not in neutral and name not in defaults:
+            raise _refusal(name)
 
 
 def _refusal(what: str) -> ConfigError:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from inference_do.errors import ConfigError
+from inference_do._apis import CHAT, ENDPOINTS, MESSAGES, RESPONSES
 from inference_do.models import CHAT_PATH, ModelInfo, model_info
 
 from .chat_completions import ChatCompletions
@@ -14,13 +14,9 @@ from .codec import Codec
 from .messages import Messages
 from .responses import Responses
 
-__all__ = ["ENDPOINTS", "asked_api", "choose_api", "open_wire"]
+__all__ = ["choose_api", "open_wire"]
 
 logger = logging.getLogger("inference_do")
-
-CHAT, RESPONSES, MESSAGES = "chat_completions", "responses", "messages"
-ENDPOINTS: Mapping[str, str] = {CHAT: CHAT_PATH, RESPONSES: "/v1/responses", MESSAGES: "/v1/messages"}
-"""The endpoint of each API, as the models' data has it."""
 
 RESPONSES_FIELDS = frozenset({"background", "include", "instructions", "previous_response_id", "store", "truncation"})
 """Fields that `/responses` alone has."""
@@ -32,28 +28,6 @@ _OPEN: Mapping[str, Callable[[Mapping[str, Any]], Codec]] = {
     ),
     MESSAGES: Messages,
 }
-
-
-def asked_api(api: Any, use_responses_api: Any = None) -> str:
-    """Return the API that a caller asked for, `auto` if none.
-
-    Args:
-        api: `auto`, `chat_completions`, `responses` or `messages`.
-        use_responses_api: Another name of `api="responses"`, which users of other packages write.
-
-    Raises:
-        ConfigError: There is no such API, or the two contradict each other.
-    """
-    api = "auto" if api is None else api
-    if api != "auto" and api not in ENDPOINTS:
-        message = f"api must be 'auto', {', '.join(map(repr, ENDPOINTS))}, not {api!r}"
-        raise ConfigError(message)
-    if not use_responses_api:
-        return str(api)
-    if api not in {"auto", RESPONSES}:
-        message = f"use_responses_api is another name of api='responses', and api is {api!r}: give one of them"
-        raise ConfigError(message)
-    return RESPONSES
 
 
 def choose_api(request: Mapping[str, Any], asked: str = "auto") -> str:

@@ -129,7 +129,7 @@ class AgentTests(LLMKit):
         """The answer can only come from it."""
         index = SummaryIndex.from_documents([Document(text=FACT)])
         index.as_query_engine(llm=self.make_llm(server)).query("What colour was the lighthouse painted?")
-        messages = server.requests[-1].json["messages"]
+        messages = server.requests[-1].chat["messages"]
         assert [message["role"] for message in messages] == ["system", "user"]
         assert FACT in messages[-1]["content"]
 

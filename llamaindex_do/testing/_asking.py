@@ -112,7 +112,7 @@ def calls_of(message: ChatMessage) -> list[ToolCallBlock]:
 def sent(server: Any) -> list[dict[str, Any]]:
     """Return the messages of the last request."""
     assert server.requests, "no request has arrived"
-    messages: list[dict[str, Any]] = server.requests[-1].json["messages"]
+    messages: list[dict[str, Any]] = server.requests[-1].chat["messages"]
     return messages
 
 

@@ -68,17 +68,17 @@ class CallTests(LLMKit):
         messages = [ChatMessage(role=role, content=text) for role, text in sent]
         for method in ("chat", "stream_chat", "achat", "astream_chat"):
             ask(llm, method, messages)
-            arrived = [(item["role"], item["content"]) for item in server.requests[-1].json["messages"]]
+            arrived = [(item["role"], item["content"]) for item in server.requests[-1].chat["messages"]]
             assert arrived == sent, method
         ask(llm, "complete")
-        assert [item["role"] for item in server.requests[-1].json["messages"]] == ["user"]
+        assert [item["role"] for item in server.requests[-1].chat["messages"]] == ["user"]
 
     @needs("over_http")
     def test_a_template_reaches_a_chat_model_as_messages(self, server: Any) -> None:
         """predict() flattens messages into one prompt unless `metadata.is_chat_model` is set."""
         messages = [ChatMessage(role="system", content="Be brief."), ChatMessage(content="Where is {place}?")]
         self.make_llm(server).predict(ChatPromptTemplate(messages), place="Skagen")
-        arrived = [(item["role"], item["content"]) for item in server.requests[-1].json["messages"]]
+        arrived = [(item["role"], item["content"]) for item in server.requests[-1].chat["messages"]]
         assert arrived == [("system", "Be brief."), ("user", "Where is Skagen?")]
 
     @needs("over_http", "has_settings")
@@ -87,7 +87,7 @@ class CallTests(LLMKit):
         llm = self.make_llm(server, temperature=0.1, max_tokens=300)
         for method in METHODS:
             ask(llm, method, temperature=0.7, max_tokens=50)
-            body = server.requests[-1].json
+            body = server.requests[-1].chat
             limit = body.get("max_completion_tokens", body.get("max_tokens"))
             assert (body["temperature"], limit) == (0.7, 50), method
 
@@ -96,9 +96,17 @@ class CallTests(LLMKit):
         """A call can use whatever the API takes."""
         llm = self.make_llm(server)
         for method in METHODS:
-            ask(llm, method, stop=["END"], seed=7)
-            body = server.requests[-1].json
-            assert (body.get("stop"), body.get("seed")) == (["END"], 7), method
+            ask(llm, method, stop=["END"], top_p=0.5)
+            body = server.requests[-1].chat
+            assert (body.get("stop"), body.get("top_p")) == (["END"], 0.5), method
+
+    @needs("over_http", "has_seed")
+    def test_a_seed_reaches_the_api(self, server: Any) -> None:
+        """A field that few have a setting for."""
+        llm = self.make_llm(server)
+        for method in METHODS:
+            ask(llm, method, seed=7)
+            assert server.requests[-1].chat.get("seed") == 7, method
 
     @needs("has_usage")
     def test_usage_is_told(self, server: Any) -> None:

@@ -117,6 +117,8 @@ class LLMKit(Kit):
     has_documents: ClassVar[bool] = True
     has_settings: ClassVar[bool] = True
     """It takes `temperature` and `max_tokens`, and any field of the API in a call."""
+    has_seed: ClassVar[bool] = True
+    """It takes `seed`, which chat completions have and the other two APIs have not."""
     has_retries: ClassVar[bool] = True
     """It takes `max_retries`, and sends requests again that failed."""
     has_serialization: ClassVar[bool] = True

@@ -76,7 +76,7 @@ class StructuredTests(LLMKit):
             predicted = predict(City, PROMPT, where="the Seine")
             if not isinstance(predicted, City):
                 list(predicted)
-            body = server.requests[-1].json
+            body = server.requests[-1].chat
             forced = body.get("response_format", {}).get("type") == "json_schema" or body.get("tool_choice") not in (
                 None,
                 "auto",
@@ -93,7 +93,7 @@ class StructuredTests(LLMKit):
         _answer(server)
         run(llm.astructured_predict(City, PROMPT, where="the Seine"))
         for request in server.requests:
-            message = request.json["messages"][0]
+            message = request.chat["messages"][0]
             assert (message["role"], message["content"]) == ("system", "Be brief.")
 
     @needs("has_structured_output")

@@ -103,11 +103,11 @@ class ToolTests(LLMKit):
         llm = self.make_llm(server)
         for method in CHATS:
             asked_for(llm, method, tool_required=True)
-            assert server.requests[-1].json.get("tool_choice") == "required", method
+            assert server.requests[-1].chat.get("tool_choice") == "required", method
             asked_for(llm, method)
-            assert server.requests[-1].json.get("tool_choice", "auto") == "auto", method
+            assert server.requests[-1].chat.get("tool_choice", "auto") == "auto", method
             asked_for(llm, method, tool_required=True, tool_choice=None)
-            assert server.requests[-1].json.get("tool_choice") == "required", f"{method}: None is not a choice"
+            assert server.requests[-1].chat.get("tool_choice") == "required", f"{method}: None is not a choice"
 
     @needs("over_http", "has_tools", "has_tool_choice")
     def test_a_tool_can_be_named(self, server: Any) -> None:
@@ -116,7 +116,7 @@ class ToolTests(LLMKit):
         for method in CHATS:
             asked_for(llm, method, tool_choice="add")
             expected = {"type": "function", "function": {"name": "add"}}
-            assert server.requests[-1].json.get("tool_choice") == expected, method
+            assert server.requests[-1].chat.get("tool_choice") == expected, method
 
     @needs("over_http", "has_tools", "has_parallel_tools")
     def test_parallel_calls_can_be_forbidden(self, server: Any) -> None:
@@ -125,7 +125,7 @@ class ToolTests(LLMKit):
         for method in CHATS:
             for allowed in (True, False):
                 asked_for(llm, method, allow_parallel_tool_calls=allowed)
-                assert server.requests[-1].json.get("parallel_tool_calls") is allowed, method
+                assert server.requests[-1].chat.get("parallel_tool_calls") is allowed, method
 
     @needs("has_tools", "has_parallel_tools")
     def test_only_one_call_is_left_where_one_is_allowed(self, server: Any) -> None:
@@ -140,7 +140,7 @@ class ToolTests(LLMKit):
         llm = self.make_llm(server)
         for method in CHATS:
             asked_for(llm, method, tools=())
-            body = server.requests[-1].json
+            body = server.requests[-1].chat
             assert not {"tools", "tool_choice", "parallel_tool_calls"} & body.keys(), method
 
     @needs("has_tools")
@@ -187,7 +187,7 @@ class ToolTests(LLMKit):
             response = asked_for(llm, "stream_chat" if streaming else "chat", tools=(tool,))[-1]
             (selection,) = llm.get_tool_calls_from_response(response)
             assert selection.tool_name == "maths.add"
-            assert server.requests[-1].json["tools"][0]["function"]["name"] == "maths_add"
+            assert server.requests[-1].chat["tools"][0]["function"]["name"] == "maths_add"
 
     @needs("has_tools")
     def test_a_history_that_is_given_does_not_grow(self, server: Any) -> None:

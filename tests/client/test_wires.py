@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from client_kit import make
 from client_modes import EVERY_CALL
 
 from inference_do import (
+    BadRequestError,
     Client,
     ConfigError,
     EmptyAnswerWarning,
@@ -18,7 +21,7 @@ from inference_do import (
     StreamError,
     StreamInterrupted,
 )
-from inference_do.emulator import Emulator, ErrorEvent, Reset, Status, Truncate
+from inference_do.emulator import Emulator, ErrorEvent, RawStream, Reset, Status, Truncate
 from inference_do.models import register_model
 
 CLAUDE, GPT, HOSTED = "anthropic-claude-haiku-4.5", "openai-gpt-5.4", "gemma-4-31B-it"
@@ -108,6 +111,82 @@ def test_what_cannot_be_is_refused_before_the_request(emu, options, expected):
     with pytest.raises(ConfigError, match=expected):
         make(emu).chat(**{"model": CLAUDE, "messages": HELLO, **options})
     assert emu.posts == 0
+
+
+@pytest.mark.parametrize("where", ["extra_body", "default_params"])
+@pytest.mark.parametrize("name", ["api", "use_responses_api"])
+def test_the_choice_of_an_api_is_no_field_of_a_request(emu, where, name):
+    for call in (make(emu).chat, make(emu).stream):
+        with pytest.raises(ConfigError, match=f"{where}: '{name}' says which API is asked"):
+            call(model=HOSTED, messages=HELLO, **{where: {name: "responses"}})
+    assert emu.posts == 0
+
+
+@pytest.mark.parametrize("value", ["false", "true", 1, 0, []])
+def test_the_other_name_of_an_api_is_on_or_off(emu, value):
+    for call in (make(emu).chat, make(emu).stream):
+        with pytest.raises(ConfigError, match="use_responses_api must be True or False"):
+            call(model=GPT, messages=HELLO, use_responses_api=value)
+    assert emu.posts == 0
+
+
+@pytest.mark.parametrize(("api", "model", "field"), [("messages", CLAUDE, "seed"), ("responses", GPT, "logit_bias")])
+def test_what_an_api_has_not_is_not_sent_by_extra_body_either(emu, api, model, field):
+    with pytest.raises(ConfigError, match=field):
+        make(emu).chat(model=model, messages=HELLO, api=api, extra_body={field: {"1": 1}})
+    assert emu.posts == 0
+    make(emu).chat(model=model, messages=HELLO, api=api, extra_body={"n": 1, field: None})  # which ask for nothing
+    assert not {"n", field} & emu.requests[-1].json.keys()
+
+
+def test_extra_body_may_have_what_only_this_api_has(emu):
+    more = {"service_tier": "standard_only", "output_config": {"effort": "low"}}
+    make(emu).chat(model=CLAUDE, messages=HELLO, api="messages", extra_body=more)
+    assert emu.requests[-1].json.items() >= more.items()
+
+
+THINKING = {"type": "enabled", "budget_tokens": 1024}
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"temperature": 0.3}, "temperature can only be 1 while the model thinks, and it is 0.3"),
+        ({"top_k": 3}, "top_k cannot be set while the model thinks"),
+        ({"top_p": 0.5}, r"top_p must be 0\.95 or more while the model thinks"),
+        ({"max_completion_tokens": 1024}, "max_completion_tokens must be greater than the 1024 tokens of thinking"),
+        ({"max_tokens": 500}, "max_completion_tokens must be greater than the 1024 tokens of thinking"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(
+    "thinking",
+    [{"thinking": THINKING}, {"extra_body": {"thinking": THINKING}}, {"reasoning": {"max_tokens": 1024}}],
+    ids=["field", "extra_body", "reasoning"],
+)
+def test_what_thinking_forbids_is_refused_or_left_out_if_nobody_asked(emu, thinking, options, expected):
+    asked = {"model": CLAUDE, "messages": HELLO, "api": "messages", **thinking}
+    with pytest.raises(ConfigError, match=expected):
+        make(emu).chat(**asked, **options)
+    assert emu.posts == 0
+    make(emu).chat(**asked, default_params=options)
+    sent = emu.requests[-1].json
+    assert not options.keys() & (sent.keys() - {"max_tokens"})
+    assert sent["max_tokens"] > 1024
+
+
+def test_what_thinking_allows_is_sent(emu):
+    fields = {"temperature": 1, "top_p": 0.95}
+    make(emu).chat(model=CLAUDE, messages=HELLO, thinking=THINKING, max_tokens=1025, **fields)
+    assert emu.requests[-1].json.items() >= {**fields, "max_tokens": 1025}.items()
+    make(emu).chat(model=CLAUDE, messages=HELLO, api="messages", thinking={"type": "disabled"}, temperature=0.3)
+    assert emu.requests[-1].json["temperature"] == 0.3
+
+
+def test_a_budget_fits_the_limit_of_a_model_that_is_not_known(emu):
+    thinking = {"type": "enabled", "budget_tokens": 9000}
+    make(emu).chat(model="anthropic-claude-sonnet-5.5", messages=HELLO, thinking=thinking)
+    assert emu.requests[-1].json["max_tokens"] > 9000
 
 
 def test_an_extra_body_that_is_none_is_refused(emu):
@@ -273,6 +352,60 @@ def test_an_error_within_a_stream_is_one(emu, api, model):
     emu.script(ErrorEvent(after_events=6))
     with pytest.raises(StreamError):
         make(emu).stream(model=model, messages=HELLO, api=api).completion()
+
+
+CALL_MADE = {"id": "c1", "type": "function", "function": {"name": "add", "arguments": "{}"}}
+UNMATCHED = [
+    (
+        [*HELLO, {"role": "assistant", "content": None, "tool_calls": [CALL_MADE]}, *HELLO],
+        "the call 'c1' of the tool 'add' has no result right behind it.*tool_call_id 'c1'.*handle_tool_errors=True",
+    ),
+    ([*HELLO, {"role": "tool", "tool_call_id": "c1", "content": "3"}], "has the call 'c1' of which this is the result"),
+]
+
+
+@EVERY_CALL
+@pytest.mark.parametrize(("api", "model"), [*WIRES, ("chat_completions", HOSTED)])
+def test_refused_calls_and_results_are_named(emu, ask, api, model):
+    for messages, advice in UNMATCHED:
+        refused = ask(emu, model=model, messages=messages, api=api)
+        assert isinstance(refused, BadRequestError)
+        assert re.search(advice, str(refused))
+
+
+def sse(*events):
+    return b"".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in events)
+
+
+WORDS = [
+    {"type": "message_start", "message": {"id": "msg_1", "usage": {"input_tokens": 7, "output_tokens": 1}}},
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hello"}},
+    {"type": "content_block_stop", "index": 0},
+]
+CALL = [
+    {
+        "type": "content_block_start",
+        "index": 1,
+        "content_block": {"type": "tool_use", "id": "toolu_1", "name": "get_weather", "input": {"city": "Skagen"}},
+    },
+    {"type": "content_block_stop", "index": 1},
+]
+STOP = {"type": "message_stop"}
+
+
+@pytest.mark.parametrize(("events", "reason"), [([*WORDS, STOP], "stop"), ([*WORDS, *CALL, STOP], "tool_calls")])
+def test_an_answer_that_ends_without_its_last_count_keeps_the_first(emu, events, reason):
+    emu.script(RawStream([sse(*events)]))
+    answer = make(emu).stream(model=CLAUDE, messages=HELLO, api="messages").completion()
+    assert (answer.text, answer.choices[0].finish_reason) == ("Hello", reason)
+    assert (answer.usage.input_tokens, answer.usage.output_tokens) == (7, 1)
+
+
+def test_an_end_inside_a_block_is_none(emu):
+    emu.script(RawStream([sse(*WORDS, CALL[0], STOP)]))
+    with pytest.raises(StreamInterrupted):
+        make(emu).stream(model=CLAUDE, messages=HELLO, api="messages").completion()
 
 
 @EVERY_CALL

@@ -208,12 +208,6 @@ class TestResponses(OtherApi):
 
 
 class TestMessages(OtherApi):
-    @pytest.fixture(autouse=True)
-    def know_jokes(self, serve: None, request: pytest.FixtureRequest) -> None:
-        if request.node.name == "test_json_mode":  # the emulator's model does not read what the JSON shall be
-            for _ in range(4):
-                self.server.reply(json.dumps({"setup": "What do cats read?", "punchline": "Catalogues."}))
-
     @property
     def chat_model_params(self) -> dict[str, Any]:
         return {**super().chat_model_params, "model": "anthropic-claude-haiku-4.5", "api": "messages"}

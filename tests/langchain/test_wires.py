@@ -128,6 +128,38 @@ def test_the_api_may_be_chosen(emu: Emulator, make: Make) -> None:
     assert model.invoke("hi", use_responses_api=False).response_metadata["api"] == "chat_completions"
 
 
+def test_a_call_takes_the_other_name_back(emu: Emulator, make: Make) -> None:
+    for given, expected in (
+        ({"use_responses_api": True}, "chat_completions"),
+        ({"api": "responses"}, "chat_completions"),
+        ({"api": "messages"}, "messages"),
+    ):
+        for model in (make(model=HOSTED, **given), make(model=HOSTED, model_kwargs=given)):
+            assert model.invoke("hi", use_responses_api=False).response_metadata["api"] == expected
+            assert whole(model.bind(use_responses_api=False), "hi").response_metadata["api"] == expected
+
+
+def test_where_no_api_can_be_chosen_it_is_refused(emu: Emulator, make: Make) -> None:
+    for choice in ({"api": "responses"}, {"use_responses_api": True}):
+        assert make(model=HOSTED, model_kwargs=choice).invoke("hi").response_metadata["api"] == "responses"
+        with pytest.raises(ConfigError, match=r"extra_body: '\w+' says which API is asked"):
+            make(extra_body=choice)
+        with pytest.raises(ConfigError, match=r"extra_body: '\w+' says which API is asked"):
+            make().bind(extra_body=choice).invoke("hi")
+        with pytest.raises(ConfigError, match="'model_kwargs': its fields are given under their own names"):
+            make().bind(model_kwargs=choice).invoke("hi")
+    assert emu.posts == 2
+
+
+@pytest.mark.parametrize("value", ["false", "true", 1])
+def test_the_other_name_is_on_or_off(emu: Emulator, make: Make, value: Any) -> None:
+    with pytest.raises(ConfigError, match="use_responses_api must be True or False"):
+        make(use_responses_api=value)
+    with pytest.raises(ConfigError, match="use_responses_api must be True or False"):
+        make().invoke("hi", use_responses_api=value)
+    assert emu.posts == 0
+
+
 def test_an_api_that_is_none_is_refused(emu: Emulator, make: Make) -> None:
     with pytest.raises(ConfigError, match="api"):
         make(api="completions")
@@ -208,6 +240,23 @@ def test_a_conversation_may_change_model_and_api(emu: Emulator, make: Make, stre
     assert emu.posts == 12
 
 
+@pytest.mark.parametrize("version", ["v0", "v1"])
+@pytest.mark.parametrize("entry", ["invoke", "stream"])
+@pytest.mark.parametrize("wire", ["responses", "messages"])
+async def test_what_cannot_be_read_is_not_counted(
+    emu: Emulator, make: Make, wire: str, entry: str, version: str
+) -> None:
+    model = make(output_version=version, **WIRES[wire])
+    emu.reply("I add.", tool_calls=[("add", {"a": 1, "b": 2})], reasoning="One and two.")
+    answer = await ask(model.bind_tools([plus]), "add", entry)
+    readable = AIMessage(
+        "I add.", tool_calls=answer.tool_calls, additional_kwargs={"reasoning_content": "One and two."}
+    )
+    expected = model.get_num_tokens_from_messages([readable])
+    assert len(str(answer.content_blocks)) > 500
+    assert [model.get_num_tokens_from_messages([kept]) for kept in again(answer)] == [expected] * 4
+
+
 def test_reasoning_stays_here_if_it_is_not_wanted(emu: Emulator, make: Make) -> None:
     model = make(**WIRES["responses"]).bind_tools([plus])
     emu.reply("I add.", tool_calls=[("add", {"a": 1, "b": 2})], reasoning="One and two.")
@@ -243,6 +292,53 @@ async def test_searches_and_citations_are_blocks(
         requests.append(turn_of(emu.requests[-1].json))
     assert all(sent == requests[0] for sent in requests)
     assert "search" in json.dumps(requests[0])
+
+
+CITATIONS = [
+    (
+        {"type": "knowledge_base", "knowledge_base": {"id": "k", "title": "T", "url": "https://x.test", "text": "c"}},
+        {
+            "title": "T",
+            "url": "https://x.test",
+            "cited_text": "c",
+            "extras": {"id": "k", "text": "c", "type": "knowledge_base"},
+        },
+    ),
+    (
+        {"type": "knowledge_base", "filename": "a.pdf", "start_index": 0, "end_index": 5, "score": 0.5},
+        {
+            "title": "a.pdf",
+            "start_index": 0,
+            "end_index": 5,
+            "extras": {"filename": "a.pdf", "score": 0.5, "type": "knowledge_base"},
+        },
+    ),
+    (
+        {"type": "char_location", "document_title": "d", "cited_text": "c", "start_char_index": 3},
+        {
+            "title": "d",
+            "cited_text": "c",
+            "extras": {"document_title": "d", "start_char_index": 3, "type": "char_location"},
+        },
+    ),
+    (
+        {"type": "url_citation", "url_citation": {"url": "https://x.test", "title": None, "start_index": 2}},
+        {"url": "https://x.test", "start_index": 2},
+    ),
+]
+
+
+@pytest.mark.parametrize("version", ["v0", "v1"])
+@pytest.mark.parametrize("entry", ["invoke", "stream"])
+async def test_citations_of_every_kind_are_the_standards(emu: Emulator, make: Make, entry: str, version: str) -> None:
+    odd = {"type": "knowledge_base", "score": 0.5}
+    emu.reply(message={"content": "Hello", "annotations": [*(given for given, _ in CITATIONS), odd]})
+    answer = await ask(make(output_version=version), "hi", entry)
+    (text,) = answer.content_blocks
+    expected = [{"type": "citation", **block} for _, block in CITATIONS]
+    assert text["annotations"] == [*expected, {"type": "non_standard_annotation", "value": odd}]
+    make().invoke([HumanMessage("hi"), answer, HumanMessage("on")])
+    assert emu.requests[-1].json["messages"][1]["content"] == "Hello"
 
 
 # --- images and files ---

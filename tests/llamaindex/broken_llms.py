@@ -106,7 +106,7 @@ class WithoutSystem(Habit):
 class OwnWill(Habit):
     def bend(self, body: dict[str, Any]) -> None:
         body.update(temperature=0.1, tool_choice="auto") if body.get("tools") else body.update(temperature=0.1)
-        for name in ("seed", "parallel_tool_calls", "response_format"):
+        for name in ("seed", "top_p", "parallel_tool_calls", "response_format"):
             body.pop(name, None)
 
 

@@ -88,6 +88,9 @@ async def test_the_api_is_asked_and_named(make: Make, emu: Emulator, model: str,
         ({"additional_kwargs": {"api": "messages"}}, {}, "messages"),
         ({"api": "messages"}, {"api": None}, "messages"),
         ({"use_responses_api": False}, {"use_responses_api": False}, "chat_completions"),
+        ({"use_responses_api": True}, {"use_responses_api": False}, "chat_completions"),
+        ({"additional_kwargs": {"use_responses_api": True}}, {"use_responses_api": False}, "chat_completions"),
+        ({"api": "messages"}, {"use_responses_api": False}, "messages"),
     ],
     ids=str,
 )
@@ -105,6 +108,27 @@ def test_what_is_no_api_is_refused(make: Make, emu: Emulator) -> None:
         make(api="messages", use_responses_api=True)
     with pytest.raises(ConfigError, match="another name of api='responses'"):
         make().chat(HELLO, api="messages", use_responses_api=True)
+    assert emu.posts == 0
+
+
+@pytest.mark.parametrize("value", ["false", "true", 1])
+def test_the_other_name_is_on_or_off(make: Make, emu: Emulator, value: Any) -> None:
+    for settings in ({"use_responses_api": value}, {"additional_kwargs": {"use_responses_api": value}}):
+        with pytest.raises(ConfigError, match="use_responses_api: Input should be a valid bool"):
+            make(**settings)
+    with pytest.raises(ConfigError, match="use_responses_api must be True or False"):
+        make().chat(HELLO, use_responses_api=value)
+    assert emu.posts == 0
+
+
+@pytest.mark.parametrize("choice", [{"api": "responses"}, {"use_responses_api": True}], ids=str)
+def test_where_no_api_can_be_chosen_it_is_refused(make: Make, emu: Emulator, choice: Any) -> None:
+    with pytest.raises(ConfigError, match=r"extra_body: '\w+' says which API is asked"):
+        make(extra_body=choice)
+    with pytest.raises(ConfigError, match=r"extra_body: '\w+' says which API is asked"):
+        make().chat(HELLO, extra_body=choice)
+    with pytest.raises(ConfigError, match="'additional_kwargs': its fields are given under their own names"):
+        make().chat(HELLO, additional_kwargs=choice)
     assert emu.posts == 0
 
 
@@ -214,11 +238,13 @@ def test_the_ends_are_marked_for_the_cache(make: Make, emu: Emulator, api: str) 
 # --- programs, agents, engines ---
 
 
-@pytest.mark.parametrize(("model", "api"), CASES)
+@pytest.mark.parametrize("case", CASES, ids=str)
 @pytest.mark.parametrize("native", [True, False])
-async def test_objects(make: Make, emu: Emulator, model: str, api: str, native: bool) -> None:
+@pytest.mark.parametrize("thinking", [True, False])
+async def test_objects(make: Make, emu: Emulator, case: Any, native: bool, thinking: bool) -> None:
+    model, api = case
     register_model(model, structured_output=native)
-    llm = make(model, api=api)
+    llm = make(model, api=api, **(THINKING[api] if thinking else {}))
     prompt = PromptTemplate("I am in {city}")
     assert llm.structured_predict(Where, prompt, city="Paris") == Where(place="Paris")
     assert await llm.astructured_predict(Where, prompt, city="Paris") == Where(place="Paris")
@@ -242,6 +268,35 @@ async def test_agents(make: Make, emu: Emulator, model: str, api: str, streaming
     assert str(await workflow.run(BOTH)) == "The answer is: rain in Paris; rain in London"
     assert {request.path for request in emu.requests} == {PATHS[api]}
     await llm.aclose()
+
+
+@pytest.mark.parametrize(("model", "api"), CASES)
+async def test_an_agents_answer_of_a_class(make: Make, emu: Emulator, model: str, api: str) -> None:
+    llm = make(model, api=api, **THINKING[api])
+    agent = FunctionAgent(tools=[get_weather], llm=llm, output_cls=Where)
+    response = await agent.run("What is the weather in Paris?")
+    assert response.get_pydantic_model(Where) is not None
+    assert str(response) == "The answer is: rain in Paris"
+    assert {request.path for request in emu.requests} == {PATHS[api]}
+    await llm.aclose()
+
+
+@pytest.mark.parametrize("first", CASES, ids=str)
+@pytest.mark.parametrize("second", CASES, ids=str)
+async def test_agents_on_different_apis_hand_over(make: Make, emu: Emulator, first: Any, second: Any) -> None:
+    one, two = (make(model, api=api, **THINKING[api]) for model, api in (first, second))
+    greeter = FunctionAgent(name="greeter", description="Greets.", llm=one, can_handoff_to=["forecaster"])
+    forecaster = FunctionAgent(name="forecaster", description="Knows the weather.", tools=[get_weather], llm=two)
+    workflow = AgentWorkflow(agents=[greeter, forecaster], root_agent="greeter")
+    emu.reply(tool_calls=[("handoff", {"to_agent": "forecaster", "reason": "Weather."})], reasoning="Not mine.")
+    emu.reply(tool_calls=[("get_weather", {"place": "Paris"})], reasoning="Paris, then.")
+    memory = ChatMemoryBuffer.from_defaults(token_limit=100_000)
+    assert "rain in Paris" in str(await workflow.run(BOTH, memory=memory))
+    assert [request.path for request in emu.requests[:2]] == [PATHS[api] for _, api in (first, second)]
+    memory = ChatMemoryBuffer.from_defaults([*map(through_memory, memory.get_all())], token_limit=100_000)
+    assert str(await workflow.run("Thanks", memory=memory))
+    await one.aclose()
+    await two.aclose()
 
 
 @pytest.mark.parametrize(("model", "api"), CASES)

@@ -12,9 +12,22 @@ from llama_index.core.base.llms.types import (
     ThinkingBlock,
 )
 from llama_index.core.memory import Memory
-from three_apis import BOTH, CASES, CLAUDE, HELLO, HOSTED, OPENAI, PATHS, THINKING, WEATHER, every_way, through_memory
+from three_apis import (
+    BOTH,
+    CASES,
+    CLAUDE,
+    HELLO,
+    HOSTED,
+    OPENAI,
+    PATHS,
+    THINKING,
+    WEATHER,
+    details_of,
+    every_way,
+    through_memory,
+)
 
-from inference_do import models
+from inference_do import BadRequestError, models
 from inference_do.emulator import Emulator, Quirks
 from inference_do.models import register_model
 from llamaindex_do._citations import read_citations
@@ -65,7 +78,7 @@ async def test_thoughts_go_back_unchanged_before_their_calls(make: Make, emu: Em
         message = answer.message
         thoughts = [block for block in message.blocks if isinstance(block, ThinkingBlock)]
         assert thoughts[0].content
-        details = message.additional_kwargs["reasoning_details"]
+        details = details_of(message)
         assert {entry["model"] for entry in details} == {model}
         if model == CLAUDE:
             assert thoughts[0].additional_information["signature"] == details[-1]["signature"]
@@ -95,8 +108,41 @@ async def test_memory_keeps_them(make: Make, emu: Emulator) -> None:
     memory = Memory.from_defaults(token_limit=100_000)
     await memory.aput(message)
     (kept,) = await memory.aget_all()
-    assert kept.additional_kwargs["reasoning_details"] == message.additional_kwargs["reasoning_details"]
+    assert details_of(kept) == details_of(message)
     assert kept.blocks == message.blocks
+
+
+@pytest.mark.usefixtures("unclosed_memory")
+@pytest.mark.parametrize(("model", "api"), OPAQUE)
+async def test_memory_does_not_take_them_for_text(make: Make, emu: Emulator, model: str, api: str) -> None:
+    llm = make(model, api=api, **THINKING[api])
+    for answer in await every_way(llm, HELLO):
+        message = through_memory(answer.message)
+        assert len(str(details_of(message))) > 100
+        assert Memory.from_defaults()._estimate_token_count(message) < 20
+
+
+async def test_thoughts_that_nobody_can_read_have_a_block_too(make: Make, emu: Emulator) -> None:
+    hidden = [{"type": "reasoning.encrypted", "data": "c2VjcmV0", "format": "responses", "index": 0, "model": OPENAI}]
+    llm = make(OPENAI)
+    for _ in range(4):
+        emu.reply(message={"content": "Hello", "reasoning_details": hidden})
+    for answer in await every_way(make(), HELLO):
+        thought, text = answer.message.blocks
+        assert (thought.content, text.text) == (None, "Hello")
+        assert details_of(answer.message) == hidden
+        with pytest.raises(BadRequestError, match="encrypted content"):  # it is sent, and nobody's
+            llm.chat([*HELLO, through_memory(answer.message), *HELLO])
+        assert "c2VjcmV0" in emu.requests[-1].body.decode()
+
+
+def test_histories_that_kept_them_elsewhere_go_on(make: Make, emu: Emulator) -> None:
+    llm = make(CLAUDE, api="messages", **THINKING["messages"])
+    message = llm.chat(HELLO).message
+    details = details_of(message)
+    old = ChatMessage(role="assistant", content="Hi", additional_kwargs={"reasoning_details": details})
+    llm.chat([*HELLO, old, *HELLO])
+    assert details[-1]["signature"] in emu.requests[-1].body.decode()
 
 
 @pytest.mark.parametrize(("first", "api"), CASES)
@@ -157,6 +203,10 @@ def test_what_a_memory_made_of_them_is_left_out(make: Make, emu: Emulator) -> No
         (
             {"type": "char_location", "cited_text": "c", "document_index": 1, "document_title": "d", "end": True},
             ("c", "d", "d", {"document_index": 1}),
+        ),
+        (
+            {"type": "knowledge_base", "knowledge_base": {"title": "T", "text": "c", "page": 4}},
+            ("c", "T", "T", {"page": 4}),
         ),
         ({"type": "file_citation", "file_id": "f", "filename": "n", "index": 3}, ("", "f", "n", {})),
     ],

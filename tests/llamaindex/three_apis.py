@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from llama_index.core.base.llms.types import ChatMessage
+from llama_index.core.base.llms.types import ChatMessage, ThinkingBlock
 from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.storage.chat_store import SimpleChatStore
 from llama_index.core.storage.chat_store.simple_chat_store import chat_message_serialization
@@ -30,6 +30,13 @@ WEATHER = {
     "description": "Weather.",
     "parameters": {"type": "object", "properties": {"place": {"type": "string"}}, "required": ["place"]},
 }
+
+
+def details_of(message: ChatMessage) -> list[dict[str, Any]]:
+    """Return what of a message's thoughts goes back as it came."""
+    (thought,) = [block for block in message.blocks if isinstance(block, ThinkingBlock)]
+    details: list[dict[str, Any]] = thought.additional_information["reasoning_details"]
+    return details
 
 
 async def every_way(llm: DigitalOcean, messages: list[ChatMessage], **kwargs: Any) -> list[ChatResponse]:

@@ -188,6 +188,13 @@ def test_odd_fields_cost_no_answer(odd):
         assert found["usage"] is None
 
 
+def test_counts_may_be_written_as_any_number():
+    usage = {"input_tokens": 3.0, "output_tokens": 4.0, "output_tokens_details": {"reasoning_tokens": 2.0, "odd": True}}
+    found = whole(response(usage=usage))["usage"]
+    assert (found["prompt_tokens"], found["completion_tokens"], found["total_tokens"]) == (3, 4, 7)
+    assert found["completion_tokens_details"]["reasoning_tokens"] == 2
+
+
 def test_usage_is_inclusive_and_counted_once():
     assert whole(response())["usage"] == {
         "prompt_tokens": 4765,

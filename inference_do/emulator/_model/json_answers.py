@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 SCHEMA = re.compile(r"\bschema\b[^{}]{0,80}(?=\{)", re.IGNORECASE)
 """What stands before a schema: the word, and a few more."""
+JSON_ONLY = re.compile(
+    r"\b(?:answer|reply|respond)\s+(?:with|in)\s[^.!?\n]{0,20}\bJSON\b[^.!?\n]{0,20}\b(?:nothing\s+else|only)\b",
+    re.IGNORECASE,
+)
 MOST_SCHEMAS = 20  # that are tried, from the last one on
 SCHEMA_WORDS = frozenset(
     {"type", "title", "description", "properties", "required", "items", "default", "anyOf", "enum"}
@@ -26,7 +30,7 @@ def formatted_json(request: Mapping[str, Any]) -> str | None:
     """Answer in the JSON that `response_format` asks for; `None` when it asks for none."""
     form = request.get("response_format") or {}
     prompt = prompt_of(request)
-    match form.get("type"):
+    match form.get("type") or ("json_object" if _wants_json(request) else None):
         case "json_schema":
             return to_json(value_for(form["json_schema"]["schema"], prompt)).decode()
         case "json_object":
@@ -35,6 +39,12 @@ def formatted_json(request: Mapping[str, Any]) -> str | None:
             return to_json(value_for(schema, re.sub(r"['\"`]", "", prompt))).decode()
         case _:
             return None
+
+
+def _wants_json(request: Mapping[str, Any]) -> bool:
+    """Return whether a system message wants JSON and nothing else."""
+    told = (text_of(message) for message in request["messages"] if message["role"] in {"system", "developer"})
+    return any(JSON_ONLY.search(text) for text in told)
 
 
 def prompted_json(prompt: str) -> str | None:

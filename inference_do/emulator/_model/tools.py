@@ -33,6 +33,9 @@ RESULT = re.compile(
     re.IGNORECASE,
 )
 LONGEST = 10_000
+CALL_NAMED = re.compile(r"^\W*call\s+the\s+tool\s+\W?([\w.-]*\w)\W*$", re.IGNORECASE)
+CALL_ANY = re.compile(r"^\W*call\s+(?:one|any)\s+of\s+the\s+tools\W*$", re.IGNORECASE)
+"""Sentences of a system message that say what a choice of tools would."""
 CLAUSE = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
@@ -59,6 +62,8 @@ def calls_to_make(request: Mapping[str, Any]) -> list[tuple[str, Any]]:
     last = max((i for i, message in enumerate(messages) if message["role"] == "user"), default=-1)
     text = _ends(text_of(messages[last])) if last >= 0 else ""
     since = messages[last + 1 :]
+    if choice == "auto":
+        choice = _choice_in_words(messages, tools, since)
     if isinstance(choice, Mapping):
         tool = next(tool for tool in tools if tool["name"] == choice["function"]["name"])
         return [(tool["name"], arguments(tool, text))]
@@ -70,6 +75,22 @@ def calls_to_make(request: Mapping[str, Any]) -> list[tuple[str, Any]]:
         wanted = [WantedCall(tool["name"], arguments(tool, text), 0)]
     now = [(call.tool, call.arguments) for call in wanted if call.step == wanted[0].step]
     return now[:1] if request.get("parallel_tool_calls") is False else now
+
+
+def _choice_in_words(
+    messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]], since: Sequence[Mapping[str, Any]]
+) -> Any:
+    """Return the choice that system messages ask for in words, until it has been followed."""
+    uncalled = {tool["name"] for tool in _uncalled(tools, since)}
+    for message in messages:
+        if message["role"] not in {"system", "developer"}:
+            continue
+        for sentence in CLAUSE.split(_ends(text_of(message))):
+            if (named := CALL_NAMED.match(sentence)) and named[1] in uncalled:
+                return {"type": "function", "function": {"name": named[1]}}
+            if uncalled and CALL_ANY.match(sentence):
+                return "required"
+    return "auto"
 
 
 def arguments(tool: Mapping[str, Any], text: str) -> Any:

@@ -6,6 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from inference_do.emulator._http import Refusal
+from inference_do.models import model_info
+
 __all__ = ["Disconnect", "Request"]
 
 
@@ -28,6 +31,48 @@ class Request:
     def json(self) -> Any:
         """The body as JSON."""
         return json.loads(self.body)
+
+    @property
+    def chat(self) -> dict[str, Any]:
+        """The body as chat completions would have it, whichever of the three APIs it was sent to.
+
+        Opaque parts of earlier answers, and what the server kept of them, are left out.
+
+        Raises:
+            ValueError: It is no request of that API.
+        """
+        body: dict[str, Any] = self.json
+        try:
+            return _as_chat(self.path, body)
+        except Refusal as refusal:
+            message = f"the request is none of {self.path}: {refusal}"
+            raise ValueError(message) from None
+
+
+def _as_chat(path: str, body: dict[str, Any]) -> dict[str, Any]:
+    from .messages.request import read_request as read_messages  # noqa: PLC0415  they need what reads connections
+    from .responses.request import read_request as read_responses  # noqa: PLC0415
+    from .responses.store import StoredResponses  # noqa: PLC0415
+
+    given = {name: value for name, value in body.items() if value is not None}
+    if path.endswith("/messages"):
+        chat = read_messages(given, model_info(given["model"]), allow_unknown=True).chat
+    elif path.endswith("/responses"):
+        stored = StoredResponses()
+        given.pop("previous_response_id", None)
+        chat = read_responses(given, model_info(given["model"]), stored, allow_unknown=True).chat
+    else:
+        return body
+    messages = [message | {"content": _plain(message["content"])} for message in chat["messages"]]
+    return chat | {"messages": messages} | ({"stream": True} if given.get("stream") else {})
+
+
+def _plain(content: Any) -> Any:
+    """Return content as text where it is one text and nothing else."""
+    match content:
+        case [{"type": "text", "text": str(text), **rest}] if not rest:
+            return text
+    return content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,27 @@ def test_a_model_by_name(emu: Emulator, monkeypatch: pytest.MonkeyPatch) -> None
     assert emu.posts == 2
 
 
+THINKING = {"model_kwargs": {"thinking": {"type": "enabled", "budget_tokens": 1024}}, "max_tokens": 4000}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "/v1/chat/completions": {"model": "qwen3.8-max"},
+    "/v1/responses": {"model": "openai-gpt-5.4", "reasoning_effort": "low"},
+    "/v1/messages": {"model": "anthropic-claude-haiku-4.5", **THINKING},
+}
+
+
+@pytest.mark.parametrize("path", SETTINGS)
+def test_an_agent_on_each_api(emu: Emulator, path: str) -> None:
+    """It thinks, writes a file, asks a subagent, and goes on."""
+    model = ChatDigitalOcean(api_key=emu.api_key, base_url=emu.base_url, **SETTINGS[path])
+    agent = create_deep_agent(model, tools=[get_weather])
+    emu.reply(tool_calls=[("write_file", {"file_path": "/a.txt", "content": "hello"})], reasoning="I write.")
+    emu.reply(tool_calls=[("task", {"description": "Say hi", "subagent_type": "general-purpose"})], reasoning="I ask.")
+    state = agent.invoke({"messages": [("user", "Go on")]})
+    assert [message.type for message in state["messages"]] == ["human", "ai", "tool", "ai", "tool", "ai"]
+    assert list(state["files"]) == ["/a.txt"]
+    assert {request.path for request in emu.requests} == {path}
+
+
 def test_a_full_window_is_recovered_from(emu: Emulator) -> None:
     model = ChatDigitalOcean(
         model="llama3.3-70b-instruct",
