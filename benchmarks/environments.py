@@ -29,6 +29,7 @@ REQUIREMENTS: dict[str, tuple[str, ...]] = {
     ),
     "llamaindex": (
         ".[llamaindex]",
+        "llama-index-embeddings-openai",
         "llama-index-llms-openai-like",
         "llama-index-llms-digitalocean-gradientai",
         "llama-index-llms-litellm",

@@ -24,7 +24,7 @@ def test_a_text_and_a_query(embedding: DigitalOceanEmbedding, emu: Emulator) -> 
     vector = embedding.get_text_embedding("Paris")
     assert len(vector) == 1024
     assert vector == embedding.get_query_embedding("Paris")
-    assert emu.requests[0].json == {"model": "bge-m3", "input": ["Paris"]}
+    assert emu.requests[0].json == {"model": "bge-m3", "input": ["Paris"], "encoding_format": "base64"}
     assert emu.requests[0].path == "/v1/embeddings"
 
 
@@ -58,9 +58,9 @@ async def test_only_so_many_requests_at_once(embedding: DigitalOceanEmbedding, e
 
 
 def test_base64_is_exact(emu: Emulator, embedding: DigitalOceanEmbedding) -> None:
-    packed = embedding.model_copy(update={"encoding_format": "base64"})
-    assert packed.get_text_embedding("Paris") == embedding.get_text_embedding("Paris")
-    assert emu.requests[0].json["encoding_format"] == "base64"
+    numbers = embedding.model_copy(update={"encoding_format": "float"})
+    assert numbers.get_text_embedding("Paris") == embedding.get_text_embedding("Paris")
+    assert [request.json["encoding_format"] for request in emu.requests] == ["float", "base64"]
 
 
 def test_no_texts_are_no_request(embedding: DigitalOceanEmbedding, emu: Emulator) -> None:
