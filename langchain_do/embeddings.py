@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from langchain_core.embeddings import Embeddings
 from pydantic import Field
 
 from inference_do._adapters.arguments import check_text, check_texts
-from inference_do._adapters.embedding_jobs import ENCODING, EmbeddingJob, check_size, progress_bar
+from inference_do._adapters.embedding_jobs import ENCODING, EmbeddingJob, check_size
 
 from ._connection import Connected, Whole
 from ._errors import translate
@@ -35,7 +34,7 @@ class DigitalOceanEmbeddings(Connected, Embeddings, defer_build=False):
     show_progress_bar: bool = Field(
         default=False, description="Whether `embed_documents` shows a bar of the texts that are done; it needs tqdm."
     )
-    encoding_format: Literal["float", "base64"] | None = Field(default="base64", description=ENCODING)
+    encoding_format: Literal["float", "base64"] = Field(default="base64", description=ENCODING)
     user: str | None = Field(default=None, description="An id of your user, for the provider to tell abuse apart.")
     extra_body: Mapping[str, Any] | None = Field(
         default=None,
@@ -77,12 +76,10 @@ class DigitalOceanEmbeddings(Connected, Embeddings, defer_build=False):
     async def _aembed(self, texts: list[str]) -> list[list[float]]:
         return [item.embedding for item in (await self._clients.asynchronous.embed(**self._request(texts))).data]
 
-    @contextmanager
-    def _job(self, texts: Iterable[str], chunk_size: int | None) -> Iterator[EmbeddingJob]:
+    def _job(self, texts: Iterable[str], chunk_size: int | None) -> EmbeddingJob:
         inputs = check_texts(texts)
         size = self.chunk_size if chunk_size is None else check_size(chunk_size)
-        with progress_bar(len(inputs), shown=self.show_progress_bar and len(inputs) > 1) as progress:
-            yield EmbeddingJob(inputs, size=size, progress=progress)
+        return EmbeddingJob(inputs, size=size, show_progress=self.show_progress_bar and len(inputs) > 1)
 
     def _request(self, texts: list[str]) -> dict[str, Any]:
         given = {"encoding_format": self.encoding_format, "user": self.user, "extra_body": self.extra_body}

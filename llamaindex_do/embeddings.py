@@ -18,7 +18,7 @@ from pydantic import Field
 from typing_extensions import override
 
 from inference_do._adapters.arguments import check_text, check_texts
-from inference_do._adapters.embedding_jobs import ENCODING, EmbeddingJob, progress_bar
+from inference_do._adapters.embedding_jobs import ENCODING, EmbeddingJob
 from inference_do._adapters.settings import Whole
 from inference_do.types import EmbeddingResponse
 
@@ -52,7 +52,7 @@ class DigitalOceanEmbedding(Connected, BaseEmbedding, defer_build=False):
     num_workers: Whole | None = Field(
         default=WORKERS, gt=0, description="Requests at once, at most; one where there is a cache, in synchronous code."
     )
-    encoding_format: Literal["float", "base64"] | None = Field(default="base64", description=ENCODING)
+    encoding_format: Literal["float", "base64"] = Field(default="base64", description=ENCODING)
     user: str | None = Field(default=None, description="An id of your user, for the provider to tell abuse apart.")
     additional_kwargs: dict[str, Any] = Field(default_factory=dict, description="Further fields of every request.")
 
@@ -94,11 +94,8 @@ class DigitalOceanEmbedding(Connected, BaseEmbedding, defer_build=False):
         with self._job(texts, show_progress) as job:
             return await job.arun(self._aembed_batch, workers=self.num_workers or WORKERS)
 
-    @contextmanager
-    def _job(self, texts: list[str], show_progress: bool) -> Iterator[EmbeddingJob]:
-        inputs = check_texts(texts)
-        with progress_bar(len(inputs), shown=show_progress) as progress:
-            yield EmbeddingJob(inputs, size=self.embed_batch_size, progress=progress)
+    def _job(self, texts: list[str], show_progress: bool) -> EmbeddingJob:
+        return EmbeddingJob(check_texts(texts), size=self.embed_batch_size, show_progress=show_progress)
 
     def _embed_batch(self, texts: list[str]) -> list[Embedding]:
         with self._reported(texts) as report:

@@ -19,12 +19,12 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from http import HTTPStatus
 from importlib import import_module
-from typing import Any
+from typing import Any, Self
 
 from inference_do._callers import callers_level
 from inference_do.errors import BadRequestError, ConfigError, ContextLengthError, InferenceError
 
-__all__ = ["ENCODING", "EmbeddingJob", "Vector", "check_size", "progress_bar"]
+__all__ = ["ENCODING", "EmbeddingJob", "Vector", "check_size"]
 
 Vector = list[float]
 
@@ -34,33 +34,37 @@ MAX_TOKENS = 100_000
 """Of a request, as estimated here; a text that has more is sent alone. The API states no limit; OpenAI's is 300,000."""
 TOO_MANY = r"(?i)batch.{0,40}(size|limit|large|exceed)|too many (inputs|texts|strings)"
 """A pattern, as text: what servers say that take fewer texts at once, such as Hugging Face's (32 by default)."""
-ENCODING = (
-    "How vectors travel: base64 is a quarter of the size and exact; `float` is for servers that do not have it, and "
-    "None leaves it to the server."
-)
+ENCODING = "How vectors travel: base64 is a quarter of the size and exact; `float` is for servers that do not have it."
 """The description of a setting that both frameworks' classes have."""
 REQUESTS_PER_THREAD = 4
 """A thread and its connection are not worth it for fewer."""
 
 
 class EmbeddingJob:
-    """One call's texts, and what has become of them."""
+    """One call's texts, and what has become of them; as a context manager it closes its progress bar at the end."""
 
-    def __init__(self, texts: Sequence[str], *, size: int, progress: Callable[[int], object] | None = None) -> None:
+    def __init__(self, texts: Sequence[str], *, size: int, show_progress: bool = False) -> None:
         """Cut the texts into parts.
 
         Args:
             texts: The texts.
             size: The most texts of a request.
-            progress: Is told how many texts have been embedded since the last time.
+            show_progress: Whether to show a bar of the texts that are done.
         """
         self._texts = texts
         self._parts = deque(_cut(texts, size))
         self._vectors: list[Vector | None] = [None] * len(texts)
         self._failures: list[tuple[range, Exception]] = []
         self._is_stopped = False
-        self._progress = progress
+        self._bar = _open_bar(len(texts)) if show_progress and texts else None
         self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
 
     def run(self, embed: Callable[[list[str]], list[Vector]], *, workers: int) -> list[Vector]:
         """Return the vectors.
@@ -117,8 +121,8 @@ class EmbeddingJob:
         with self._lock:
             for place, vector in zip(part, vectors, strict=True):
                 self._vectors[place] = vector
-            if self._progress:
-                self._progress(len(part))
+            if self._bar is not None:
+                self._bar.update(len(part))
 
     @contextmanager
     def _asking(self, part: range) -> Iterator[None]:
@@ -198,22 +202,8 @@ def _most_tokens(text: str) -> int:
     return len(text) // (3 if text.isascii() else 1) + 1
 
 
-@contextmanager
-def progress_bar(total: int, *, shown: bool) -> Iterator[Callable[[int], object] | None]:
-    """Show how many of the texts are embedded, if that is wanted; tqdm draws it.
-
-    Yields:
-        What is told of further ones; None where nothing is shown.
-    """
-    bar = _open_bar(total) if shown else None
-    if bar is None:
-        yield None
-        return
-    with bar:
-        yield bar.update
-
-
 def _open_bar(total: int) -> Any:
+    """Return tqdm's bar; None, after a warning, where it is not installed."""
     try:
         tqdm = import_module("tqdm.auto").tqdm  # LlamaIndex brings it, LangChain does not; it has no types
     except ImportError:
