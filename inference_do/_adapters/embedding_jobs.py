@@ -22,7 +22,7 @@ from importlib import import_module
 from typing import Any, Self
 
 from inference_do._callers import callers_level
-from inference_do.errors import BadRequestError, ConfigError, ContextLengthError, InferenceError
+from inference_do.errors import BadRequestError, ConfigError, ContextLengthError, InferenceError, ProtocolError
 
 __all__ = ["ENCODING", "EmbeddingJob", "Vector", "check_size"]
 
@@ -118,9 +118,11 @@ class EmbeddingJob:
             return self._parts.popleft() if self._parts and not self._is_stopped else None
 
     def _keep(self, part: range, vectors: list[Vector]) -> None:
+        if len(vectors) != len(part):  # of a class that is made of one of ours
+            message = f"{len(part)} texts were given, and {len(vectors)} vectors came back"
+            raise ProtocolError(message)
         with self._lock:
-            for place, vector in zip(part, vectors, strict=True):
-                self._vectors[place] = vector
+            self._vectors[part.start : part.stop] = vectors
             if self._bar is not None:
                 self._bar.update(len(part))
 

@@ -210,3 +210,17 @@ def test_a_server_without_base64(embedding: DigitalOceanEmbedding, emu: Emulator
     for ask in (embedding.get_text_embedding, lambda text: embed(embedding, [text])):
         with pytest.raises(BadRequestError, match="encoding_format='float'"):
             ask("Paris")
+
+
+@both
+def test_a_class_of_somebody_else_that_loses_a_vector(emu: Emulator, ask: Any) -> None:
+    class Losing(DigitalOceanEmbedding):
+        def _get_text_embeddings(self, texts: list[str]) -> list[Embedding]:
+            return [[1.0] for _ in texts[1:]]
+
+        async def _aget_text_embeddings(self, texts: list[str]) -> list[Embedding]:
+            return self._get_text_embeddings(texts)
+
+    model = Losing(model_name="bge-m3", base_url=emu.base_url, api_key=emu.api_key)
+    with pytest.raises(ProtocolError, match="10 texts were given, and 9 vectors came back"):
+        ask(model, TEXTS)
