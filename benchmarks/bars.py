@@ -133,6 +133,13 @@ def _each_framework() -> Iterator[Bar]:
         yield from _under_load(ours, peer)
 
 
+def _embedding(ours: str, peer: str, names: str) -> Iterator[Bar]:
+    """What 2,048 vectors cost, by each package's own class."""
+    for metric, kind in (("cpu_ms", ""), ("async_cpu_ms", ", async")):
+        what = f"{names}: 2,048 vectors of 1,024 numbers{kind}, CPU"
+        yield Bar(what=what, part="embeddings", subject=ours, metric=metric, most=1, per=peer, unit="x")
+
+
 BARS = (
     *_instructions(
         "LangChain",
@@ -149,6 +156,8 @@ BARS = (
     *_apis("LlamaIndex", "DigitalOcean"),
     *_apis("bare client", "Client"),
     *_each_framework(),
+    *_embedding("ChatDigitalOcean", "ChatOpenAI", "DigitalOceanEmbeddings / OpenAIEmbeddings"),
+    *_embedding("DigitalOcean", "OpenAILike", "DigitalOceanEmbedding / OpenAIEmbedding"),
     Bar(
         what="bare client: memory of a stream of 50,000 deltas above one of 1,000",
         part="growth",

@@ -33,6 +33,7 @@ REQUIREMENTS: dict[str, tuple[str, ...]] = {
     ),
     "llamaindex": (
         ".[llamaindex]",
+        "llama-index-embeddings-openai",
         "llama-index-llms-openai",
         "llama-index-llms-openai-like",
         "llama-index-llms-anthropic",

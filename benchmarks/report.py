@@ -91,6 +91,11 @@ COLUMNS: dict[str, dict[str, tuple[str, str]]] = {
         "mib_50000": ("50,000", ""),
     },
     "tools": {"us_500": ("500 fragments: µs each", ""), "us_2000": ("2,000: µs each", "")},
+    "embeddings": {
+        "cpu_ms": ("in one request: CPU, ms", ""),
+        "async_cpu_ms": ("async, ms", ""),
+        "default_cpu_ms": ("in requests of its own size, ms", ""),
+    },
     "connections": {
         "calls": ("100 calls", ""),
         "streams": ("100 streams", ""),

@@ -11,11 +11,16 @@ A request names its scenario in the user's message (`[stream-1000]`), so that on
 
 from __future__ import annotations
 
+import base64
 import json
 import re
+from array import array
 from functools import cache
+from random import Random
 
 MODEL = "llama3.3-70b-instruct"
+EMBEDDING_MODEL = "bge-m3"
+DIMENSIONS = 1024
 KEY = "a-key-for-this-machine"
 QUESTION = "What is a droplet, and how do I make one? [{scenario}]"
 INSTRUCTIONS = "You answer questions about a cloud's products, in a friendly voice and in at most five sentences."
@@ -71,6 +76,29 @@ def whole_reply(scenario: str) -> bytes:
     }
     usage = {"prompt_tokens": 43, "completion_tokens": 120, "total_tokens": 163}
     body = as_json({**_envelope("chat.completion"), "choices": [choice], "usage": usage})
+    return HEAD + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+
+@cache
+def vectors(count: int) -> tuple[array[float], ...]:
+    """Return so many vectors, each of `DIMENSIONS` numbers of 32 bits, as models give them."""
+    draw = Random(1024)  # noqa: S311  numbers, no secrets
+    return tuple(array("f", (draw.gauss(0, 0.03) for _ in range(DIMENSIONS))) for _ in range(count))
+
+
+@cache
+def vectors_reply(count: int, *, packed: bool) -> bytes:
+    """Return the HTTP response with vectors, in base64 or as numbers."""
+    data = [
+        {
+            "object": "embedding",
+            "index": index,
+            "embedding": base64.b64encode(vector.tobytes()).decode() if packed else vector.tolist(),
+        }
+        for index, vector in enumerate(vectors(count))
+    ]
+    usage = {"prompt_tokens": 12 * count, "total_tokens": 12 * count}
+    body = as_json({"object": "list", "model": EMBEDDING_MODEL, "data": data, "usage": usage})
     return HEAD + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
 
 

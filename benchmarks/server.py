@@ -99,6 +99,11 @@ class Connection(asyncio.Protocol):
 
     def _answer(self, path: str, body: bytes) -> None:
         self._counters.requests += 1
+        if path.endswith("/embeddings"):
+            asked = json.loads(body)
+            packed = asked.get("encoding_format") == "base64"
+            self._transport.write(scenarios.vectors_reply(len(asked["input"]), packed=packed))
+            return
         named = scenarios.NAMED.search(body)
         scenario = named[1].decode() if named else "text"
         streamed = b'"stream":true' in body or b'"stream": true' in body

@@ -1,6 +1,6 @@
 """Every error that this project raises.
 
-    InferenceError                        .retryable .attempts .request_id .partial
+    InferenceError                        .retryable .attempts .request_id .partial .texts .vectors
       ConfigError (ValueError)            refused before anything was sent
       APIConnectionError                  the API could not be reached, or went away before it answered: .peer
         APITimeoutError (TimeoutError)    .phase: connect | pool | write | first_token | idle | total
@@ -80,6 +80,11 @@ class InferenceError(Exception):
     """The API's `x-request-id`, to quote to DigitalOcean's support."""
     partial: ChatCompletion | None
     """What a stream had delivered before it failed; or a whole response that came where a stream was asked for."""
+
+    texts: range | None = None
+    """Of texts to embed, the positions of those in the request that failed."""
+    vectors: list[list[float] | None] | None = None
+    """A vector for each of those texts that was embedded before, or beside it, and None for the others."""
 
     def __init__(
         self,

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 from array import array
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, WrapValidator
 
 from .response import LimitState, ResponseInfo
 
@@ -65,12 +67,16 @@ def _count(details: dict[str, Any] | None, key: str) -> int:
     return read_count((details or {}).get(key)) or 0
 
 
-def _vector(value: Any) -> Any:
-    """Read a vector: a list of numbers, or base64 of little-endian 32-bit floats."""
-    if not isinstance(value, str):
-        return value
-    floats = array("f", base64.b64decode(value, validate=True))
-    return floats.tolist()
+def _vector(value: Any, check: Callable[[Any], list[float]]) -> list[float]:
+    """Read a vector: a list of numbers, or little-endian 32-bit floats as bytes or in base64."""
+    if isinstance(value, str):
+        value = base64.b64decode(value, validate=True)
+    if not isinstance(value, bytes):
+        return check(value)
+    floats = array("f", value)
+    if sys.byteorder == "big":
+        floats.byteswap()
+    return floats.tolist()  # not checked again, which would copy it
 
 
 def _as_json_text(value: Any) -> Any:
@@ -254,7 +260,7 @@ class Embedding(Wire):
     """One vector."""
 
     index: Count = 0
-    embedding: Annotated[list[float], BeforeValidator(_vector)]
+    embedding: Annotated[list[float], WrapValidator(_vector)]
 
 
 class EmbeddingResponse(Reply):

@@ -37,6 +37,7 @@ ENTRIES = (
     Part("stream", "streams.measure", "Streams of 10,000 deltas", 3),
     Part("growth", "streams.measure_growth", "Growth with a stream's length", 1),
     Part("tools", "streams.measure_tools", "Tool calls in fragments", 3),
+    Part("embeddings", "embeddings.measure", "Embeddings: 2,048 texts, vectors of 1,024 numbers", 5),
     Part("connections", "connections.measure", "TCP connections", 1),
     Part("idle", "connections.measure_idle", "A call with 300 idle connections in the pool", 3),
     Part("paced-200", "concurrency.measure_200", "200 async streams, a delta each 50 ms", 3),

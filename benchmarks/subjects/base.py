@@ -65,3 +65,14 @@ class Subject:
     def tools(self, model: Any, scenario: str) -> str:
         """Return the arguments of a streamed tool call."""
         raise NotImplementedError
+
+    def build_embeddings(self, batch: int | None) -> Any:
+        """Make the object for embeddings, with so many texts in a request; None for its own number."""
+        raise NotImplementedError
+
+    def embed(self, model: Any, texts: list[str]) -> list[list[float]]:
+        """Return the texts' vectors."""
+        raise NotImplementedError
+
+    async def aembed(self, model: Any, texts: list[str]) -> list[list[float]]:
+        raise NotImplementedError

@@ -7,7 +7,7 @@ from functools import cache, partial
 from typing import Any, ClassVar
 
 from benchmarks import scenarios
-from benchmarks.scenarios import INSTRUCTIONS, KEY, MODEL, question
+from benchmarks.scenarios import EMBEDDING_MODEL, INSTRUCTIONS, KEY, MODEL, question
 
 from .base import CHAT, OTHER_APIS, PATIENCE, Subject, Take
 
@@ -44,6 +44,12 @@ class LangChain(Subject):
             parts += [call["args"] or "" for call in chunk.tool_call_chunks]
         return "".join(parts)
 
+    def embed(self, model: Any, texts: list[str]) -> list[list[float]]:
+        return model.embed_documents(texts)
+
+    async def aembed(self, model: Any, texts: list[str]) -> list[list[float]]:
+        return await model.aembed_documents(texts)
+
 
 class Ours(LangChain):
     apis: ClassVar = {CHAT: {}, **{api: {"api": api} for api in OTHER_APIS}}
@@ -55,6 +61,12 @@ class Ours(LangChain):
 
     def build(self) -> Any:
         return self.bring()(model=MODEL, base_url=self.base_url, api_key=KEY, max_retries=0, **self.options)
+
+    def build_embeddings(self, batch: int | None) -> Any:
+        from langchain_do import DigitalOceanEmbeddings
+
+        options = {"chunk_size": batch} if batch else {}
+        return DigitalOceanEmbeddings(model=EMBEDDING_MODEL, base_url=self.base_url, api_key=KEY, **options)
 
 
 class OpenAI(LangChain):
@@ -75,6 +87,14 @@ class OpenAI(LangChain):
     def build(self) -> Any:
         options: dict[str, Any] = {"max_retries": 0, "timeout": PATIENCE, "stream_usage": True, **self.options}
         return self.bring()(model=MODEL, base_url=self.base_url, api_key=KEY, **options)
+
+    def build_embeddings(self, batch: int | None) -> Any:
+        """Make one that sends texts: by default it sends OpenAI's tokens, which no other model knows."""
+        from langchain_openai import OpenAIEmbeddings
+
+        options: dict[str, Any] = {"chunk_size": batch} if batch else {}
+        options["check_embedding_ctx_length"] = False
+        return OpenAIEmbeddings(model=EMBEDDING_MODEL, base_url=self.base_url, api_key=KEY, **options)
 
 
 class Anthropic(LangChain):

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any, ClassVar
 
 from benchmarks import scenarios
-from benchmarks.scenarios import INSTRUCTIONS, KEY, MODEL, question
+from benchmarks.scenarios import EMBEDDING_MODEL, INSTRUCTIONS, KEY, MODEL, question
 
 from .base import CHAT, OTHER_APIS, PATIENCE, Subject, Take
 
@@ -56,6 +56,12 @@ class LlamaIndex(Subject):
             ]
         return "".join(part if isinstance(part, str) else json.dumps(part, ensure_ascii=False) for part in kept)
 
+    def embed(self, model: Any, texts: list[str]) -> list[list[float]]:
+        return model.get_text_embedding_batch(texts)
+
+    async def aembed(self, model: Any, texts: list[str]) -> list[list[float]]:
+        return await model.aget_text_embedding_batch(texts)
+
 
 class Ours(LlamaIndex):
     apis: ClassVar = {CHAT: {}, **{api: {"api": api} for api in OTHER_APIS}}
@@ -67,6 +73,12 @@ class Ours(LlamaIndex):
 
     def build(self) -> Any:
         return self.bring()(model=MODEL, base_url=self.base_url, api_key=KEY, max_retries=0, **self.options)
+
+    def build_embeddings(self, batch: int | None) -> Any:
+        from llamaindex_do import DigitalOceanEmbedding
+
+        options = {"embed_batch_size": batch} if batch else {}
+        return DigitalOceanEmbedding(model=EMBEDDING_MODEL, base_url=self.base_url, api_key=KEY, **options)
 
 
 class OpenAILike(LlamaIndex):
@@ -85,6 +97,13 @@ class OpenAILike(LlamaIndex):
             is_chat_model=True,
             is_function_calling_model=True,
         )
+
+    def build_embeddings(self, batch: int | None) -> Any:
+        from llama_index.embeddings.openai import OpenAIEmbedding
+
+        options: dict[str, Any] = {"embed_batch_size": batch} if batch else {}
+        options.update(api_base=self.base_url, api_key=KEY, max_retries=0)
+        return OpenAIEmbedding(model_name=EMBEDDING_MODEL, **options)
 
 
 class OpenAIResponses(LlamaIndex):

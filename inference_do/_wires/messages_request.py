@@ -15,6 +15,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from inference_do.errors import ConfigError
+from inference_do.models import model_info
 
 from .messages_parts import content_blocks
 from .messages_thinking import is_thinking, lacks_thoughts, set_limit, set_sampling, take_back_choice, thinking_fields

@@ -60,6 +60,12 @@ def test_a_tool_call_comes_in_so_many_fragments(client):
     assert json.loads("".join(arguments))["path"] == "notes.txt"
 
 
+@pytest.mark.parametrize("form", ["float", "base64"])
+def test_vectors_are_the_same_in_both_forms(client, form):
+    response = client.embed(model=scenarios.EMBEDDING_MODEL, input=["a", "b"], encoding_format=form)
+    assert [item.embedding for item in response.data] == [vector.tolist() for vector in scenarios.vectors(2)]
+
+
 def test_paced_deltas_have_their_numbers_and_times(client):
     with client.stream(**asking("paced-4-5")) as stream:
         stamps = scenarios.STAMP.findall(stream.completion().text)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import struct
+import sys
 from typing import Any
 
 import pytest
 from client_kit import VECTORS, caught, make, make_async
 
 from inference_do import ConfigError, ProtocolError
+from inference_do._wires.embeddings import read_embeddings
 from inference_do.emulator import Quirks, RawBody, Status
 
 
@@ -53,6 +57,56 @@ def test_base64_and_numbers_are_the_same(emu):
     assert packed.embedding == pytest.approx(numbers.embedding, abs=1e-6)
 
 
+def body(*vectors: Any, **further: Any) -> RawBody:
+    items = [{"index": index, "embedding": vector, "own": "kept"} for index, vector in enumerate(vectors)]
+    return RawBody(json.dumps({"data": items, **further}).encode())
+
+
+def packed(*numbers: float) -> str:
+    return base64.b64encode(struct.pack(f"<{len(numbers)}f", *numbers)).decode()
+
+
+@both
+def test_base64_is_little_endian_and_what_stands_beside_it_is_kept(emu, ask):
+    usage = {"prompt_tokens": 3, "total_tokens": 3, "cost": 0.5}
+    emu.script(body(packed(1.5, -2.25, 0.1), packed(0.0, 3.0, -1e-30), model="m \ud83d", usage=usage, own=[1]))
+    response = ask(emu, input=["a", "b"], encoding_format="base64")
+    vectors = [item.embedding for item in response.data]
+    assert vectors == [list(struct.unpack("3f", struct.pack("3f", 1.5, -2.25, 0.1))), [0.0, 3.0, vectors[1][2]]]
+    assert vectors[1][2] == pytest.approx(-1e-30)
+    assert {type(number) for vector in vectors for number in vector} == {float}
+    assert (response.usage.prompt_tokens, response.usage.cost, response.own, response.data[0].own) == (
+        3,
+        0.5,
+        [1],
+        "kept",
+    )
+
+
+@pytest.mark.parametrize("order", ["little", "big"])
+def test_base64_is_read_alike_on_every_machine(monkeypatch, order):
+    """Say that the machine has another order, and give it bytes that are in the order that is then wrong."""
+    other = ">" if sys.byteorder == "little" else "<"
+    data = struct.pack(f"{other if order == 'big' else '='}2f", 1.5, -2.0)
+    monkeypatch.setattr(sys, "byteorder", order)
+    parsed = {"data": [{"index": 0, "embedding": base64.b64encode(data).decode()}]}
+    assert read_embeddings(json.dumps(parsed).encode(), 1).data[0].embedding == [1.5, -2.0]
+
+
+@pytest.mark.parametrize("vectors", [[[1, 2.5]], [packed(1.0, 2.5)]], ids=["numbers", "base64"])
+def test_numbers_are_floats(emu, vectors):
+    emu.script(body(*vectors))
+    read = embed(emu, input="a").data[0].embedding
+    assert read == [1.0, 2.5]
+    assert {type(number) for number in read} == {float}
+
+
+def test_a_response_may_mix_both_forms(emu):
+    emu.script(body(packed(1.0), [2.0]), body([1.0], packed(2.0)))
+    assert [item.embedding for item in embed(emu, input=["a", "b"]).data] == [[1.0], [2.0]]
+    assert [item.embedding for item in embed(emu, input=["a", "b"]).data] == [[1.0], [2.0]]
+
+
 def reply(*indexes: Any) -> RawBody:
     return RawBody(json.dumps({"data": [{"index": index, "embedding": [1.0]} for index in indexes]}).encode())
 
@@ -67,13 +121,19 @@ BAD = [
     RawBody(b"{}"),
     RawBody(b'{"data": [{"index": 0}, {"index": 1}]}'),
     RawBody(b'{"data": [{"index": 0, "embedding": "!"}, {"index": 1, "embedding": [1]}]}'),
+    body("AACAPw==", "AACA"),
+    body("AACAPw==", "AACAPwAAgD8="),
+    body("AACAPw==", ""),
+    body("AACAPw==", packed(float("nan"))),
+    body(packed(float("inf")), [1.0]),
+    body("AACAPw==", None),
     RawBody(b"[]"),
     RawBody(b"<html>"),
 ]
 
 
 @both
-@pytest.mark.parametrize("fault", BAD, ids=lambda fault: fault.data[:40].decode())
+@pytest.mark.parametrize("fault", BAD, ids=lambda fault: fault.data[:80].decode())
 def test_vectors_that_do_not_match_are_never_handed_out(emu, ask, fault):
     emu.script(fault)
     assert isinstance(ask(emu, input=["a", "b"]), ProtocolError)

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 from broken_llms import MODEL, Habit
+from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.base.llms.types import ChatMessage, LLMMetadata
 
 from inference_do import InferenceError
@@ -168,3 +169,5 @@ class TrustfulEmbedding(DigitalOceanEmbedding):
         body = {"model": self.model_name, "input": texts}
         reply = httpx.post(f"{self.base_url}/embeddings", json=body, headers=headers, timeout=5)
         return [item["embedding"] for item in reply.json()["data"]]
+
+    get_text_embedding_batch = BaseEmbedding.get_text_embedding_batch  # ours would miss a vector
