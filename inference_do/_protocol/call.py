@@ -111,6 +111,8 @@ class Call:
     """Which API a chat request takes."""
     on_empty: Callable[[int], None] = lambda _spent: None
     """What to do when an answer ran out of tokens before any text; it is given the tokens spent."""
+    on_usage: Callable[[Any, Any], None] = lambda _model, _usage: None
+    """What to do with the model and the usage that an answer names, once there is no more of it to come."""
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], float] = time.time
     attempts: int = field(default=0, init=False)

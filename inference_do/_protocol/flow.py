@@ -25,9 +25,10 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
+from inference_do._observer import report_wait
 from inference_do._wires.codec import Codec, ReportedError, is_reported
 from inference_do.accumulate import Accumulator
-from inference_do.errors import APIConnectionError, InferenceError, ProtocolError, StreamInterrupted
+from inference_do.errors import APIConnectionError, InferenceError, ProtocolError, RateLimitError, StreamInterrupted
 from inference_do.types import ChatCompletionChunk, ResponseInfo
 
 from .call import Call, Disconnected, Head, Read, Release, Send, Sleep, TimedOut
@@ -66,6 +67,7 @@ def call_flow(call: Call, read: Callable[[bytes], T]) -> Generator[Any, Any, Non
         return _parse_body(call, body, read)
 
     result: T = yield from _with_retries(call, attempt)
+    call.on_usage(getattr(result, "model", None), getattr(result, "usage", None))
     yield Release()
     yield result
 
@@ -93,6 +95,8 @@ def _with_retries(call: Call, attempt: Callable[[], Step[T]]) -> Step[T]:
         pause = call.pause_after(failure)
         if pause is None:
             raise failure
+        if isinstance(failure, RateLimitError):
+            report_wait(pause)
         try:
             yield Sleep(pause)
         except Disconnected as marker:
@@ -353,6 +357,8 @@ class _StreamReading:
                 error.partial = self._accumulator.completion()
                 error.attempts, error.request_id = self._call.attempts, self._call.request_id
                 raise
+        finally:
+            self._call.on_usage(self._accumulator.model, self._accumulator.usage)
         self._call.is_complete = True
         if self._accumulator.is_empty:
             self._call.on_empty((self._accumulator.usage or {}).get("completion_tokens") or 0)
