@@ -30,10 +30,10 @@ from ._jobs.drivers import drive_tasks, drive_threads, in_threads
 from ._jobs.fingerprints import fingerprint_of
 from ._jobs.finished import FinishedRows
 from ._jobs.level import Level
-from ._jobs.machine import Machine, Rules, Stop
+from ._jobs.machine import Machine, Rules
 from ._jobs.output import Output
 from ._jobs.progress import Progress, reporter_of
-from ._jobs.reports import JobProgress, JobReport
+from ._jobs.reports import JobProgress, JobReport, Stop
 from ._jobs.rows import Key, RowReader, Rows, RowSource, open_rows
 from ._jobs.runs import Run
 from ._jobs.workers import Workers

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from inference_do.pricing import Ledger
 
 from .finished import CHANGED, DONE, FinishedRows
 from .level import Level
 from .meters import Meter
+from .reports import Stop, StopKind
 from .results import RowResult
 from .rows import Row
 from .verdicts import Verdict, describe_error, judge
@@ -29,16 +30,6 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds to wait when the API is down, or refuses without saying for how long."""
 OUTAGE_SECONDS = 120.0
 """How long nothing may have been answered before an outage ends the job."""
-
-StopKind: TypeAlias = Literal["max_cost", "max_failures", "interrupted", "limits", "error"]
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Why a job ended before its last row."""
-
-    kind: StopKind
-    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,33 +6,20 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 from inference_do.errors import ConfigError
 
 from .lines import LIVE_SECONDS, fit, parts_of
-from .reports import JobProgress, JobReport
+from .reports import JobProgress, JobReport, Reporter
 
-__all__ = ["Progress", "Reporter", "reporter_of"]
+__all__ = ["Progress", "reporter_of"]
 
 Progress: TypeAlias = bool | Callable[[JobProgress], object]
 
 LINE_SECONDS, CALL_SECONDS = 10.0, 1.0
 """How often lines in a file, and a function, are brought up to date."""
 NOTEBOOK_COLUMNS = 100
-
-
-class Reporter(Protocol):
-    """Shows a job."""
-
-    every: float
-    """Seconds between two looks at it."""
-
-    def update(self, progress: JobProgress) -> None:
-        """Show it as it stands."""
-
-    def end(self, progress: JobProgress, report: JobReport | None) -> None:
-        """Show what it was; the report is None if it broke off."""
 
 
 def reporter_of(progress: object) -> Reporter:

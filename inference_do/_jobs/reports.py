@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Protocol, TypeAlias
 
 from inference_do.pricing import Spent, Tokens
 
-from .machine import Stop
+__all__ = ["JobProgress", "JobReport", "Reporter", "Stop", "StopKind", "as_time", "plural"]
 
-__all__ = ["JobProgress", "JobReport", "as_time", "plural"]
+StopKind: TypeAlias = Literal["max_cost", "max_failures", "interrupted", "limits", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why a job ended before its last row."""
+
+    kind: StopKind
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +137,19 @@ class JobReport:
         if self.waited >= 1:
             parts.append(f"rows waited {self.waited:.0f} s for limits")
         return ", ".join(parts)
+
+
+class Reporter(Protocol):
+    """Shows a job."""
+
+    every: float
+    """Seconds between two looks at it."""
+
+    def update(self, progress: JobProgress) -> None:
+        """Show it as it stands."""
+
+    def end(self, progress: JobProgress, report: JobReport | None) -> None:
+        """Show what it was; the report is None if it broke off."""
 
 
 def plural(count: int, noun: str) -> str:

@@ -14,8 +14,7 @@ from inference_do.errors import ConfigError, printable
 
 from .machine import Machine, NextRow, Over, Start, Task, Wait
 from .output import Output, encode_line
-from .progress import Reporter
-from .reports import JobProgress, JobReport
+from .reports import JobProgress, JobReport, Reporter
 from .results import RowResult
 from .rows import Row, RowReader, RowSource
 from .verdicts import describe_error
