@@ -221,6 +221,7 @@ class _Job:
             self.rules,
             output.finished if output else FinishedRows(),
             spent=output.cost if output else 0.0,
+            dearest=output.dearest if output else None,
             once=options.get("key") is not None,
         )
         try:

@@ -50,11 +50,10 @@ def recognize(call: Any) -> Target:
         return Target(_asker(call.complete, call.chat), _asker(call.acomplete, call.achat), "text")
     if hasattr(type(call), "output_cls") and callable(call) and _can(call, "acall"):
         return Target(lambda row: call(**row), lambda row: call.acall(**row), "fields")
-    if not callable(call) or isinstance(call, type):
-        message = (
-            "call must be a Runnable of LangChain, an LLM or a program of LlamaIndex, or a function, "
-            f"not {call if isinstance(call, type) else type(call)!r}"
-        )
+    is_class = isinstance(call, type) and any(hasattr(call, name) for name in ("invoke", "complete", "acall"))
+    if not callable(call) or is_class:
+        what = f"the class {call.__name__}: make one" if is_class else f"a {type(call).__name__}"
+        message = f"call must be a Runnable of LangChain, an LLM or a program of LlamaIndex, or a function, not {what}"
         raise ConfigError(message)
     if inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(getattr(call, "__call__", None)):  # noqa: B004
         return Target(None, call, "row")

@@ -106,11 +106,19 @@ class Machine:
         rules: When to stop early.
         finished: Which rows have a result.
         spent: US dollars of earlier runs.
+        dearest: What their dearest row cost, if that is known.
         once: Whether a row is asked once only in this run, by its key and content.
     """
 
     def __init__(
-        self, level: Level, rules: Rules, finished: FinishedRows, *, spent: float = 0.0, once: bool = False
+        self,
+        level: Level,
+        rules: Rules,
+        finished: FinishedRows,
+        *,
+        spent: float = 0.0,
+        dearest: float | None = None,
+        once: bool = False,
     ) -> None:
         self.level = level
         self.tally = Tally()
@@ -126,7 +134,7 @@ class Machine:
         self._is_exhausted = False
         self._is_other = False  # whether the output is of other rows, as far as has been seen
         self._is_decided = not self._earlier
-        self._dearest: float | None = None
+        self._dearest = dearest
         self._alike: dict[tuple[Any, ...], int] = {}
         self._answered: float | None = None
         self._outage: float | None = None

@@ -47,6 +47,8 @@ class Output:
         self.finished = FinishedRows()
         self.cost = 0.0
         """US dollars that its lines say they cost."""
+        self.dearest: float | None = None
+        """What the dearest of them cost."""
         self.mended = 0
         """Lines that were cut or cannot be read."""
         self.moved: Path | None = None
@@ -88,8 +90,7 @@ class Output:
         """Have the system write down what it holds."""
         self._synced = time.monotonic()
         if self._is_dirty:
-            with suppress(OSError):  # a pipe or a device
-                os.fsync(self._file.fileno())
+            os.fsync(self._file.fileno())
             self._is_dirty = False
 
     def close(self) -> None:
@@ -149,6 +150,7 @@ class Output:
                     raise ConfigError(message)
                 if isinstance(cost := record.get("cost"), int | float):
                     self.cost += cost
+                    self.dearest = max(cost, self.dearest or 0.0)
                 if "error" not in record:
                     name = f"#{record['row']}" if record.get("key") is None else json.dumps(record["key"])
                     self.finished.add(name, record["digest"])
@@ -183,6 +185,9 @@ def encode_line(record: dict[str, Any]) -> bytes:
 
 
 def _open_locked(path: Path) -> IO[bytes]:
+    if path.exists() and not path.is_file():
+        message = f"{str(path)!r} is no regular file: an output is read again when a job goes on"
+        raise ConfigError(message)
     file = open(path, "a+b", buffering=0)  # noqa: SIM115, PTH123  it stays open; unbuffered, so that a line is a write
     try:
         _lock(file)

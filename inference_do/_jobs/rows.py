@@ -172,7 +172,7 @@ def read_lines(lines: Iterable[Any]) -> Iterator[tuple[int, Any]]:
     for number, line in enumerate(lines, 1):
         text = line.removeprefix(BOM if isinstance(line, bytes) else BOM.decode()) if number == 1 else line
         if text.strip():
-            yield number, read_line(text)
+            yield number, read_line(text.strip())
 
 
 def read_line(line: bytes | str) -> Any:
