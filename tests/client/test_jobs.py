@@ -316,7 +316,8 @@ def test_a_rate_limit_that_lasts_ends_the_job_and_fails_no_row(emu, mode, tmp_pa
 
 @MODES
 def test_a_generator_is_read_only_as_rows_are_needed(mode):
-    read, ahead = 0, []
+    read, ended, ahead = 0, 0, []
+    lock = threading.Lock()
 
     def rows():
         nonlocal read
@@ -325,7 +326,10 @@ def test_a_generator_is_read_only_as_rows_are_needed(mode):
             yield number
 
     def call(row):
-        ahead.append(read - row)
+        nonlocal ended
+        with lock:
+            ahead.append(read - ended)
+            ended += 1
         return row
 
     async def acall(row):
