@@ -35,7 +35,7 @@ class Level:
         self._is_doubling = True
         self._lowered = float("-inf")
         self._best: float | None = None
-        self._rows = 0
+        self._rows, self._round = 0, self.limit
         self._seconds = 0.0
         self._is_slow = False
 
@@ -70,9 +70,9 @@ class Level:
     def _measure(self, seconds: float) -> None:
         self._rows += 1
         self._seconds += seconds
-        if self._rows < max(START, self._now):
+        if self._rows < self._round:
             return
         mean = self._seconds / self._rows
         self._best = mean if self._best is None else min(mean, self._best * DRIFT)
         self._is_slow = mean > SLOWER * self._best
-        self._rows, self._seconds = 0, 0.0
+        self._rows, self._seconds, self._round = 0, 0.0, self.limit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from .reports import JobProgress, as_time
+from .reports import JobProgress, as_dollars, as_time
 
 __all__ = ["LIVE_SECONDS", "Part", "fit", "parts_of"]
 
@@ -26,7 +26,7 @@ def parts_of(progress: JobProgress) -> list[Part]:
     if progress.tokens.total:
         parts.append((7, f"{_short(progress.tokens.total)} tokens", "tokens"))
     if progress.cost:
-        parts.append((3, f"${progress.cost:.4f}", "cost"))
+        parts.append((3, as_dollars(progress.cost), "cost"))
     if progress.failed:
         parts.append((1, f"{progress.failed:,} failed", "failed"))
     if progress.waiting:

@@ -15,7 +15,7 @@ from inference_do.pricing import Ledger
 from .finished import CHANGED, DONE, FinishedRows
 from .level import Level
 from .meters import Meter
-from .reports import Stop, StopKind
+from .reports import Stop, StopKind, as_dollars
 from .results import RowResult
 from .rows import Row
 from .verdicts import Verdict, describe_error, judge
@@ -313,9 +313,8 @@ class Machine:
         else:
             allowed = self._spent + (len(self.running) + 1) * self._dearest <= limit
         if not allowed and not self.running:
-            self.halt(
-                "max_cost", f"${self._spent:.4f} of max_cost ${limit:g} are spent, and one more row may be too much"
-            )
+            spent = f"{as_dollars(self._spent)} of max_cost {as_dollars(limit)} are spent"
+            self.halt("max_cost", f"{spent}, and one more row may be too much")
         return allowed
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 from inference_do.pricing import Spent, Tokens
 
-__all__ = ["JobProgress", "JobReport", "Reporter", "Stop", "StopKind", "as_time", "plural"]
+__all__ = ["JobProgress", "JobReport", "Reporter", "Stop", "StopKind", "as_dollars", "as_time", "plural"]
 
 StopKind: TypeAlias = Literal["max_cost", "max_failures", "interrupted", "limits", "error"]
 
@@ -131,9 +131,9 @@ class JobReport:
             parts.append(f"{spent.tokens.total:,} tokens")
             more = f" besides {plural(spent.unpriced, 'call')} of unknown cost" if spent.unpriced else ""
             if spent.date:
-                parts.append(f"about ${spent.cost:.4f}{more} (prices of {spent.date})")
+                parts.append(f"about {as_dollars(spent.cost)}{more} (prices of {spent.date})")
             if self.cost_before:
-                parts.append(f"${self.cost_before + spent.cost:.4f} with earlier runs")
+                parts.append(f"{as_dollars(self.cost_before + spent.cost)} with earlier runs")
         if self.waited >= 1:
             parts.append(f"rows waited {self.waited:.0f} s for limits")
         return ", ".join(parts)
@@ -150,6 +150,12 @@ class Reporter(Protocol):
 
     def end(self, progress: JobProgress, report: JobReport | None) -> None:
         """Show what it was; the report is None if it broke off."""
+
+
+def as_dollars(cost: float) -> str:
+    """Return US dollars with the digits that say something."""
+    digits = 2 if cost >= 100 else 4 if cost >= 0.01 or not cost else 6  # noqa: PLR2004  a hundred dollars, a cent
+    return f"${cost:,.{digits}f}"
 
 
 def plural(count: int, noun: str) -> str:

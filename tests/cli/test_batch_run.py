@@ -102,7 +102,7 @@ def test_a_spending_limit(emu, rows, output):
     done = run(emu, "batch", "run", rows, str(output), *MODEL, "--prompt", "{text}", "--max-cost", "0.00001")
     assert done.code == 1
     assert 0 < emu.posts < 6
-    assert "Stopped: $0.0000 of max_cost $1e-05 are spent" in done.err
+    assert re.search(r"Stopped: \$0\.00000\d of max_cost \$0\.000010 are spent", done.err)
     free = run(emu, "batch", "run", rows, str(output), "-m", "my-own", "--prompt", "{text}", "--max-cost", "1")
     assert (free.code, "needs a price" in free.err) == (1, True)
 
