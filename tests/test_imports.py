@@ -47,6 +47,7 @@ PARTS = [
     ("from inference_do import ChatCompletion, Timeout", {"pydantic"}),
     ("from inference_do import Client; Client('k')", {"pydantic"}),
     ("from inference_do import AsyncClient; AsyncClient('k')", {"pydantic"}),
+    ("import inference_do.jobs", {"pydantic"}),
     ("import inference_do.emulator", set()),
 ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import threading
 import time
 from datetime import date
@@ -14,6 +15,7 @@ from jobs_kit import MODEL, MODES, asked, asking, go, lines_of, rows_of
 from pydantic import BaseModel
 
 from inference_do import ConfigError, jobs
+from inference_do._jobs.progress import Lines, OneLine
 from inference_do.emulator import Emulator, RateLimited, Status
 from langchain_do import ChatDigitalOcean
 
@@ -498,6 +500,32 @@ def test_silence_and_lines(emu, capsys):
     assert out == ""
     assert err.startswith("5 rows: 4 answered, 1 failed. ")
     assert "Failed: 1 BadRequestError.\n  row " in err
+
+
+@pytest.mark.parametrize("place", ["notebook", "terminal without rich"])
+def test_one_line_that_is_written_over(emu, monkeypatch, capsys, place):
+    if place == "notebook":
+        monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    else:
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setitem(sys.modules, "inference_do._jobs.bars", None)
+    monkeypatch.setattr(OneLine, "every", 0)
+    go("threads", rows_of(30), asking(emu), progress=True)
+    written = capsys.readouterr()
+    shown = written.out if place == "notebook" else written.err
+    lines = shown.split("\r")
+    assert any("/30 rows · " in line for line in lines)
+    assert max(map(len, lines[:-1])) <= 100
+    assert lines[-1].startswith("30 rows: 30 answered.")
+
+
+def test_lines_where_there_is_no_terminal(emu, monkeypatch, capsys):
+    monkeypatch.setattr(Lines, "every", 0)
+    go("threads", rows_of(30), asking(emu), progress=True)
+    lines = capsys.readouterr().err.splitlines()
+    assert "/30 rows · " in lines[-2]
+    assert lines[-1].startswith("30 rows: 30 answered.")
 
 
 # --- settings ---
