@@ -110,7 +110,6 @@ def run(rows: Rows, call: Any, **options: Unpack[JobOptions]) -> JobReport:
     job = _Job(rows, call, options, most=MOST_THREADS)
     ask = job.target.sync
     if job.source.values is None:
-        job.close()
         message = "run() reads rows in a thread: an asynchronous source is for `await arun(...)`"
         raise ConfigError(message)
     if ask is None:
@@ -167,7 +166,6 @@ def _run_in_a_loop(job: _Job) -> JobReport:
     except RuntimeError:
         pass
     else:
-        job.close()
         message = "an asynchronous function is asked in this event loop: use `await arun(...)` instead of run(...)"
         raise ConfigError(message)
     try:
@@ -231,10 +229,6 @@ class _Job:
             if output is not None:
                 output.close()
             raise
-
-    def close(self) -> None:
-        """Let go of what was opened."""
-        self.source = RowSource(None)
 
 
 def _level(concurrency: object, most: int) -> Level:

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from inference_do import ConfigError, jobs
 from inference_do._jobs.progress import Lines, OneLine
+from inference_do._observer import report_wait
 from inference_do.emulator import Emulator, RateLimited, Status
 from langchain_do import ChatDigitalOcean
 
@@ -489,6 +490,35 @@ def test_progress_may_be_a_function(emu):
     assert (seen[-1].done, seen[-1].total, seen[-1].failed) == (5, 5, 0)
     assert seen[-1].cost > 0
     assert seen[-1].tokens.total > 0
+
+
+@MODES
+def test_waits_of_the_client_are_shown_and_hold_the_level(mode):
+    """What paces calls reports its waits; rows that mostly wait are not made more."""
+    seen: list[jobs.JobProgress] = []
+    most = 0
+
+    def call(row):
+        report_wait(0.3)
+        time.sleep(0.3)
+        return row
+
+    def show(progress):
+        nonlocal most
+        seen.append(progress)
+        most = max(most, progress.concurrency)
+
+    report = go(mode, range(12), call, progress=show)
+    assert max(progress.waiting for progress in seen) >= 1
+    assert report.waited == pytest.approx(12 * 0.3)
+    assert most <= 4
+
+
+def test_a_retry_of_the_client_after_429_is_a_wait_too(emu):
+    emu.script(Status(429, headers={"retry-after": "0.05"}))
+    report = go("threads", rows_of(3), asking(emu, max_retries=2))
+    assert (report.done, emu.posts) == (3, 4)
+    assert report.waited == pytest.approx(0.05)
 
 
 def test_silence_and_lines(emu, capsys):
