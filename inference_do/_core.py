@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
 from ._apis import ENDPOINTS, asked_api
 from ._keys import as_secret
+from ._observer import report_usage
 from ._other_names import no_attribute
 from ._protocol.call import Call, PreparedRequest
 from ._protocol.pacing import Traffic
@@ -160,6 +161,7 @@ class Core(Generic[H]):
             ),
             peer=config.peer,
             on_empty=lambda spent: warn_empty(body, spent),
+            on_usage=lambda model, usage: report_usage(body, model, usage),
         )
 
     def _request(

@@ -77,6 +77,11 @@ class Accumulator:
         return joined(fragments) if fragments else ()
 
     @property
+    def model(self) -> str | None:
+        """The model that the stream names."""
+        return self._head.get("model")
+
+    @property
     def has_begun(self) -> bool:
         """Whether some part of an answer has come."""
         return bool(self._choices)

@@ -37,3 +37,19 @@ def test_the_blocks_of_the_emulators_page_run():
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert "docs/emulator.md: 3 blocks ran" in done.stdout
+
+
+def test_the_blocks_of_the_page_about_jobs_run():
+    done = subprocess.run(
+        [sys.executable, "tools/run_readme.py", "docs/jobs.md"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "docs/jobs.md: 2 blocks ran" in done.stdout
+    assert "\n200 0 0.00" in done.stdout
+    assert "You said: row 99" in done.stdout

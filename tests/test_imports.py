@@ -47,6 +47,7 @@ PARTS = [
     ("from inference_do import ChatCompletion, Timeout", {"pydantic"}),
     ("from inference_do import Client; Client('k')", {"pydantic"}),
     ("from inference_do import AsyncClient; AsyncClient('k')", {"pydantic"}),
+    ("import inference_do.jobs", {"pydantic"}),
     ("import inference_do.emulator", set()),
 ]
 
@@ -66,17 +67,18 @@ ROOMS: dict[str, set[str]] = {
     "_wires": {"base", "_protocol.json", "_wires"},
     "_transport": {"base", "_protocol.call", "_protocol.pacing", "_transport"},
     "client": {"base", "_protocol", "_wires", "_transport", "client"},
-    "platform": {"base", "client", "platform"},
+    "_jobs": {"base", "_jobs"},
+    "platform": {"base", "client", "platform", "_jobs"},
     "_adapters": {"base", "client", "platform", "_adapters"},
     "emulator": {"base", "emulator", "emulator._server"},
     "emulator._model": {"base", "emulator._json", "emulator._model"},
     "emulator._faults": {"emulator", "emulator._faults"},
     "emulator._server": {"base", "emulator", "emulator._model", "emulator._faults", "emulator._server"},
-    "cli": {"base", "client", "platform", "emulator", "cli"},
+    "cli": {"base", "client", "platform", "_jobs", "_adapters", "emulator", "cli"},
 }
 ROOM_OF = {
     **dict.fromkeys(("_core", "client"), "client"),
-    **dict.fromkeys(("catalogue", "connection", "knowledge"), "platform"),
+    **dict.fromkeys(("catalogue", "connection", "jobs", "knowledge"), "platform"),
 }
 """The rooms of modules in the root; all others there are `base`."""
 HTTP = {"httpx", "httpx2", "httpcore", "httptools", "h11", "aiohttp", "aiohappyeyeballs", "urllib3", "requests"}

@@ -9,10 +9,10 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from inference_do._observer import report_wait
 from inference_do.config import Timeout
 from inference_do.errors import (
     APIConnectionError,
@@ -111,10 +111,6 @@ class TimedOut(Exception):  # noqa: N818  a marker, which no caller sees
         self.phase = phase
 
 
-ON_RETRY: ContextVar[OnRetry | None] = ContextVar("inference_do_on_retry", default=None)
-"""What is called for each wait of the calls that a job makes."""
-
-
 @dataclass(slots=True, kw_only=True, eq=False)
 class Call:
     """One call: what its flow goes by, and, when it has been answered, how."""
@@ -131,6 +127,8 @@ class Call:
     """Which API a chat request takes."""
     on_empty: Callable[[int], None] = lambda _spent: None
     """What to do when an answer ran out of tokens before any text; it is given the tokens spent."""
+    on_usage: Callable[[Any, Any], None] = lambda _model, _usage: None
+    """What to do with the model and the usage that an answer names."""
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], float] = time.time
     pacer: Pacer | None = None
@@ -248,9 +246,18 @@ class Call:
             self.attempts,
             details.request_id,
         )
-        for hook in (self.on_retry, ON_RETRY.get()):
-            if hook is not None:
-                hook(details)
+        if self.on_retry is not None:
+            self.on_retry(details)
+        if isinstance(failure, RateLimitError) or reason == "rate_limit":
+            report_wait(seconds)
+
+    def take_usage(self, model: Any, usage: Any) -> None:
+        """Take the model and the usage that an answer names, once there is no more of it to come."""
+        self.on_usage(model, usage)
+        if self.turn is not None and self.turn.pacer.counts_tokens:
+            tokens = usage.get("total_tokens") if isinstance(usage, Mapping) else getattr(usage, "total_tokens", None)
+            if isinstance(tokens, int | float):
+                self.turn.used(tokens)
 
     def left(self, limit: float | None) -> float | None:
         """Return `limit`, cut to what is left until the deadline.

@@ -68,6 +68,7 @@ def call_flow(call: Call, read: Callable[[bytes], T]) -> Generator[Any, Any, Non
         return _parse_body(call, body, read)
 
     result: T = yield from _with_retries(call, attempt)
+    call.take_usage(getattr(result, "model", None), getattr(result, "usage", None))
     yield Release()
     yield result
 
@@ -384,6 +385,8 @@ class _StreamReading:
                 error.partial = self._accumulator.completion()
                 error.attempts, error.request_id = self._call.attempts, self._call.request_id
                 raise
+        finally:
+            self._call.take_usage(self._accumulator.model, self._accumulator.usage)
         self._call.is_complete = True
         if self._accumulator.is_empty:
             self._call.on_empty((self._accumulator.usage or {}).get("completion_tokens") or 0)

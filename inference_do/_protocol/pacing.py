@@ -179,6 +179,11 @@ class Pacer:
             pending += 1
         return pending
 
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether it matters how many tokens an answer took."""
+        return self._own is not None or any(name != "requests" for name in self._buckets)
+
     def used(self, tokens: float) -> None:
         """See `Turn.used`."""
         with self._lock:
