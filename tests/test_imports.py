@@ -65,7 +65,8 @@ ROOMS: dict[str, set[str]] = {
     "_protocol": {"base", "_protocol", "_wires.codec"},
     "_wires": {"base", "_protocol.json", "_wires"},
     "_transport": {"base", "_protocol.call", "_transport"},
-    "client": {"base", "_protocol", "_wires", "_transport", "client"},
+    "_batches": {"base", "_protocol", "_wires", "_batches"},
+    "client": {"base", "_protocol", "_wires", "_transport", "_batches", "client"},
     "platform": {"base", "client", "platform"},
     "_adapters": {"base", "client", "platform", "_adapters"},
     "emulator": {"base", "emulator", "emulator._server"},
@@ -75,7 +76,7 @@ ROOMS: dict[str, set[str]] = {
     "cli": {"base", "client", "platform", "emulator", "cli"},
 }
 ROOM_OF = {
-    **dict.fromkeys(("_core", "client"), "client"),
+    **dict.fromkeys(("_core", "_elsewhere", "batches", "client"), "client"),
     **dict.fromkeys(("catalogue", "connection", "knowledge"), "platform"),
 }
 """The rooms of modules in the root; all others there are `base`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 
 from inference_do.config import Timeout
 from inference_do.errors import APIConnectionError, APITimeoutError, InferenceError, Phase, ProtocolError
@@ -63,6 +63,20 @@ class PreparedRequest:
     headers: Mapping[str, str]
     query: Mapping[str, Any] = field(repr=False)  # gateways take keys in it
     content: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class KeylessRequest(PreparedRequest):
+    """A request to another host, at a presigned URL: without the key, and without any header that is not in it.
+
+    The URL is as good as a key, so that no rendering shows it.
+    """
+
+    file: BinaryIO | None = None
+    """What is sent from its beginning, in place of `content`; the header `content-length` says how much it is."""
+
+    def __repr__(self) -> str:
+        return f"KeylessRequest({self.method})"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
