@@ -80,7 +80,8 @@ def platform_id(reported: str) -> str:
 @lru_cache(maxsize=4)
 def _platform_ids(_count: int) -> Mapping[str, str]:
     ids: dict[str, str] = {}
-    for model in known_models():
+    known = known_models()
+    for model in sorted(known, key=lambda model: not known[model].listed):  # two ids may be of one model
         if provider_of(model):
             own = provider_id(model)
             for spelled in (own, own.removesuffix("-latest"), own.removesuffix("-0")):

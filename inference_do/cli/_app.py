@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import functools
-import os
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from inference_do import InferenceError, __version__
+from inference_do import __version__
 
+from ._batch import group as batch_group
 from ._chat import talk
+from ._commands import BaseUrl, Model, plainly
 from ._doctor import examine
 from ._models import show_models
 from ._refresh import refresh as write_models
-from ._screen import drop_output, errors, prepare_output, write
 from ._serve import serve as run_emulator
 
 __all__ = ["app"]
@@ -30,46 +27,9 @@ app = typer.Typer(
     add_completion=False,
 )
 
-BaseUrl = Annotated[str | None, typer.Option("--base-url", help="Where the API is, instead of the environment's.")]
-Model = Annotated[str, typer.Option("--model", "-m", envvar="INFERENCE_DO_MODEL", help="A model's id or router:NAME.")]
-
 DEFAULT_MODEL = "openai-gpt-oss-120b"
 
-
-TRACEBACK_VARIABLE = "INFERENCE_DO_TRACEBACK"
-
-
-def _plainly(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Show whatever fails in one sentence."""
-
-    @functools.wraps(command)
-    def run(*arguments: Any, **options: Any) -> None:
-        prepare_output()
-        try:
-            code = command(*arguments, **options)
-            if sys.stdout is not None:
-                sys.stdout.flush()
-        except InferenceError as error:
-            code = _failed(f"{type(error).__name__}: {error}")
-        except BrokenPipeError:  # the reader has what it wanted
-            drop_output()
-            code = 1
-        except OSError as error:
-            drop_output()
-            code = _failed(f"{type(error).__name__}: {error}")
-        except Exception as error:
-            if os.environ.get(TRACEBACK_VARIABLE):
-                raise
-            advice = f"This is a defect, please report it; {TRACEBACK_VARIABLE}=1 shows where it happened."
-            code = _failed(f"{type(error).__name__}: {error}\n{advice}")
-        raise typer.Exit(code or 0)
-
-    return run
-
-
-def _failed(sentence: str) -> int:
-    write(errors(), sentence, "red")
-    return 1
+app.add_typer(batch_group, name="batch")
 
 
 def _version(wanted: bool) -> None:
@@ -88,7 +48,7 @@ def _main(
 
 
 @app.command()
-@_plainly
+@plainly
 def models(
     words: Annotated[list[str] | None, typer.Argument(help="Show ids that hold all of these words.")] = None,
     *,
@@ -105,7 +65,7 @@ def models(
 
 
 @app.command()
-@_plainly
+@plainly
 def chat(
     prompt: Annotated[
         str | None, typer.Argument(help="What to say; text that is piped in follows it. Without both, a conversation.")
@@ -124,7 +84,7 @@ def chat(
 
 
 @app.command()
-@_plainly
+@plainly
 def doctor(
     model: Annotated[str | None, typer.Option("--model", "-m", help="Also call this model, with a few tokens.")] = None,
     base_url: BaseUrl = None,
@@ -134,7 +94,7 @@ def doctor(
 
 
 @app.command()
-@_plainly
+@plainly
 def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
     host: Annotated[str, typer.Option(help="A loopback address; anything else is refused.")] = "127.0.0.1",
@@ -151,7 +111,7 @@ def serve(
 
 
 @app.command()
-@_plainly
+@plainly
 def refresh(
     path: Annotated[Path, typer.Argument(help="The file to write; INFERENCE_DO_MODELS may name it afterwards.")],
     catalogue: Annotated[
