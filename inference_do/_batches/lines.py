@@ -78,12 +78,11 @@ def write_lines(requests: Iterable[Mapping[str, Any]], chat_body: ChatBody, prov
     Raises:
         ConfigError: A request cannot be sent; it is named by its line and `custom_id`.
     """
-    lines = BatchFile(
-        tempfile.SpooledTemporaryFile(IN_MEMORY),  # type: ignore[arg-type]  # noqa: SIM115  the caller closes it
-        *_checked_destination(provider, endpoint),
-    )
+    destination, checked = _checked_destination(provider, endpoint), _checked_requests(requests)
+    file: Any = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  the caller closes it
+    lines = BatchFile(file, *destination)
     try:
-        for number, request in enumerate(_checked_requests(requests), 1):
+        for number, request in enumerate(checked, 1):
             _add(lines, number, request, chat_body)
         if not lines.count:
             _refuse("a batch needs at least one request")
@@ -219,11 +218,13 @@ def _body(
     api = _settled_api(asked, provider, api)
     if provider == "anthropic":
         fields = _with_marked_schema(fields)
+    if api is not None:
+        _check_endpoint(model, api)
     canonical, chosen, defaults = chat_body(model, messages, {**fields, "api": api or "auto"})
     if chosen not in APIS[provider]:
         chosen = APIS[provider][0]
+        _check_endpoint(model, chosen)
         canonical, _, defaults = chat_body(model, messages, {**fields, "api": chosen})
-    _check_endpoint(model, chosen)
     wire = open_wire(chosen, canonical)
     body = {**wire.body(canonical, defaults), "model": provider_id(model)}
     body.update(body.pop("extra_body", None) or {})

@@ -27,8 +27,8 @@ from ._table import Column, show_columns
 __all__ = ["group"]
 
 group = typer.Typer(
-    help="Many requests as one job. submit, status, wait, results, cancel and list: the platform's batches, of OpenAI's "
-    "and Anthropic's models, half the price, an answer within a day.",
+    help="Many requests as one job. submit, status, wait, results, cancel and list are the platform's batches: models "
+    "of OpenAI and Anthropic, half the price, an answer within a day.",
     no_args_is_help=True,
 )
 
