@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from pydantic import SecretStr
 
 from ._batches import steps
-from ._batches.lines import BatchFile, write_lines
+from ._batches.lines import write_lines
 from ._batches.progress import shown
-from ._batches.steps import Ask, Command, Download, Pause, Steps, Upload, Waiting
-from ._batches.types import Batch, BatchResult, LineError, RequestCounts
+from ._batches.steps import Ask, BatchStep, Delay, Download, Steps, Upload, Waiting
+from ._batches.types import Batch, BatchFile, BatchResult, LineError, RequestCounts
 from ._elsewhere import call_elsewhere
 from ._protocol.call import Call, PreparedRequest
 from ._protocol.drive import adrive, drive
@@ -82,7 +82,7 @@ class _BatchPolicy(Policy):
         return not is_conflict and Policy.allows(self, error, ambiguous=ambiguous)
 
 
-def _named(error: InferenceError, step: Command) -> InferenceError:
+def _named(error: InferenceError, step: BatchStep) -> InferenceError:
     """Return an error with what is known of batches: 403 is about the key, whatever it is about elsewhere."""
     if isinstance(error, PermissionDeniedError) and isinstance(step, Ask) and NO_FLAG not in error.message:
         error.message = f"{error.message.partition(';')[0]}; {NO_FLAG}"
@@ -211,7 +211,7 @@ class Batches(_BatchesCore["Client"]):
                 except StopIteration:
                     return
                 answer = failure = None
-                if not isinstance(step, Command):
+                if not isinstance(step, BatchStep):
                     yield step
                     continue
                 try:
@@ -226,7 +226,7 @@ class Batches(_BatchesCore["Client"]):
             if lines is not None:
                 lines.close()
 
-    def _done(self, step: Command, lines: Generator[bytes, None, None] | None) -> Any:
+    def _done(self, step: BatchStep, lines: Generator[bytes, None, None] | None) -> Any:
         """Do what a step asks for, and return its answer."""
         match step:
             case Ask():
@@ -234,21 +234,19 @@ class Batches(_BatchesCore["Client"]):
             case Upload(url, file):
                 with closing(self._elsewhere(url, file)) as sent:
                     return next(sent)
-            case Pause(seconds):
+            case Delay(seconds):
                 return time.sleep(seconds)
             case _:
                 return None if lines is None else next(lines, None)
 
     def _elsewhere(self, url: SecretStr, file: BatchFile | None = None) -> Generator[Any, None, None]:
         """Send a file to a presigned URL, or yield the lines of the one that is there."""
-        from ._transport.threads import SyncHTTP  # noqa: PLC0415  httpx is imported by the first call
-
         client = self._client
         config, call, request = call_elsewhere(
             client._config, url, budget=client._budget, file=None if file is None else file.file
         )
         flow = lines_flow(call) if file is None else call_flow(call, lambda _: _Uploaded())
-        http = SyncHTTP(config, client._http_client)
+        http = type(client._http)(config, client._http_client)  # apart: proxies and TLS go by the host
         try:
             yield from drive(flow, http.exchange(request))
         finally:
@@ -325,7 +323,7 @@ class AsyncBatches(_BatchesCore["AsyncClient"]):
                 except StopIteration:
                     return
                 answer = failure = None
-                if not isinstance(step, Command):
+                if not isinstance(step, BatchStep):
                     yield step
                     continue
                 try:
@@ -340,7 +338,7 @@ class AsyncBatches(_BatchesCore["AsyncClient"]):
             if lines is not None:
                 await lines.aclose()
 
-    async def _done(self, step: Command, lines: AsyncGenerator[bytes, None] | None) -> Any:
+    async def _done(self, step: BatchStep, lines: AsyncGenerator[bytes, None] | None) -> Any:
         """Do what a step asks for, and return its answer."""
         match step:
             case Ask():
@@ -348,21 +346,19 @@ class AsyncBatches(_BatchesCore["AsyncClient"]):
             case Upload(url, file):
                 async with aclosing(self._elsewhere(url, file)) as sent:
                     return await anext(sent)
-            case Pause(seconds):
+            case Delay(seconds):
                 return await asyncio.sleep(seconds)
             case _:
                 return None if lines is None else await anext(lines, None)
 
     async def _elsewhere(self, url: SecretStr, file: BatchFile | None = None) -> AsyncGenerator[Any, None]:
         """Send a file to a presigned URL, or yield the lines of the one that is there."""
-        from ._transport.loops import AsyncHTTP  # noqa: PLC0415  as above
-
         client = self._client
         config, call, request = call_elsewhere(
             client._config, url, budget=client._budget, file=None if file is None else file.file
         )
         flow = lines_flow(call) if file is None else call_flow(call, lambda _: _Uploaded())
-        http = AsyncHTTP(config, client._http_client)
+        http = type(client._http)(config, client._http_client)  # as above
         try:
             async with aclosing(adrive(flow, http.exchange(request))) as driven:
                 async for item in driven:

@@ -43,4 +43,5 @@ def with_ids(inputs: Iterable[T], custom_ids: Iterable[str] | None) -> Iterator[
 
 def batch_request(custom_id: str, request: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of a client's call as a request of a batch."""
-    return {"custom_id": custom_id, **{name: value for name, value in request.items() if name not in OF_CALLS}}
+    kept = {name: value for name, value in request.items() if name not in OF_CALLS and (name, value) != ("api", "auto")}
+    return {"custom_id": custom_id, **kept}

@@ -6,8 +6,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Self
+from typing import Any
 
 from inference_do._provider_ids import BatchProvider, provider_id, provider_of
 from inference_do._wires.bodies import encode
@@ -15,9 +14,9 @@ from inference_do._wires.selection import ENDPOINTS, open_wire
 from inference_do.errors import ConfigError
 from inference_do.models import model_info
 
-from .results import ANSWER
+from .types import ANSWER, BatchFile
 
-__all__ = ["MOST_BYTES", "MOST_REQUESTS", "BatchFile", "write_lines"]
+__all__ = ["MOST_BYTES", "MOST_REQUESTS", "write_lines"]
 
 MOST_REQUESTS = 50_000
 MOST_BYTES = 200_000_000
@@ -43,29 +42,6 @@ ChatBody = Callable[[str, Any, Any], tuple[dict[str, Any], str, AbstractSet[str]
 """Checks a canonical request and chooses its API: the client's own."""
 
 
-@dataclass(slots=True)
-class BatchFile:
-    """A file of lines, and what they have in common. It is gone when it is closed."""
-
-    file: BinaryIO
-    provider: BatchProvider | None = None
-    api: str | None = None
-    count: int = 0
-    size: int = 0
-    ids: set[str] = field(default_factory=set)
-
-    @property
-    def endpoint(self) -> str | None:
-        """The endpoint that the API is told; Anthropic's batches have none."""
-        return ENDPOINTS[self.api] if self.provider == "openai" and self.api else None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.file.close()
-
-
 def write_lines(requests: Iterable[Mapping[str, Any]], chat_body: ChatBody, provider: Any, endpoint: Any) -> BatchFile:
     """Write requests to a temporary file, one after another.
 
@@ -78,13 +54,14 @@ def write_lines(requests: Iterable[Mapping[str, Any]], chat_body: ChatBody, prov
     Raises:
         ConfigError: A request cannot be sent; it is named by its line and `custom_id`.
     """
-    destination, checked = _checked_destination(provider, endpoint), _checked_requests(requests)
+    provider, api = _checked_destination(provider, endpoint)
+    checked = _checked_requests(requests)
     file: Any = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  the caller closes it
-    lines = BatchFile(file, *destination)
+    lines = BatchFile(file, provider, api)
     try:
         for number, request in enumerate(checked, 1):
             _add(lines, number, request, chat_body)
-        if not lines.count:
+        if not lines.ids:
             _refuse("a batch needs at least one request")
     except BaseException:
         lines.file.close()
@@ -138,7 +115,6 @@ def _add(lines: BatchFile, number: int, request: Any, chat_body: ChatBody) -> No
     else:
         lines.file.write(data)
         lines.size += len(data)
-        lines.count += 1
         lines.ids.add(custom_id)
         return
     raise failure
@@ -170,7 +146,7 @@ def _line(lines: BatchFile, custom_id: str, request: Mapping[str, Any], chat_bod
         message = "Anthropic takes 1 to 64 letters, digits, `_` and `-` as a custom_id"
         raise ConfigError(message)
     api, body = _body(model, fields, provider, lines.api, chat_body)
-    lines.provider, lines.api = provider, api
+    lines.provider, lines.api, lines.endpoint = provider, api, ENDPOINTS[api] if provider == "openai" else None
     if provider == "anthropic":
         return encode({"custom_id": custom_id, "params": body}) + b"\n"
     return encode({"custom_id": custom_id, "method": "POST", "url": ENDPOINTS[api], "body": body}) + b"\n"

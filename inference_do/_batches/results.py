@@ -22,13 +22,9 @@ from inference_do.errors import InferenceError, ProtocolError
 from inference_do.response import ResponseInfo
 from inference_do.types import ChatCompletion
 
-from .types import BatchResult
+from .types import ANSWER, BatchResult
 
-__all__ = ["ANSWER", "read_result"]
-
-ANSWER = "structured_answer_"
-"""How a schema's name begins that Anthropic's models are asked for by a tool: its call is the answer's text, also for
-who has the results alone."""
+__all__ = ["read_result"]
 
 UNANSWERED = {
     "batch_expired": "the batch expired before this request was answered",

@@ -1,6 +1,6 @@
 """The operations on batches as steps, without I/O: generators that say what to do next, and are sent what came of it.
 
-What is no `Command` is a result. `inference_do.batches` performs the steps, in threads and in event loops.
+What is no `BatchStep` is a result. `inference_do.batches` performs the steps, in threads and in event loops.
 """
 
 from __future__ import annotations
@@ -28,11 +28,22 @@ from inference_do.errors import (
 from inference_do.pricing import Ledger
 from inference_do.types import Reply
 
-from .lines import BatchFile
 from .results import read_result
-from .types import Batch, BatchesPage, ResultFiles, UploadIntent
+from .types import Batch, BatchesPage, BatchFile, ResultFiles, UploadIntent
 
-__all__ = ["Ask", "Command", "Download", "NextLine", "Pause", "Upload", "Waiting", "cancel", "create", "get", "listed"]
+__all__ = [
+    "Ask",
+    "BatchStep",
+    "Delay",
+    "Download",
+    "NextLine",
+    "Upload",
+    "Waiting",
+    "cancel",
+    "create",
+    "get",
+    "listed",
+]
 
 PATH = "/batches"
 FIRST_PAUSE = 1.0
@@ -46,12 +57,12 @@ T = TypeVar("T")
 Steps = Generator[Any, Any, T]
 
 
-class Command:
+class BatchStep:
     """What is to be done next."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ask(Command):
+class Ask(BatchStep):
     """Call the API; answer with an object of `kind`."""
 
     kind: type[Reply]
@@ -61,7 +72,7 @@ class Ask(Command):
 
 
 @dataclass(frozen=True, slots=True)
-class Upload(Command):
+class Upload(BatchStep):
     """PUT the file to a presigned URL."""
 
     url: SecretStr
@@ -69,19 +80,19 @@ class Upload(Command):
 
 
 @dataclass(frozen=True, slots=True)
-class Download(Command):
+class Download(BatchStep):
     """Begin to read the file at a presigned URL."""
 
     url: SecretStr
 
 
 @dataclass(frozen=True, slots=True)
-class NextLine(Command):
+class NextLine(BatchStep):
     """Answer with the next line of that file, None at its end."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pause(Command):
+class Delay(BatchStep):
     """Wait."""
 
     seconds: float
@@ -193,7 +204,7 @@ def wait(batch_id: Any, waiting: Waiting) -> Steps[None]:
     Raises:
         APITimeoutError: The deadline passed.
     """
-    path, pauses, failures = _of(batch_id), _Pauses(waiting), 0
+    path, pauses, failures = _of(batch_id), _Delays(waiting), 0
     while True:
         try:
             batch: Batch = yield Ask(Batch, path)
@@ -211,7 +222,7 @@ def wait(batch_id: Any, waiting: Waiting) -> Steps[None]:
         yield pauses.next(f"batch {path.removeprefix(f'{PATH}/')} has not ended")
 
 
-class _Pauses:
+class _Delays:
     """Pauses that grow, until a deadline."""
 
     def __init__(self, waiting: Waiting) -> None:
@@ -219,7 +230,7 @@ class _Pauses:
         self._pause = FIRST_PAUSE
         self._ends = None if waiting.deadline is None else time.monotonic() + waiting.deadline
 
-    def next(self, problem: str) -> Pause:
+    def next(self, problem: str) -> Delay:
         pause = min(self._pause, self._waiting.longest_pause)
         self._pause *= GROWTH
         pause *= 0.9 + random.random() / 5  # noqa: S311  so that many who wait do not ask at the same moments
@@ -227,7 +238,7 @@ class _Pauses:
             limit = self._waiting.deadline or 0
             message = f"{problem} within {limit:g} s; it goes on, and can be waited for again"
             raise APITimeoutError(message, phase="total", retryable=True)
-        return Pause(pause)
+        return Delay(pause)
 
 
 def results(batch_id: Any, waiting: Waiting, ledger: Ledger | None) -> Steps[None]:
@@ -264,7 +275,7 @@ def results(batch_id: Any, waiting: Waiting, ledger: Ledger | None) -> Steps[Non
 
 def _files(batch_id: Any, waiting: Waiting) -> Steps[ResultFiles]:
     """Return where the results are. Those of a batch that has just ended may take a moment to be there."""
-    path, pauses = _of(batch_id, "/results"), _Pauses(_late(waiting))
+    path, pauses = _of(batch_id, "/results"), _Delays(_late(waiting))
     batch: Batch | None = None
     while True:
         try:

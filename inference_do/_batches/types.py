@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO, Self
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, TypeAdapter, ValidationError
 
+from inference_do._provider_ids import BatchProvider
 from inference_do.errors import InferenceError
 from inference_do.pricing import Cost, estimate_cost
 from inference_do.types import ChatCompletion, Count, Items, Reply, Text, Usage, Wire
 
-__all__ = ["FINAL", "Batch", "BatchResult", "BatchesPage", "LineError", "RequestCounts", "ResultFiles", "UploadIntent"]
+__all__ = [
+    "ANSWER",
+    "FINAL",
+    "Batch",
+    "BatchFile",
+    "BatchResult",
+    "BatchesPage",
+    "LineError",
+    "RequestCounts",
+    "ResultFiles",
+    "UploadIntent",
+]
 
 FINAL = frozenset({"completed", "failed", "expired", "cancelled"})
 """States that a batch does not leave."""
+
+ANSWER = "structured_answer_"
+"""How a schema's name begins that Anthropic's models are asked for by a tool: its call is the answer's text, also for
+who has the results alone."""
 
 _DATES = TypeAdapter(datetime)
 
@@ -123,6 +139,25 @@ class BatchResult:
     def cost(self) -> Cost:
         """What the answer cost at the batches' price; an error costs nothing that is known."""
         return estimate_cost(self.model or "", self.usage, batch=True)
+
+
+@dataclass(slots=True)
+class BatchFile:
+    """A file of lines, and what they have in common. It is gone when it is closed."""
+
+    file: BinaryIO
+    provider: BatchProvider | None = None
+    api: str | None = None
+    endpoint: str | None = None
+    """The endpoint that the API is told; Anthropic's batches have none."""
+    size: int = 0
+    ids: set[str] = field(default_factory=set)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
 
 
 class UploadIntent(Reply):

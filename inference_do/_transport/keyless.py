@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 from inference_do._protocol.call import KeylessRequest
 
-from .pool import PARTS
+from .sockets import PARTS
 
 PIECE = 256 * 1024
 """Bytes of a file that are read at once."""

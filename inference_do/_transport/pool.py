@@ -29,7 +29,7 @@ import httpx
 from .environment import PORTS, SOCKS
 from .http11 import ResponseParser, request_head
 from .loop_sockets import LoopNetwork, LoopSocket
-from .sockets import Attempt, moment, run
+from .sockets import PARTS, Attempt, moment, run
 from .socks import open_socks
 from .thread_sockets import ThreadNetwork, ThreadSocket
 
@@ -47,10 +47,6 @@ ERRORS: dict[str, tuple[type[httpx.TimeoutException], type[httpx.TransportError]
     "read": (httpx.ReadTimeout, httpx.ReadError),
 }
 """What a timeout and a failure of each phase are as httpx's exceptions, which every tool around httpx knows."""
-
-
-PARTS = "inference_do.parts"
-"""The extension of a request whose body is too large to be held: it is read and written part by part."""
 
 
 class Connection:

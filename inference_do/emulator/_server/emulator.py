@@ -26,7 +26,7 @@ from inference_do.emulator.quirks import Quirks
 from inference_do.emulator.replies import Scripted, scripted
 
 from .api import Api
-from .batches.endpoint import BatchJobs
+from .batches.endpoint import SECONDS, BatchJobs
 from .connection import ServerConnection
 from .knowledge import bases_of
 from .models import ServedModels
@@ -107,7 +107,7 @@ class Emulator:
         cors: str | Iterable[str] = (),
         hosts: str | Iterable[str] = (),
         clock: Callable[[], float] = time.time,
-        batch_seconds: float = 2.0,
+        batch_seconds: float = SECONDS,
         keys_without_batches: Iterable[str] = (),
     ) -> None:
         self._host = _loopback(host)

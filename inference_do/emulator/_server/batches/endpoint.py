@@ -28,8 +28,8 @@ ROUTE = re.compile(r"/v1/batches(?:/(?P<id>[^/]+)(?:/(?P<action>results|cancel))
 FILE_NAME = re.compile(r"(?i).+\.jsonl")
 ENDPOINTS = ("/v1/chat/completions", "/v1/responses")
 STATUSES = ("validating", "in_progress", "finalizing", "completed", "failed", "expired", "cancelling", "cancelled")
-SECONDS = 2.0
-"""Seconds that a job takes if nothing else is said."""
+SECONDS = 0.8
+"""Seconds that a job takes if nothing else is said: it is done at a waiting client's second look."""
 
 
 class BatchRefusal(Exception):  # noqa: N818 - it is the API's answer, not a defect
