@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping
 from contextlib import aclosing, closing
 from dataclasses import dataclass, fields
 from functools import partial
@@ -35,7 +35,7 @@ from ._protocol.flow import call_flow
 from ._protocol.lines import lines_flow
 from ._protocol.retry import Policy
 from ._wires.bodies import read_object
-from .errors import APIStatusError, ConfigError, InferenceError, PermissionDeniedError
+from .errors import APIStatusError, ConfigError, InferenceError
 from .pricing import Ledger
 from .types import Reply
 
@@ -70,6 +70,8 @@ class _BatchesCore(Generic[C]):
         call, request = self._client._other(ask.path, ask.body, options)
         given = {item.name: getattr(call.policy, item.name) for item in fields(Policy)}
         call.policy = _BatchPolicy(**{**given, "retry_ambiguous": True})  # what is asked twice is done once
+        explain = call.hint
+        call.hint = lambda status, text: NO_FLAG if status == HTTPStatus.FORBIDDEN else explain(status, text)
         return call, request, partial(read_object, kind=ask.kind)
 
 
@@ -80,14 +82,6 @@ class _BatchPolicy(Policy):
     def allows(self, error: InferenceError, *, ambiguous: bool) -> bool:
         is_conflict = isinstance(error, APIStatusError) and error.status == HTTPStatus.CONFLICT
         return not is_conflict and Policy.allows(self, error, ambiguous=ambiguous)
-
-
-def _named(error: InferenceError, step: BatchStep) -> InferenceError:
-    """Return an error with what is known of batches: 403 is about the key, whatever it is about elsewhere."""
-    if isinstance(error, PermissionDeniedError) and isinstance(step, Ask) and NO_FLAG not in error.message:
-        error.message = f"{error.message.partition(';')[0]}; {NO_FLAG}"
-        error.args = (error.message,)
-    return error
 
 
 def _waiting(poll: float, timeout: float | None, look: Callable[[Batch], Any] | None = None) -> Waiting:
@@ -130,7 +124,9 @@ class Batches(_BatchesCore["Client"]):
         """Return a batch as it stands now."""
         return self._one(steps.get(id))
 
-    def list(self, *, status: str | None = None, limit: int | None = None, after: str | None = None) -> Iterator[Batch]:
+    def list(
+        self, *, status: str | None = None, limit: int | None = None, after: str | None = None
+    ) -> Generator[Batch, None, None]:
         """Iterate over all batches, newest first; pages are asked for as they are needed.
 
         Args:
@@ -178,7 +174,7 @@ class Batches(_BatchesCore["Client"]):
         poll: float = 60.0,
         timeout: float | None = None,
         ledger: Ledger | None = None,
-    ) -> Iterator[BatchResult]:
+    ) -> Generator[BatchResult, None, None]:
         """Iterate over the results of a batch that has ended: in any order, by `custom_id`.
 
         A batch that was cancelled or has expired has those that were done by then.
@@ -220,7 +216,7 @@ class Batches(_BatchesCore["Client"]):
                     else:
                         answer = self._done(step, lines)
                 except InferenceError as error:
-                    failure = _named(error.with_traceback(None), step)
+                    failure = error.with_traceback(None)
         finally:
             work.close()
             if lines is not None:
@@ -275,7 +271,7 @@ class AsyncBatches(_BatchesCore["AsyncClient"]):
 
     def list(
         self, *, status: str | None = None, limit: int | None = None, after: str | None = None
-    ) -> AsyncIterator[Batch]:
+    ) -> AsyncGenerator[Batch, None]:
         """Iterate over all batches, newest first; see `Batches.list`."""
         return self._perform(steps.listed(status, limit, after))
 
@@ -302,7 +298,7 @@ class AsyncBatches(_BatchesCore["AsyncClient"]):
         poll: float = 60.0,
         timeout: float | None = None,
         ledger: Ledger | None = None,
-    ) -> AsyncIterator[BatchResult]:
+    ) -> AsyncGenerator[BatchResult, None]:
         """Iterate over the results of a batch that has ended; see `Batches.results`."""
         return self._perform(steps.results(id, _waiting(poll, timeout), ledger))
 
@@ -332,7 +328,7 @@ class AsyncBatches(_BatchesCore["AsyncClient"]):
                     else:
                         answer = await self._done(step, lines)
                 except InferenceError as error:
-                    failure = _named(error.with_traceback(None), step)
+                    failure = error.with_traceback(None)
         finally:
             work.close()
             if lines is not None:

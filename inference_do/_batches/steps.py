@@ -289,6 +289,8 @@ def _files(batch_id: Any, waiting: Waiting) -> Steps[ResultFiles]:
         batch = yield Ask(Batch, _of(batch_id))
         if (problem := _problem_of(batch)) is not None:
             raise problem
+        if batch.request_counts.total and not batch.request_counts.ended:
+            return ResultFiles()  # it was cancelled, or has expired, before the first answer
         yield pauses.next(f"the results of batch {batch.id} were not there")
 
 

@@ -509,6 +509,16 @@ def test_a_cancelled_batch_hands_out_what_was_answered(batches, emu, clock, mode
         assert found[name].error.retryable
 
 
+def test_a_batch_without_any_answer_has_no_results(batches, emu, clock):
+    made = batches.create(requests(2))
+    clock.advance(SECONDS)
+    emu._faults_on_get = True
+    counts = {"total": 2, "completed": 0, "failed": 0}
+    batch = {"batch_id": made.id, "status": "cancelled", "request_counts": counts}
+    emu.script(Status(412), RawBody(json.dumps(batch).encode()))
+    assert batches.results(made.id) == {}
+
+
 @pytest.mark.parametrize("model", [GPT, CLAUDE])
 def test_an_expired_batch_hands_out_what_was_answered(kind, model):
     with emulator(batch_seconds=150_000.0) as (emu, clock):  # half of it is answered after a day
@@ -561,6 +571,19 @@ def test_a_url_that_has_expired_while_waiting_is_asked_for_again(batches, emu, c
     emu._faults_on_get = True
     emu.script(None, Status(403), None, None)
     assert len(batches.results(made.id)) == 2
+
+
+def test_a_results_file_has_its_bounds(batches, emu, clock, monkeypatch):
+    made = batches.create(requests(3))
+    clock.advance(SECONDS)
+    monkeypatch.setattr("inference_do._protocol.lines.MOST_LINES", 2)
+    with pytest.raises(ProtocolError, match="the file has more than 2 lines"):
+        batches.results(made.id)
+    monkeypatch.setattr("inference_do._protocol.lines.LINE_LIMIT", 10)
+    emu._faults_on_get = True
+    emu.script(None, RawBody(b"x" * 100))
+    with pytest.raises(ProtocolError, match="line 1 of the file is longer than 10 bytes"):
+        batches.results(made.id)
 
 
 def test_results_need_not_be_read_to_their_end(batches, emu, clock):

@@ -83,8 +83,9 @@ class Job:
         """
         left = self.lines[len(self.answers) :]
         rows = [*self.answers, *(unanswered(line, self.endpoint, self.status(now)) for line in left)]
-        failed = [row for row in rows if row.is_failed and self.endpoint is not None]
-        return _written([row for row in rows if row not in failed] if failed else rows), _written(failed)
+        if self.endpoint is None:
+            return _written(rows), b""
+        return _written([row for row in rows if not row.is_failed]), _written([row for row in rows if row.is_failed])
 
     def shown(self, now: float) -> dict[str, Any]:
         """Return it as the API shows it."""
@@ -93,7 +94,9 @@ class Job:
         counts = {"total": len(self.lines), "completed": len(self.answers) - failed, "failed": failed}
         if status == "validating":
             counts["total"] = 0
-        output, errors = self.files(now) if status in FINAL - {"failed"} else (b"", b"")
+        has_files = status in FINAL - {"failed"}
+        has_errors = has_files and self.endpoint is not None and counts["completed"] < counts["total"]
+        has_output = has_files and (self.endpoint is None or counts["completed"] > 0)
         dates = ("in_progress", "finalizing", "completed", "cancelled", "failed")
         return {
             "batch_id": self.id,
@@ -102,8 +105,8 @@ class Job:
             **({"endpoint": self.endpoint} if self.endpoint else {}),
             "completion_window": "24h",
             "input_file_id": self.given["file_id"],
-            "output_file_id": f"{self.id}-output" if output else None,
-            "error_file_id": f"{self.id}-errors" if errors else None,
+            "output_file_id": f"{self.id}-output" if has_output else None,
+            "error_file_id": f"{self.id}-errors" if has_errors else None,
             "request_counts": counts,
             "request_id": self.given["request_id"],
             "metadata": self.given.get("metadata"),
