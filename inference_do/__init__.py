@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ._adapters.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from .batches import Batch, BatchResult
     from .client import AsyncClient, AsyncStream, Client, Stream
     from .config import Timeout
     from .errors import (
@@ -64,6 +65,8 @@ __all__ = [
     "AsyncStream",
     "AuthenticationError",
     "BadRequestError",
+    "Batch",
+    "BatchResult",
     "CallOptions",
     "ChatCompletion",
     "ChatCompletionChunk",
@@ -122,6 +125,8 @@ _HOMES = {
     "AsyncStream": "client",
     "AuthenticationError": "errors",
     "BadRequestError": "errors",
+    "Batch": "batches",
+    "BatchResult": "batches",
     "CallOptions": "params",
     "ChatCompletion": "types",
     "ChatCompletionChunk": "types",

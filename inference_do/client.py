@@ -25,6 +25,7 @@ from .types import ChatCompletion, ChatCompletionChunk, EmbeddingResponse, Model
 if TYPE_CHECKING:
     from ._transport.loops import AsyncHTTP
     from ._transport.threads import SyncHTTP
+    from .batches import AsyncBatches, Batches
 
 __all__ = ["AsyncClient", "AsyncStream", "Client", "Stream"]
 
@@ -43,6 +44,13 @@ class Client(Core[HTTPClient]):
 
         made = SyncHTTP(self._config, self._http_client)
         return vars(self).setdefault("_http", made)  # type: ignore[no-any-return]  # atomic: of two threads one wins
+
+    @property
+    def batches(self) -> Batches:
+        """Jobs of many requests at about half the price; see `inference_do.batches`."""
+        from .batches import Batches  # noqa: PLC0415  few need them
+
+        return Batches(self)
 
     def chat(self, *, model: str, messages: Messages, **params: Unpack[ChatParams]) -> ChatCompletion:
         """Return the model's whole answer.
@@ -126,6 +134,13 @@ class AsyncClient(Core[AsyncHTTPClient]):
 
         made = AsyncHTTP(self._config, self._http_client)
         return vars(self).setdefault("_http", made)  # type: ignore[no-any-return]  # atomic, as above
+
+    @property
+    def batches(self) -> AsyncBatches:
+        """Jobs of many requests at about half the price; see `inference_do.batches`."""
+        from .batches import AsyncBatches  # noqa: PLC0415  as above
+
+        return AsyncBatches(self)
 
     async def chat(self, *, model: str, messages: Messages, **params: Unpack[ChatParams]) -> ChatCompletion:
         """Return the model's whole answer; see `Client.chat`."""

@@ -76,12 +76,19 @@ class Cost:
     """Prices that are not known and were taken to be that of plain input: the estimate may be too high."""
 
 
-def estimate_cost(model: str | ModelInfo, usage: Usage | Tokens | Mapping[str, Any] | None) -> Cost:
+BATCH_PRICE = 0.5
+"""What a request of a batch costs, as a share of a single call: DigitalOcean says up to about 50 % less."""
+
+
+def estimate_cost(
+    model: str | ModelInfo, usage: Usage | Tokens | Mapping[str, Any] | None, *, batch: bool = False
+) -> Cost:
     """Estimate what one call cost.
 
     Args:
         model: The model that answered, which for a router is the answer's own `model`.
         usage: The answer's usage. Of an answer that came without it nothing is known: the cost's `total` is None.
+        batch: Whether it is a result of a batch, at half the price.
     """
     info = model if isinstance(model, ModelInfo) else model_info(model)
     if usage is None:
@@ -105,6 +112,8 @@ def estimate_cost(model: str | ModelInfo, usage: Usage | Tokens | Mapping[str, A
         "cache_write": tokens.created * written_price / MILLION,
         "output": tokens.output * prices.output_price / MILLION,
     }
+    if batch:
+        parts = {name: cost * BATCH_PRICE for name, cost in parts.items()}
     date = info.date_of("input_price")
     return Cost(model=info.id, total=sum(parts.values()), date=date, assumed=tuple(assumed), **parts)
 
@@ -145,15 +154,16 @@ class Ledger:
         self._lock = threading.Lock()
         self._spent: dict[str, Spent] = {}
 
-    def add(self, model: str, usage: Usage | Tokens | Mapping[str, Any] | None) -> Cost:
+    def add(self, model: str, usage: Usage | Tokens | Mapping[str, Any] | None, *, batch: bool = False) -> Cost:
         """Note a call, and return what it cost.
 
         Args:
             model: The model that answered.
             usage: The answer's usage. A call without it counts as one whose cost is not known.
+            batch: Whether it is a result of a batch, at half the price.
         """
         tokens = usage if isinstance(usage, Tokens) else Tokens.of(usage or {})
-        cost = estimate_cost(model, None if usage is None else tokens)
+        cost = estimate_cost(model, None if usage is None else tokens, batch=batch)
         call = Spent(calls=1, tokens=tokens, cost=cost.total or 0.0, date=cost.date)
         if cost.total is None:
             call = replace(call, unpriced=1)

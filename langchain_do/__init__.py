@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     )
     from ._middleware import DigitalOceanPromptCachingMiddleware
     from ._register import register
+    from .batches import batch_message, batch_output, batch_requests
     from .chat_models import ChatDigitalOcean
     from .embeddings import DigitalOceanEmbeddings
     from .retrievers import DigitalOceanKnowledgeBaseRetriever, retrieved_documents
@@ -71,6 +72,9 @@ __all__ = [
     "StreamRateLimited",
     "StreamRefused",
     "UsageCallback",
+    "batch_message",
+    "batch_output",
+    "batch_requests",
     "register",
     "retrieved_documents",
 ]
@@ -82,6 +86,9 @@ _HOMES = {
     "DigitalOceanKnowledgeBaseRetriever": "retrievers",
     "DigitalOceanPromptCachingMiddleware": "_middleware",
     "UsageCallback": "usage",
+    "batch_message": "batches",
+    "batch_output": "batches",
+    "batch_requests": "batches",
     "register": "_register",
     "retrieved_documents": "retrievers",
 }

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from inference_do._adapters.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from .batches import batch_requests, batch_response
     from .embeddings import DigitalOceanEmbedding
     from .llm import DigitalOcean
     from .question_gen import StructuredQuestionGenerator
@@ -27,6 +28,8 @@ __all__ = [
     "DigitalOceanKnowledgeBaseRetriever",
     "StructuredQuestionGenerator",
     "UsageHandler",
+    "batch_requests",
+    "batch_response",
     "source_nodes",
 ]
 
@@ -36,6 +39,8 @@ _HOMES = {
     "StructuredQuestionGenerator": "question_gen",
     "DigitalOceanKnowledgeBaseRetriever": "retrievers",
     "UsageHandler": "usage",
+    "batch_requests": "batches",
+    "batch_response": "batches",
     "source_nodes": "retrievers",
 }
 

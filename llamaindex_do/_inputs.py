@@ -28,7 +28,13 @@ from inference_do.errors import ConfigError
 
 from ._params import INTERNAL
 
-__all__ = ["like", "mask_and_instrument_tools", "validate_and_instrument_chat", "validate_and_instrument_completion"]
+__all__ = [
+    "checked_messages",
+    "like",
+    "mask_and_instrument_tools",
+    "validate_and_instrument_chat",
+    "validate_and_instrument_completion",
+]
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -43,7 +49,7 @@ dispatcher = get_dispatcher(__name__)
 
 def validate_and_instrument_chat(method: Method) -> Method:
     """Make a method that takes messages one that is checked and reported."""
-    return _asking(method, llm_chat_callback(), "messages", _messages)
+    return _asking(method, llm_chat_callback(), "messages", checked_messages)
 
 
 def validate_and_instrument_completion(method: Method) -> Method:
@@ -97,7 +103,7 @@ def _asking(method: Method, report: Callable[[Any], Any], name: str, check: Call
     return cast("Method", asked)
 
 
-def _messages(messages: object) -> Sequence[ChatMessage]:
+def checked_messages(messages: object) -> Sequence[ChatMessage]:
     """Return the messages as a sequence.
 
     Raises:

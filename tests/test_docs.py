@@ -53,3 +53,18 @@ def test_the_blocks_of_the_page_about_jobs_run():
     assert "docs/jobs.md: 2 blocks ran" in done.stdout
     assert "\n200 0 0.00" in done.stdout
     assert "You said: row 99" in done.stdout
+
+
+def test_the_blocks_of_the_page_of_batches_run():
+    done = subprocess.run(
+        [sys.executable, "tools/run_readme.py", "docs/batches.md"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "docs/batches.md: 5 blocks ran" in done.stdout
+    assert "city=" in done.stdout

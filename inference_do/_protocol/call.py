@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 from inference_do._observer import report_wait
 from inference_do.config import Timeout
@@ -79,6 +79,20 @@ class PreparedRequest:
     headers: Mapping[str, str]
     query: Mapping[str, Any] = field(repr=False)  # gateways take keys in it
     content: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class KeylessRequest(PreparedRequest):
+    """A request to another host, at a presigned URL: without the key, and without any header that is not in it.
+
+    The URL is as good as a key, so that no rendering shows it.
+    """
+
+    file: BinaryIO | None = None
+    """What is sent from its beginning, in place of `content`; the header `content-length` says how much it is."""
+
+    def __repr__(self) -> str:
+        return f"KeylessRequest({self.method})"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,12 +15,13 @@ from typing import Any, TypeVar
 
 import httpx
 
-from inference_do._protocol.call import Disconnected, Head, PreparedRequest, Send, TimedOut
+from inference_do._protocol.call import Disconnected, Head, KeylessRequest, PreparedRequest, Send, TimedOut
 from inference_do.config import Config
 from inference_do.errors import ConfigError, InferenceError
 
 from .environment import proxy_of, tls_context
 from .faults import closed, face_of, failure_of, interrupted, without_frames
+from .keyless import keyless_request
 from .loop_sockets import LoopNetwork
 from .pool import IDLE_SECONDS, Pool, PooledResponse
 from .sockets import MAX_CONNECTIONS, Attempt, moment
@@ -93,10 +94,12 @@ class Exchange(ABC):
         self._client, self._face = client, face_of(client)
         self._attempt = Attempt(moment(None) if command.deadline is None else command.deadline)
         self._limits = {phase: getattr(command, phase) for phase in ("connect", "pool", "write", "read")}
-        url = _url(self._request)
         request, handled = None, sys.exception()
         try:
-            request = self._build(client, url, {"Authorization": f"Bearer {await self._key()}"})
+            if isinstance(self._request, KeylessRequest):
+                request = keyless_request(self._face, self._request, self._extensions)
+            else:
+                request = self._build(client, _url(self._request), {"Authorization": f"Bearer {await self._key()}"})
             try:
                 response = await self._perform(client, request)
             except self._face.HTTPStatusError as error:  # an event hook's
@@ -118,8 +121,12 @@ class Exchange(ABC):
             url if self._face is httpx else str(url),
             headers={**self._request.headers, **key},
             content=self._request.content,
-            extensions={"timeout": self._limits, Attempt.NAME: self._attempt},
+            extensions=self._extensions,
         )
+
+    @property
+    def _extensions(self) -> dict[str, Any]:
+        return {"timeout": self._limits, Attempt.NAME: self._attempt}
 
     def _head(self, response: Any) -> Head:
         """Take a response, and return what its head says."""

@@ -19,7 +19,7 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any, Self
 from weakref import ref
@@ -29,7 +29,7 @@ import httpx
 from .environment import PORTS, SOCKS
 from .http11 import ResponseParser, request_head
 from .loop_sockets import LoopNetwork, LoopSocket
-from .sockets import Attempt, moment, run
+from .sockets import PARTS, Attempt, moment, run
 from .socks import open_socks
 from .thread_sockets import ThreadNetwork, ThreadSocket
 
@@ -84,17 +84,21 @@ class Pool:
         Raises:
             httpx.TransportError: It failed.
         """
+        if PARTS in request.extensions:
+            return run(self._send(request, b"", _in_thread(request.stream)))
         return run(self._send(request, b"".join(request.stream)))
 
     async def handle_async_request(self, request: Any) -> PooledResponse:
+        if PARTS in request.extensions:
+            return await self._send(request, b"", request.stream)
         return await self._send(request, b"".join([part async for part in request.stream]))
 
-    async def _send(self, request: Any, content: bytes) -> PooledResponse:
+    async def _send(self, request: Any, content: bytes, further: AsyncIterable[bytes] | None = None) -> PooledResponse:
         limits = request.extensions.get("timeout") or {}
         attempt = request.extensions.get(Attempt.NAME) or Attempt()
         response = PooledResponse(self, attempt, limits)
         try:
-            await response.begin(request, content)
+            await response.begin(request, content, further)
         except (OSError, UnicodeError) as error:  # of a name, whose label is too long
             response.close()
             raise response.named(error) from error
@@ -166,7 +170,7 @@ class PooledResponse:
         """What httpx hands on."""
         return {"network_stream": self, "http_version": b"HTTP/1.1"}
 
-    async def begin(self, request: Any, content: bytes) -> None:
+    async def begin(self, request: Any, content: bytes, further: AsyncIterable[bytes] | None) -> None:
         url, proxy = request.url, self._pool.proxy
         self._free = await self._pool.network.slot(self._begin_phase("pool"), self._attempt)
         scheme = url.scheme.decode("ascii")
@@ -182,6 +186,11 @@ class PooledResponse:
         data, headers = memoryview(request_head(request.method, target, headers) + content), None
         self._begin_phase("write")
         self._is_written = await connection.socket.write(data, self._limits.get("write"), self._attempt.ends)
+        if further is not None:
+            async for part in further:
+                if not self._is_written:
+                    break
+                self._is_written = await connection.socket.write(part, self._limits.get("write"), self._attempt.ends)
         await _read_head(connection.socket, self._parser, self._begin_phase("read"))
         self.status = self._parser.status
 
@@ -267,6 +276,11 @@ class PooledResponse:
 
     async def aclose(self) -> None:
         self.close()
+
+
+async def _in_thread(parts: Iterable[bytes]) -> AsyncIterator[bytes]:
+    for part in parts:
+        yield part
 
 
 async def _read_head(socket: AnySocket, parser: ResponseParser, ends: float) -> None:

@@ -29,6 +29,10 @@ KEEPALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPALIVE", 60), ("TCP_KEEPINTVL", 30),
 silent connection after some minutes, and a model may think for longer."""
 
 
+PARTS = "inference_do.parts"
+"""The extension of a request whose body is too large to be held: it is read and written part by part."""
+
+
 def run(step: Coroutine[Any, Any, T]) -> T:
     """Perform a coroutine that waits for no event loop."""
     try:

@@ -1,4 +1,4 @@
-"""`inference-do`, the command line: models, chat, doctor, serve, refresh. It is an extra: `inference-do[cli]`.
+"""`inference-do`, the command line: models, chat, batch, doctor, serve, refresh. It is an extra: `inference-do[cli]`.
 
 Typer and rich are imported when the command is run, so that this package costs nothing to those who do not use it.
 Nothing here prints the key or a traceback: errors are one sentence on standard error, and exit code 1.

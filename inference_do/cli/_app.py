@@ -9,7 +9,8 @@ import typer
 
 from inference_do import __version__
 
-from ._batch import batch
+from ._batch import group as batch_group
+from ._batch_command import run as run_batch
 from ._chat import talk
 from ._command import DEFAULT_MODEL, BaseUrl, Model, plainly
 from ._doctor import examine
@@ -26,7 +27,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # its tracebacks show local variables
     add_completion=False,
 )
-app.add_typer(batch)
+batch_group.command("run")(run_batch)
+app.add_typer(batch_group, name="batch")
 
 
 def _version(wanted: bool) -> None:
@@ -95,7 +97,9 @@ def doctor(
 def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
     host: Annotated[str, typer.Option(help="A loopback address; anything else is refused.")] = "127.0.0.1",
+    *,
     event_delay: Annotated[float, typer.Option(min=0, help="Seconds before each event of a stream.")] = 0.0,
+    batch_seconds: Annotated[float, typer.Option(min=0, help="Seconds that a batch takes.")] = 8.0,
     knowledge: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="A text file: a knowledge base `kb`, a line each.")
     ] = None,
@@ -104,7 +108,14 @@ def serve(
     ] = None,
 ) -> int:
     """Run the emulator: the API offline, without a model."""
-    return run_emulator(host=host, port=port, event_delay=event_delay, knowledge=knowledge, cors=cors or [])
+    return run_emulator(
+        host=host,
+        port=port,
+        event_delay=event_delay,
+        batch_seconds=batch_seconds,
+        knowledge=knowledge,
+        cors=cors or [],
+    )
 
 
 @app.command()

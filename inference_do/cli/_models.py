@@ -6,15 +6,11 @@ import asyncio
 import json
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.table import Table
-from rich.text import Text
 
 from inference_do import (
     APIStatusError,
@@ -30,6 +26,7 @@ from inference_do import (
 from inference_do.models import CHAT_PATH, EMBEDDINGS_PATH
 
 from ._screen import errors, one_line, screen, write
+from ._table import Column, show_columns
 
 __all__ = ["show_models"]
 
@@ -91,68 +88,30 @@ def _none_found(parts: list[str], kind: str | None, *, everything: bool) -> str:
 # --- the table ---
 
 
-@dataclass(frozen=True, slots=True)
-class _Column:
-    """One column of the table."""
-
-    name: str
-    cells: list[str]
-    rank: int
-    """Where there is no room for all columns, those with the highest ranks are left out."""
-    is_number: bool = False
-    least: int | None = None
-    """To how many columns of the terminal it may be folded."""
-
-    @property
-    def width(self) -> int:
-        """The room that it needs."""
-        widest = max(map(cell_len, [self.name, *self.cells]))
-        return widest if self.least is None else min(widest, max(self.least, cell_len(self.name)))
-
-
-GAP = 2
-
-
-def _columns(infos: list[ModelInfo], verdicts: Verdicts | None) -> list[_Column]:
+def _columns(infos: list[ModelInfo], verdicts: Verdicts | None) -> list[Column]:
     dates = [(info.date_of("input_price") or "") if info.input_price is not None else "" for info in infos]
     columns = [
-        _Column("Model", [one_line(info.id) for info in infos], 0),
-        _Column("Window", [_count(info.context_window) for info in infos], 2, is_number=True),
-        _Column("In", [_price(info.input_price) for info in infos], 3, is_number=True),
-        _Column("Out", [_price(info.output_price) for info in infos], 3, is_number=True),
-        _Column("As of", dates, 5),
-        _Column("Can", [one_line(_abilities(info)) for info in infos], 4, least=12),
+        Column("Model", [one_line(info.id) for info in infos], 0),
+        Column("Window", [_count(info.context_window) for info in infos], 2, is_number=True),
+        Column("In", [_price(info.input_price) for info in infos], 3, is_number=True),
+        Column("Out", [_price(info.output_price) for info in infos], 3, is_number=True),
+        Column("As of", dates, 5),
+        Column("Can", [one_line(_abilities(info)) for info in infos], 4, least=12),
     ]
     if verdicts is not None:
-        columns.append(_Column("This key", [one_line(verdicts[info.id]) for info in infos], 1, least=16))
+        columns.append(Column("This key", [one_line(verdicts[info.id]) for info in infos], 1, least=16))
     return columns
 
 
 def _show_table(console: Console, infos: list[ModelInfo], verdicts: Verdicts | None) -> None:
-    columns, left_out = _columns(infos, verdicts), list[str]()
-    while sum(column.width + GAP for column in columns) - GAP > console.width and len(columns) > 1:
-        least = max(columns, key=lambda column: column.rank)
-        left_out.append(least.name)
-        columns.remove(least)
-    table = Table(header_style="bold", box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
-    for column in columns:
-        table.add_column(
-            column.name,
-            justify="right" if column.is_number else "left",
-            no_wrap=column.least is None and len(columns) > 1,
-            overflow="fold",
-        )
-    for row in zip(*(column.cells for column in columns), strict=True):
-        table.add_row(*map(Text, row))  # as text: a string would be read as rich's markup
-    console.print(table, soft_wrap=False)
+    left_out = show_columns(console, _columns(infos, verdicts))
     text = f"{len(infos)} {'model' if len(infos) == 1 else 'models'}"
     if verdicts:
         text += f", {sum(verdict == YES for verdict in verdicts.values())} of which this key may call"
     dated = "the date beside them" if "As of" not in left_out else _dates(infos)
     write(console, f"\n{text}. Prices: US dollars per million tokens, as of {dated}.", "dim")
     if left_out:
-        names = ", ".join(reversed(left_out))
-        write(console, f"Left out, as the terminal is narrow: {names}. --json has everything.", "dim")
+        write(console, f"Left out, as the terminal is narrow: {', '.join(left_out)}. --json has everything.", "dim")
 
 
 def _dates(infos: list[ModelInfo]) -> str:

@@ -15,13 +15,16 @@ from ._screen import screen, write
 __all__ = ["serve"]
 
 
-def serve(*, host: str, port: int, event_delay: float, knowledge: Path | None, cors: list[str]) -> int:
+def serve(
+    *, host: str, port: int, event_delay: float, batch_seconds: float, knowledge: Path | None, cors: list[str]
+) -> int:
     """Serve until interrupted or terminated.
 
     Args:
         host: A loopback address.
         port: 0 takes a free one.
         event_delay: Seconds before each event of a stream.
+        batch_seconds: Seconds that a batch takes.
         knowledge: A text file whose lines are the knowledge base `kb`.
         cors: Origins whose pages may use it.
 
@@ -31,7 +34,9 @@ def serve(*, host: str, port: int, event_delay: float, knowledge: Path | None, c
     lines = [] if knowledge is None else _lines(knowledge)
     try:
         bases = {"kb": lines} if lines else None
-        emulator = Emulator(host=host, port=port, event_delay=event_delay, knowledge=bases, cors=cors)
+        emulator = Emulator(
+            host=host, port=port, event_delay=event_delay, batch_seconds=batch_seconds, knowledge=bases, cors=cors
+        )
         emulator.start()
     except (OSError, ValueError) as error:
         reason = str(error)

@@ -10,11 +10,12 @@
         assert emu.posts == 3
 
 It listens on a loopback port only, and answers no page of a browser unless `Emulator(cors=[…])` names its origin. It
-takes `/v1/chat/completions`, `/v1/responses`, `/v1/messages`, `/v1/embeddings`, `/v1/models` and `/v1/models/{id}`, an
-agent's requests at `agent_url`, those to knowledge bases at `/v1/{id}/retrieve`, and the control plane's catalogue. It
-checks requests as strictly as the strictest provider behind the real API, and has no model: answers are made from the
-request alone, by plain rules. They are the same for the same request, and depend on every message of it. The rules know
-no framework; `Emulator(prompt_forms=[…])` takes rules for prompts that ask for an answer in a form of their own.
+takes `/v1/chat/completions`, `/v1/responses`, `/v1/messages`, `/v1/embeddings`, `/v1/models` and `/v1/models/{id}`,
+an agent's requests at `agent_url`, those to knowledge bases at `/v1/{id}/retrieve`, batches at `/v1/batches` (which
+go on by `Emulator(clock=…)`), and the control plane's catalogue. It checks requests as strictly as the strictest
+provider behind the real API, and has no model: answers are made from the request alone, by plain rules. They are the
+same for the same request, and depend on every message of it. The rules know no framework;
+`Emulator(prompt_forms=[…])` takes rules for prompts that ask for an answer in a form of their own.
 
 * `Emulator`: options, counters (`posts`, `connections`, `requests`, `disconnects`), scripts (`script()`, `reply()`).
 * `faults.py`: what can be made to go wrong, one element a request, combinable in lists.
@@ -41,6 +42,7 @@ from __future__ import annotations
 
 from inference_do.limits import RateLimit
 
+from ._server.batches.clock import Clock
 from ._server.emulator import Emulator
 from ._server.records import Disconnect, Request
 from .faults import (
@@ -70,6 +72,7 @@ from .quirks import Quirks
 from .replies import Scripted
 
 __all__ = [
+    "Clock",
     "CloseAfter",
     "Corrupt",
     "DelayBytes",

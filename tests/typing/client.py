@@ -15,6 +15,8 @@ import httpx2
 from inference_do import (
     AsyncClient,
     AsyncStream,
+    Batch,
+    BatchResult,
     CallOptions,
     ChatCompletion,
     ChatParams,
@@ -189,3 +191,29 @@ def costs() -> None:
     assert_type(cost.total, float | None)
     estimate_cost(info, 5)  # type: ignore[arg-type]
     estimate_cost(None, completion.usage)  # type: ignore[arg-type]
+
+
+# --- batches ---
+
+
+def batches(client: Client) -> None:
+    rows = ({"custom_id": str(number), "model": "openai-gpt-4o", "messages": PLAIN} for number in range(3))
+    made = client.batches.create(rows, provider="openai", metadata={"team": "a"}, request_id="nightly")
+    assert_type(made, Batch)
+    assert_type(client.batches.wait(made.id, progress=True, poll=5, timeout=3600), Batch)
+    assert_type(client.batches.wait(made, progress=lambda batch: print(batch.status)), Batch)
+    for result in client.batches.results(made.id, ledger=Ledger()):
+        assert_type(result, BatchResult)
+        assert_type(result.completion, ChatCompletion | None)
+        assert_type(result.cost, Cost)
+    for batch in client.batches.list(status="completed", limit=10):
+        assert_type(batch, Batch)
+    client.batches.create("rows")  # type: ignore[arg-type]
+    client.batches.get(7)  # type: ignore[arg-type]
+
+
+async def abatches(client: AsyncClient) -> None:
+    made = await client.batches.create([{"custom_id": "a", "model": "openai-gpt-4o", "messages": PLAIN}])
+    assert_type(made, Batch)
+    assert_type(await client.batches.cancel(made), Batch)
+    assert_type([result async for result in client.batches.results(made.id)], list[BatchResult])

@@ -88,3 +88,15 @@ def test_threads_may_share_one():
     for thread in threads:
         thread.join()
     assert ledger.total.calls == ledger.total.tokens.input == 1600
+
+
+def test_a_batch_costs_half():
+    usage = {"prompt_tokens": 1_000, "completion_tokens": 500, "total_tokens": 1_500, "cache_read_input_tokens": 100}
+    single, batch = estimate_cost("openai-gpt-4o", usage), estimate_cost("openai-gpt-4o", usage, batch=True)
+    for name in ("total", "input", "cache_read", "output"):
+        assert getattr(batch, name) == pytest.approx(getattr(single, name) / 2)
+    ledger = Ledger()
+    assert ledger.add("openai-gpt-4o", usage, batch=True) == batch
+    ledger.add("openai-gpt-4o", usage)
+    assert ledger.total.cost == pytest.approx(1.5 * single.total)
+    assert estimate_cost("nothing-known", usage, batch=True).total is None

@@ -10,6 +10,7 @@ import json
 import logging
 import re
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -23,6 +24,7 @@ from inference_do.emulator.replies import Scripted
 from inference_do.models import ModelInfo
 
 from .agent import Unprocessable, as_chat, check_agent, is_guarded, metadata_of
+from .batches.endpoint import BatchJobs
 from .catalogue import catalogue
 from .chat.request import check_chat
 from .chat.response import chat_response
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
 
     from .records import Request
 
+Route = Callable[["Request", "Quirks", deque[Scripted]], ServerResponse]
 LOGGER = logging.getLogger(__name__)
 CHAT, EMBEDDINGS, MODELS = "/v1/chat/completions", "/v1/embeddings", "/v1/models"
 RESPONSES = "/v1/responses"
@@ -79,26 +82,30 @@ class Api:
     router: Router = field(default_factory=Router)
     stored: StoredResponses = field(default_factory=StoredResponses)
     limits: RateLimits = field(default_factory=RateLimits)
+    batches: BatchJobs = field(default_factory=BatchJobs)
 
     def answer(self, request: Request, quirks: Quirks, replies: deque[Scripted]) -> ServerResponse:
         """Answer one request; a refusal is an answer too."""
-        try:
-            response = self._route(request, quirks, replies)
-        except Refusal as refusal:
-            body = wire_error(wire_of(request.path), refusal.status, refusal.message, refusal.type)
-            response = json_response(body, status=refusal.status, headers=refusal.headers)
-        except Unanswerable as error:
-            text = f"the emulator will not answer this: {error}"
-            response = json_response(wire_error(wire_of(request.path), 400, text), status=400)
-        except Unprocessable as refusal:
-            response = json_response(refusal.body, status=422)
-        except Exception as error:
-            LOGGER.exception("the emulator failed on a request; please report it")
-            response = json_response(error_body(500, f"the emulator itself failed: {error!r}"), status=500)
+        response = self._judged(self._route, request, quirks, replies)
         if quirks.gzip:
             headers = (*response.headers, ("content-encoding", "gzip"))
             response = replace(response, headers=headers, pieces=gzipped(response.pieces))
         return replace(response, wire=wire_of(request.path))
+
+    def _judged(self, route: Route, request: Request, quirks: Quirks, replies: deque[Scripted]) -> ServerResponse:
+        try:
+            return route(request, quirks, replies)
+        except Refusal as refusal:
+            body = wire_error(wire_of(request.path), refusal.status, refusal.message, refusal.type)
+            return json_response(body, status=refusal.status, headers=refusal.headers)
+        except Unanswerable as error:
+            text = f"the emulator will not answer this: {error}"
+            return json_response(wire_error(wire_of(request.path), 400, text), status=400)
+        except Unprocessable as refusal:
+            return json_response(refusal.body, status=422)
+        except Exception as error:
+            LOGGER.exception("the emulator failed on a request; please report it")
+            return json_response(error_body(500, f"the emulator itself failed: {error!r}"), status=500)
 
     def forget(self) -> None:
         """Empty caches and end routers' sessions."""
@@ -106,10 +113,21 @@ class Api:
         self.router.clear()
         self.stored.clear()
         self.limits.clear()
+        self.batches.clear()
 
     def _route(self, request: Request, quirks: Quirks, replies: deque[Scripted]) -> ServerResponse:
+        def answer_line(path: str, body: Mapping[str, Any]) -> tuple[int, Any]:
+            asked = replace(request, method="POST", path=path, query="", body=json.dumps(body).encode())
+            answered = self._judged(self._ask, asked, quirks, replies)
+            return answered.status, json.loads(b"".join(answered.pieces))
+
+        if (stored := self.batches.store(request, answer_line)) is not None:
+            return stored
         if request.path != HEALTH and not self.knows(request.headers, request.path):
             raise Refusal(401, "Unable to authenticate you.")
+        key = key_of(request.headers, request.path).partition(" ")[2].strip()
+        if (of_batches := self.batches.answer(request, key, answer_line)) is not None:
+            return self.limits.reported(of_batches)
         base = RETRIEVE.fullmatch(request.path)
         model = request.path.removeprefix(f"{MODELS}/") if request.path.startswith(f"{MODELS}/") else None
         expected = "POST" if base else "GET" if model else METHODS.get(request.path)
@@ -124,16 +142,23 @@ class Api:
             return self._retrieve(base[1], body)
         if request.path == AGENT:
             return self._agent(request, body, quirks, replies)
-        info = self.models.find(body, request.path)
-        account = (key_of(request.headers, request.path), str(body.get("model")))
+        account = (key, str(body.get("model")))
         self.limits.admit(account)
+        return self.limits.reported(self._ask(request, quirks, replies), account)
+
+    def _ask(self, request: Request, quirks: Quirks, replies: deque[Scripted]) -> ServerResponse:
+        """Answer what a model is asked, whoever asks."""
+        body = _parsed(request.body)
+        info = self.models.find(body, request.path)
         if request.path == EMBEDDINGS:
-            return self.limits.reported(_embeddings(body, info, quirks), account)
+            return _embeddings(body, info, quirks)
         answer = self._wire if request.path in PATHS else self._chat
-        return self.limits.reported(answer(request, body, info, quirks, replies), account)
+        return answer(request, body, info, quirks, replies)
 
     def knows(self, headers: Mapping[str, str], path: str) -> bool:
         """Return whether a request has a key that is taken at its path."""
+        if self.batches.expects(path):
+            return True
         scheme, _, key = key_of(headers, path).partition(" ")
         key = key.strip()
         keys = frozenset({self.agent_key}) if path == AGENT else self.keys

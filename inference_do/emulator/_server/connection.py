@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 LARGEST_HEAD = 256 * 1024
-LARGEST_BODY = 128 * 1024 * 1024
+LARGEST_BODY = 200 * 1024 * 1024
 """Bytes of a request's body; what is larger gets 413."""
 LARGEST_BODY_UNKNOWN = 1024 * 1024
 """The same without a key that is taken: such a request is refused whatever it holds."""

@@ -12,8 +12,9 @@ import asyncio
 import ipaddress
 import ssl
 import threading
+import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
@@ -26,6 +27,7 @@ from inference_do.emulator.replies import Scripted, scripted
 from inference_do.limits import RateLimit, check_rate_limit
 
 from .api import Api
+from .batches.endpoint import SECONDS, BatchJobs
 from .connection import ServerConnection
 from .knowledge import bases_of
 from .models import ServedModels
@@ -79,6 +81,10 @@ class Emulator:
         rate_limit: Requests, and tokens, that each key has for each model: what goes beyond it is answered with 429, as
             the API does. Without it responses report limits that nobody reaches.
         hosts: Names that it answers to besides those of this machine, `*.test` and DigitalOcean's own.
+        clock: By which batches go on: a function that returns Unix seconds, such as a `Clock` that a test moves.
+        batch_seconds: What a batch takes by this clock: a quarter to be validated, two to be answered, one to be
+            written. Above 86,400 it expires before it is done.
+        keys_without_batches: Keys that are taken for everything but batches.
     """
 
     def __init__(
@@ -105,6 +111,9 @@ class Emulator:
         cors: str | Iterable[str] = (),
         rate_limit: RateLimit | None = None,
         hosts: str | Iterable[str] = (),
+        clock: Callable[[], float] = time.time,
+        batch_seconds: float = SECONDS,
+        keys_without_batches: Iterable[str] = (),
     ) -> None:
         self._host = _loopback(host)
         self._port = port
@@ -117,14 +126,21 @@ class Emulator:
         self.replies: deque[Scripted] = deque(map(scripted, replies))
         self.agent_key = "agent-emulator-key"
         self._faults_on_get = faults_on_get
+        without = frozenset(keys_without_batches)
         self._api = Api(
-            keys=None if api_key is None else frozenset({api_key, *api_keys}),
+            keys=None if api_key is None else frozenset({api_key, *api_keys, *without}),
+            batches=BatchJobs(
+                clock=clock,
+                seconds=batch_seconds,
+                scheme="http" if ssl_context is None else "https",
+                keys_without=without,
+            ),
             models=ServedModels(frozenset(models), frozenset(locked_models)),
             model=PretendModel(tuple(prompt_forms)),
             allow_unknown_fields=allow_unknown_fields,
             agent_key=self.agent_key,
             knowledge=bases_of(knowledge or {}),
-            limits=RateLimits(enforced=check_rate_limit(rate_limit)),
+            limits=RateLimits(enforced=check_rate_limit(rate_limit), now=clock),
         )
         self._tls = ssl_context
         self._pages = Pages.of(cors, hosts)
@@ -341,7 +357,7 @@ class Emulator:
         self._record(request)
         element: Fault | Sequence[Fault] | None = None
         guarded = self._pages.answer(request)
-        if guarded is None and (request.method == "POST" or self._faults_on_get):
+        if guarded is None and (request.method in {"POST", "PUT"} or self._faults_on_get):
             element = self.faults.popleft() if self.faults else self.always
         self._posts += request.method == "POST"
         response = guarded or self._api.answer(request, self.quirks, self.replies)

@@ -1,0 +1,1 @@
+"""What batches are made of, without I/O: lines of requests and results, and the steps of each operation."""
