@@ -43,7 +43,7 @@ def _shown() -> Reporter:
     if "ipykernel" in sys.modules:
         return OneLine(sys.stdout, lambda: NOTEBOOK_COLUMNS)
     if not sys.stderr.isatty() or os.environ.get("TERM") in {"dumb", "unknown"}:
-        return Lines()
+        return PlainProgress()
     try:
         from .bars import Bar  # noqa: PLC0415  rich is an extra
     except ModuleNotFoundError:
@@ -69,7 +69,7 @@ class Calls:
         self._function(progress)
 
 
-class Lines:
+class PlainProgress:
     """Writes a line now and then to standard error, for logs."""
 
     every = LINE_SECONDS

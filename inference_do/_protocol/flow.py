@@ -116,7 +116,7 @@ def _wait_for_room(call: Call) -> Step[None]:
         if not pause:
             return
         call.check_wait(seconds)
-        if not is_reported and seconds > LOOK_SECONDS:
+        if not is_reported and (seconds > LOOK_SECONDS or call.refusal is not None):
             is_reported = True
             call.report("rate_limit", seconds, call.refusal)
         started = call.clock()

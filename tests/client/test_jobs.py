@@ -518,7 +518,7 @@ def test_a_retry_of_the_client_after_429_is_a_wait_too(emu):
     emu.script(Status(429, headers={"retry-after": "0.05"}))
     report = go("threads", rows_of(3), asking(emu, max_retries=2))
     assert (report.done, emu.posts) == (3, 4)
-    assert report.waited == pytest.approx(0.05)
+    assert report.waited == pytest.approx(0.05, abs=0.02)
 
 
 def test_silence_and_lines(emu, capsys):
@@ -581,7 +581,7 @@ def test_settings_that_cannot_be_right(options, words, tmp_path):
     assert go("threads", [1], str, output=tmp_path / "o").done == 1  # it is locked by nobody
 
 
-@pytest.mark.parametrize("call", [3, "text", object(), ChatDigitalOcean, None], ids=str)
+@pytest.mark.parametrize("call", [3, "text", Ellipsis, ChatDigitalOcean, None], ids=str)
 def test_what_cannot_be_called_is_refused(call):
     with pytest.raises(ConfigError, match="call must be a Runnable of LangChain"):
         go("threads", [1], call)

@@ -29,7 +29,7 @@ Account = tuple[str, str]
 
 
 @dataclass(slots=True)
-class Level:
+class LimitLevel:
     """What is left of one limit, and when it was so much."""
 
     limit: int
@@ -48,7 +48,7 @@ class RateLimits:
 
     enforced: RateLimit | None = None
     now: Callable[[], float] = time.time
-    _levels: dict[Account, dict[str, Level]] = field(default_factory=dict, init=False)
+    _levels: dict[Account, dict[str, LimitLevel]] = field(default_factory=dict, init=False)
 
     def admit(self, account: Account) -> None:
         """Take a request's place.
@@ -74,30 +74,30 @@ class RateLimits:
         headers: HeaderList = ()
         for name, limit in UNLIMITED.items():
             spent = 1 if name == REQUESTS else response.tokens
-            headers += self._headers(name, levels.get(name) or Level(limit, limit - spent, self.now()))
+            headers += self._headers(name, levels.get(name) or LimitLevel(limit, limit - spent, self.now()))
         return replace(response, headers=(*response.headers, *headers))
 
     def clear(self) -> None:
         """Forget what was used."""
         self._levels.clear()
 
-    def _levels_of(self, account: Account) -> dict[str, Level]:
+    def _levels_of(self, account: Account) -> dict[str, LimitLevel]:
         """Return what is left now of the limits that are enforced."""
         if self.enforced is None:
             return {}
         now, limits = self.now(), {REQUESTS: self.enforced.requests, TOKENS: self.enforced.tokens}
         levels = self._levels.setdefault(
-            account, {name: Level(limit, limit, now) for name, limit in limits.items() if limit is not None}
+            account, {name: LimitLevel(limit, limit, now) for name, limit in limits.items() if limit is not None}
         )
         for level in levels.values():
             level.left = min(level.limit, level.left + max(0.0, now - level.at) * self._per_second(level))
             level.at = now
         return levels
 
-    def _per_second(self, level: Level) -> float:
+    def _per_second(self, level: LimitLevel) -> float:
         return level.limit / self.enforced.seconds if self.enforced else 0.0
 
-    def _headers(self, name: str, level: Level) -> HeaderList:
+    def _headers(self, name: str, level: LimitLevel) -> HeaderList:
         missing = 1 - level.left
         reset = 0 if self.enforced else int(level.at) + 60
         if missing > 0 and self.enforced is not None:

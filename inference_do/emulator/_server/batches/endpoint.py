@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 
 from inference_do.emulator._http import ServerResponse, json_response, request_id
 
-from .jobs import FINAL, RETENTION, Job, date_of
+from .jobs import FINAL, RETENTION, BatchJob, date_of
 from .lines import read_lines
 from .storage import PATH as STORAGE
 from .storage import Storage, StorageRefusal
@@ -50,7 +50,7 @@ class BatchJobs:
     scheme: str = "http"
     keys_without: frozenset[str] = frozenset()
     """Keys that may not make batches."""
-    jobs: dict[str, Job] = field(default_factory=dict)
+    jobs: dict[str, BatchJob] = field(default_factory=dict)
     storage: Storage = field(init=False)
 
     def __post_init__(self) -> None:
@@ -133,7 +133,7 @@ class BatchJobs:
             raise BatchRefusal(400, "bad_request", "the input file has not been uploaded")
         lines, errors = read_lines(self.storage.files[file], given.get("endpoint"))
         id_ = str(uuid.uuid4())
-        self.jobs[id_] = Job(
+        self.jobs[id_] = BatchJob(
             id=id_, given=given, created=self.clock(), seconds=self.seconds, lines=lines, errors=errors
         )
         return self._shown(self.jobs[id_], answer, status=201)
@@ -163,18 +163,18 @@ class BatchJobs:
         }
         return json_response(value, tokens=0)
 
-    def _find(self, id_: str | None) -> Job:
+    def _find(self, id_: str | None) -> BatchJob:
         job = self.jobs.get(id_ or "")
         if job is None or self.clock() > job.created + RETENTION:
             raise BatchRefusal(404, "not_found", "batch not found")
         return job
 
-    def _shown(self, job: Job, answer: Answering, *, status: int = 200) -> ServerResponse:
+    def _shown(self, job: BatchJob, answer: Answering, *, status: int = 200) -> ServerResponse:
         now = self.clock()
         job.go_on(now, answer)
         return json_response(job.shown(now), status=status, tokens=0)
 
-    def _cancel(self, job: Job, answer: Answering) -> ServerResponse:
+    def _cancel(self, job: BatchJob, answer: Answering) -> ServerResponse:
         status = job.status(self.clock())
         if status in FINAL:
             raise BatchRefusal(409, "conflict", f"the batch is {status} and cannot be cancelled")
@@ -185,7 +185,7 @@ class BatchJobs:
             job.cancelled = self.clock()
         return self._shown(job, answer)
 
-    def _results(self, request: Request, job: Job, answer: Answering) -> ServerResponse:
+    def _results(self, request: Request, job: BatchJob, answer: Answering) -> ServerResponse:
         now = self.clock()
         status = job.status(now)
         if status == "finalizing":  # one of the two ways to say that there is nothing yet

@@ -21,7 +21,7 @@ FINAL = frozenset({"completed", "failed", "expired", "cancelled"})
 
 
 @dataclass(slots=True, kw_only=True)
-class Job:
+class BatchJob:
     """One batch. By the clock it takes `seconds`: a quarter to be validated, two to be answered, one to be written."""
 
     id: str
