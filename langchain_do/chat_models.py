@@ -25,7 +25,7 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from pydantic import Field, field_validator, model_validator
 
-from inference_do import ConfigError, Timeout
+from inference_do import ConfigError, RateLimit, Timeout
 from inference_do._adapters.cache_marks import mark_for_cache
 from inference_do._adapters.histories import write_json
 from inference_do._adapters.merging import named_api, renamed
@@ -195,7 +195,8 @@ class ChatDigitalOcean(Connected, CheckedCalls, defer_build=False):
     @property
     def lc_attributes(self) -> dict[str, Any]:
         """What is serialized in another form."""
-        return {"timeout": asdict(self.timeout)} if isinstance(self.timeout, Timeout) else {}
+        settings = {"timeout": self.timeout, "rate_limit": self.rate_limit}
+        return {name: asdict(value) for name, value in settings.items() if isinstance(value, Timeout | RateLimit)}
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         """Return what the cache of answers knows this call by: the settings as they are now, and what will be sent.

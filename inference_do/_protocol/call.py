@@ -158,6 +158,8 @@ class Call:
     """Seconds that were waited for the rate limit."""
     refusal: InferenceError | None = field(default=None, init=False)
     """The last such refusal."""
+    in_vain: int = field(default=0, init=False)
+    """How many refusals in a row said that there is room."""
     turn: Turn | None = field(default=None, init=False)
     is_refused: bool = field(default=False, init=False)
     """Whether the last response's head said when there is room."""
@@ -201,8 +203,14 @@ class Call:
         return pause
 
     def is_paced(self, failure: InferenceError) -> bool:
-        """Return whether a failure is a refusal by a rate limit that said when there is room; it is no retry then."""
-        if not (self.is_refused and failure.retryable and isinstance(failure, RateLimitError)):
+        """Return whether a failure is a refusal by a rate limit that said when there is room; it is no retry then.
+
+        With `max_retries=0` nothing is sent again. A moment that has passed each time is none.
+        """
+        self.refusal = None
+        if not (self.is_refused and self.policy.max_retries and failure.retryable):
+            return False
+        if not isinstance(failure, RateLimitError):
             return False
         self.paced += 1
         self.refusal = failure
@@ -306,7 +314,9 @@ class Call:
         if self.scrub(text) != text:
             headers = {self.scrub(name): self.scrub(value) for name, value in headers.items()}
         if self.turn is not None:
-            self.is_refused = self.turn.answered(head.status, headers, self.now())
+            wait = self.turn.answered(head.status, headers, self.now())
+            self.in_vain = 0 if wait is None or wait > 0 else self.in_vain + 1
+            self.is_refused = wait is not None and self.in_vain <= MOST_IN_VAIN
         return ResponseInfo(head.status, headers, self.attempts, self.api)
 
     @property
@@ -338,6 +348,9 @@ class Call:
         self.ambiguous = marker.sent
         return APIConnectionError(marker.reason, peer=self.peer, retryable=not marker.non_retryable, **self.details)
 
+
+MOST_IN_VAIN = 5
+"""Refusals in a row that say that there is room: with their pauses more than the second that may be rounded away."""
 
 RETRIED_PHASES = frozenset({"connect", "pool", "write", "first_token"})
 

@@ -67,8 +67,11 @@ class Turn:
         """
         return self.pacer.look(self, patience)
 
-    def answered(self, status: int, headers: Mapping[str, str], now: float) -> bool:
-        """Take what a response's head says; return whether it is a refusal that says when there is room."""
+    def answered(self, status: int, headers: Mapping[str, str], now: float) -> float | None:
+        """Take what a response's head says; return the seconds that a refusal says to wait, None if it does not say.
+
+        They are 0 or less for a moment that has just passed, and was rounded.
+        """
         return self.pacer.answered(self, status, headers, now)
 
     def used(self, tokens: float) -> None:
@@ -150,7 +153,7 @@ class Pacer:
             turn.sleeps(now + pause)
             return pause, seconds
 
-    def answered(self, turn: Turn, status: int, headers: Mapping[str, str], now: float) -> bool:
+    def answered(self, turn: Turn, status: int, headers: Mapping[str, str], now: float) -> float | None:
         """See `Turn.answered`."""
         with self._lock:
             moment = self._clock()
@@ -168,7 +171,7 @@ class Pacer:
             for name, bucket in self._buckets.items():
                 bucket.settle(self._pending(bucket.stated_of) * self._cost(name))
             self._wake(moment)
-            return bool(waits)
+            return max((limit.wait or 0.0 for limit in waits.values()), default=None)
 
     def _pending(self, stated_of: float) -> int:
         """Return how many requests went after one, or so shortly before it that they may have arrived after it."""

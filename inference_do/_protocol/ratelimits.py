@@ -76,6 +76,8 @@ def stated_waits(headers: Mapping[str, str], now: float) -> dict[str, StatedLimi
     """
     stated = stated_limits(headers, now)
     if (asked := asked_wait(headers, now=now)) is not None:
+        if not asked:
+            return {}  # at once is no moment
         limit = stated["requests"].limit if "requests" in stated else None
         return {"requests": StatedLimit(limit, 0.0, asked, is_rounded=False)}
     return {
@@ -208,6 +210,7 @@ class Bucket:
         if self._started is not None and self._is_rolling is not False:
             self._is_rolling = True
             self._spacing = now + (stated.wait or 0.0) - self._started
+        was_look, was_due = self._looked is not None, self._opens
         if self._looked is not None:
             if abs(now + (stated.wait or 0.0) - self._opens_at) < RESOLUTION:
                 self._window.refused(self._looked)
@@ -215,9 +218,9 @@ class Bucket:
                 self._window.begun = None  # others began it
         self._remaining, self._room, self._looked, self._burst = 0.0, 0.0, None, 2.0
         self._take_moment(stated, now)
-        self._refusals += 1
-        if self._opens <= now:
-            pause = min(FIRST_PAUSE * 2.0 ** min(self._refusals - 1, 20), LONGEST_PAUSE)
+        self._refusals += was_look
+        if self._opens <= now or (was_look and was_due <= now):
+            pause = min(FIRST_PAUSE * 2.0 ** min(max(self._refusals - 1, 0), 20), LONGEST_PAUSE)
             self._not_before = now + (max(pause, ROUNDING_SECONDS) if self._is_unclear(now) else pause)
 
     def settle(self, pending: float) -> None:

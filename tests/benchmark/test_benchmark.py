@@ -173,7 +173,7 @@ def test_the_tables_stand_between_the_markers(tmp_path):
     assert "old" not in written
     assert "| bare client: call | ≤ 1.5 M | 2 M | **no** | openai SDK 8 M |" in written
     assert "| bare client: per delta | ≤ 48 k | 96 k | **no** | openai SDK 800 k |" in written
-    assert "| openai SDK | 8 | - | - | - | 800 | - | - | - | - | 4 x |" in written
+    assert "| openai SDK | 8 | - | - | - | 800 | - | - | 4 x |" in written
     assert "* openai SDK: ValueError: no" in written
     report.write(COUNTED, page, picture, readme)
     assert page.read_text() == written

@@ -15,7 +15,7 @@ from jobs_kit import MODEL, MODES, asked, asking, go, lines_of, rows_of
 from pydantic import BaseModel
 
 from inference_do import ConfigError, jobs
-from inference_do._jobs.progress import Lines, OneLine
+from inference_do._jobs.progress import OneLine, PlainProgress
 from inference_do._observer import report_wait
 from inference_do.emulator import Emulator, RateLimited, Status
 from langchain_do import ChatDigitalOcean
@@ -551,7 +551,7 @@ def test_one_line_that_is_written_over(emu, monkeypatch, capsys, place):
 
 
 def test_lines_where_there_is_no_terminal(emu, monkeypatch, capsys):
-    monkeypatch.setattr(Lines, "every", 0)
+    monkeypatch.setattr(PlainProgress, "every", 0)
     go("threads", rows_of(30), asking(emu), progress=True)
     lines = capsys.readouterr().err.splitlines()
     assert "/30 rows · " in lines[-2]

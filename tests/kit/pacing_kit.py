@@ -170,9 +170,9 @@ class World:
         self._later(takes, partial(self._answer, turn, then, status, headers))
 
     def _answer(self, turn: Turn, then: Callable[[], None], status: int, headers: Mapping[str, str]) -> None:
-        is_refused = turn.answered(status, headers, self.now + UNIX)
+        wait = turn.answered(status, headers, self.now + UNIX)
         if status == REFUSED:
-            assert is_refused
+            assert wait is not None
             self._look(turn, then)
             return
         self.done += 1

@@ -55,6 +55,7 @@ class Serialized:
                 "max_retries": 2,
                 "max_tokens": 100,
                 "model": "openai-gpt-oss-120b",
+                "rate_limit_wait": 60.0,
                 "retry_ambiguous": True,
                 "send_reasoning": True,
                 "stop": [],

@@ -80,12 +80,21 @@ def test_too_long_a_prompt_is_named(llmock, interface, ask):
     llmock.assert_resilient(strict=True)
 
 
-@pytest.mark.parametrize(("status", "kind"), [(429, RateLimitError), (503, ServerError)], ids=["429", "503"])
-def test_an_outage_is_given_up_on_in_time(llmock, interface, ask, status, kind):
-    llmock.fail(status, times=None, retry_after=0.05)
-    with pytest.raises(kind) as raised:
+def test_an_outage_is_given_up_on_in_time(llmock, interface, ask):
+    llmock.fail(503, times=None, retry_after=0.05)
+    with pytest.raises(ServerError) as raised:
         ask(interface, QUESTION)
     assert raised.value.attempts == len(llmock.requests) == 3
+    llmock.assert_resilient(strict=True)
+
+
+def test_a_limit_that_never_has_room_is_given_up_on_in_time(llmock, interface, ask):
+    llmock.fail(429, times=None, retry_after=0.05)
+    waiting = type(interface)(llmock.base_url("openai"), rate_limit_wait=0.4)
+    with pytest.raises(RateLimitError, match=r"rate_limit_wait=0\.4") as raised:
+        ask(waiting, QUESTION)
+    assert 2 <= raised.value.attempts == len(llmock.requests) <= 8
+    waiting.close()
     llmock.assert_resilient(strict=True)
 
 

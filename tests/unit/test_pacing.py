@@ -152,12 +152,14 @@ def test_a_request_that_went_ahead_and_is_not_refused_counts_as_let_through():
 
 def test_a_refusal_says_whether_it_states_when_there_is_room():
     pacer = Pacer(clock=Clock())
-    assert send(pacer).answered(429, limits(0, NOW + 3), NOW)
+    assert send(pacer).answered(429, limits(0, NOW + 3), NOW) == pytest.approx(3)
     assert pacer.turn().look()[1] == pytest.approx(3)
     other = Pacer(clock=Clock())
-    assert not send(other).answered(429, {}, NOW)
-    assert not send(other).answered(429, limits(5, NOW + 3), NOW)
-    assert send(other).answered(429, {"retry-after": "7"}, NOW)
+    assert send(other).answered(429, {}, NOW) is None
+    assert send(other).answered(429, limits(5, NOW + 3), NOW) is None
+    assert send(other).answered(429, {"retry-after": "0"}, NOW) is None
+    assert send(Pacer(clock=Clock())).answered(429, limits(0, NOW - 1), NOW) == pytest.approx(-1)
+    assert send(other).answered(429, {"retry-after": "7"}, NOW) == 7
     assert other.turn().look()[1] == pytest.approx(7)
 
 
@@ -190,7 +192,7 @@ def test_the_longest_wait_of_several_limits_counts():
 def test_what_cannot_be_read_is_no_limit(wrong):
     pacer = Pacer(clock=Clock())
     headers = dict.fromkeys(limits(0, 0), wrong)
-    assert not send(pacer).answered(429, headers, NOW)
+    assert send(pacer).answered(429, headers, NOW) is None
     for _ in range(50):
         send(pacer)
 
