@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
+from textwrap import wrap
 from typing import Annotated
 
 import typer
@@ -101,10 +103,11 @@ def _counted(path: Path, asking: Asking) -> tuple[int, float]:
 
 def _show(found: Estimate) -> None:
     console = screen()
-    console.soft_wrap = False
     width = max(len(line.name) for line in found.lines if line.text)
     for line in found.lines:
         if not line.text:
             write(console, one_line(line.name), "bold")
         else:
-            write(console, f"  {line.name:<{width}}  {line.text}", "green" if line.is_result else "")
+            folded = wrap(line.text, max(console.width - width - 4, 20))
+            for name, text in zip_longest((line.name,), folded, fillvalue=""):
+                write(console, f"  {name:<{width}}  {text}", "green" if line.is_result else "")
