@@ -68,3 +68,18 @@ def test_the_blocks_of_the_page_of_batches_run():
     assert done.returncode == 0, done.stderr[-2000:]
     assert "docs/batches.md: 5 blocks ran" in done.stdout
     assert "city=" in done.stdout
+
+
+def test_the_block_of_the_page_of_clusters_runs():
+    done = subprocess.run(
+        [sys.executable, "tools/run_readme.py", "docs/clusters.md"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "docs/clusters.md: 1 blocks ran" in done.stdout
+    assert "You said: Hello" in done.stdout

@@ -11,6 +11,7 @@ from inference_do import __version__
 
 from ._batch import group as batch_group
 from ._batch_command import run as run_batch
+from ._batch_estimate import estimate as estimate_batch
 from ._chat import talk
 from ._command import DEFAULT_MODEL, BaseUrl, Model, plainly
 from ._doctor import examine
@@ -28,6 +29,7 @@ app = typer.Typer(
     add_completion=False,
 )
 batch_group.command("run")(run_batch)
+batch_group.command("estimate")(estimate_batch)
 app.add_typer(batch_group, name="batch")
 
 

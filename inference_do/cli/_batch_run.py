@@ -19,7 +19,7 @@ from inference_do.jobs import JobInterrupted, JobOptions, run
 
 from ._command import failed
 
-__all__ = ["run_job"]
+__all__ = ["USAGE", "Asking", "run_job"]
 
 USAGE, INTERRUPTED = 2, 130
 STANDARD_INPUT = Path("-")
@@ -51,7 +51,7 @@ def run_job(
         base_url: Where the API is.
     """
     try:
-        asking = _Asking(model, prompt, system, _read_schema(schema), params)
+        asking = Asking(model, prompt, system, _read_schema(schema), params)
         piped: Any = [] if sys.stdin is None or sys.stdin.closed else sys.stdin.buffer
         source = piped if rows == STANDARD_INPUT else rows
         if rows != STANDARD_INPUT and not rows.is_file():
@@ -76,7 +76,7 @@ def run_job(
     return 0 if report.is_complete else 1
 
 
-class _Asking:
+class Asking:
     """What is asked for a row."""
 
     def __init__(
