@@ -6,12 +6,26 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 
+PAGES: dict[str, tuple[int, tuple[str, ...]]] = {
+    # a page, how many blocks it has, and what some of them print
+    "batches": (5, ("city=",)),
+    "clusters": (1, ("You said: Hello",)),
+    "emulator": (3, ()),
+    "jobs": (2, ("\n200 0 0.00", "You said: row 99")),
+    "platform": (5, ("length '' 5", "qwen3-coder-flash code-generation")),
+    "reliability": (1, ("\n20\n",)),
+}
 
-def test_the_blocks_of_the_platforms_page_run():
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_blocks_of_a_page_run(page):
+    blocks, printed = PAGES[page]
     done = subprocess.run(
-        [sys.executable, "tools/run_readme.py", "docs/platform.md"],
+        [sys.executable, "tools/run_readme.py", f"docs/{page}.md"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -20,66 +34,5 @@ def test_the_blocks_of_the_platforms_page_run():
         env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert "docs/platform.md: 5 blocks ran" in done.stdout
-    assert "length '' 5" in done.stdout
-    assert "qwen3-coder-flash code-generation" in done.stdout
-
-
-def test_the_blocks_of_the_emulators_page_run():
-    done = subprocess.run(
-        [sys.executable, "tools/run_readme.py", "docs/emulator.md"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert "docs/emulator.md: 3 blocks ran" in done.stdout
-
-
-def test_the_blocks_of_the_page_about_jobs_run():
-    done = subprocess.run(
-        [sys.executable, "tools/run_readme.py", "docs/jobs.md"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert "docs/jobs.md: 2 blocks ran" in done.stdout
-    assert "\n200 0 0.00" in done.stdout
-    assert "You said: row 99" in done.stdout
-
-
-def test_the_blocks_of_the_page_of_batches_run():
-    done = subprocess.run(
-        [sys.executable, "tools/run_readme.py", "docs/batches.md"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert "docs/batches.md: 5 blocks ran" in done.stdout
-    assert "city=" in done.stdout
-
-
-def test_the_block_of_the_page_of_clusters_runs():
-    done = subprocess.run(
-        [sys.executable, "tools/run_readme.py", "docs/clusters.md"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert "docs/clusters.md: 1 blocks ran" in done.stdout
-    assert "You said: Hello" in done.stdout
+    assert f"docs/{page}.md: {blocks} blocks ran" in done.stdout
+    assert [text for text in printed if text not in done.stdout] == []
