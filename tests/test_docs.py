@@ -17,7 +17,7 @@ PAGES: dict[str, tuple[int, tuple[str, ...]]] = {
     "emulator": (3, ()),
     "jobs": (2, ("\n200 0 0.00", "You said: row 99")),
     "platform": (5, ("length '' 5", "qwen3-coder-flash code-generation")),
-    "reliability": (1, ("\n20\n",)),
+    "reliability": (4, ("\n20\n",)),
 }
 
 
