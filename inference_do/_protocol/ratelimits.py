@@ -176,7 +176,8 @@ class Bucket:
     def take_over(self, stated: StatedLimit, now: float, sent: float) -> None:
         """Take what a response states that is no refusal.
 
-        Responses overtake each other: of requests that were under way together, the lowest number is the latest.
+        Responses overtake each other: of requests that were under way together the lowest number is the latest, unless
+        it is of a window before.
 
         Args:
             stated: The limit.
@@ -187,7 +188,7 @@ class Bucket:
         if sent < self.stated_of - LOOK_SECONDS:
             return
         opens_at = self._opens_at if stated.wait is None else now + stated.wait
-        if sent < self._stated_at and abs(opens_at - self._opens_at) < RESOLUTION and self._looked is None:
+        if sent < self._stated_at and opens_at > self._opens_at - RESOLUTION and self._looked is None:
             self._remaining = min(self._remaining, stated.remaining)
         elif sent >= self.stated_of:
             self._remaining, self._stated_at = stated.remaining, now
