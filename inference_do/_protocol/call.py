@@ -197,7 +197,8 @@ class Call:
         if isinstance(failure, RateLimitError) and failure.retry_after and self.wait_left < pause:
             return None
         if not self.budget.take():
-            LOGGER.info("not sent again: too many retries of this client failed just before (%s)", failure.message)
+            failure.message = f"{failure.message}; {NO_BUDGET}"
+            failure.args = (failure.message,)
             return None
         self.report("retry", pause, failure)
         return pause
@@ -349,6 +350,7 @@ class Call:
         return APIConnectionError(marker.reason, peer=self.peer, retryable=not marker.non_retryable, **self.details)
 
 
+NO_BUDGET = "not sent again: the client's budget of retries is used up, because too many calls failed just before"
 MOST_IN_VAIN = 5
 """Refusals in a row that say that there is room: with their pauses more than the second that may be rounded away."""
 

@@ -187,7 +187,10 @@ def test_the_budget_ends_the_retries_and_successes_fill_it():
     budget = Budget(size=20)
     played = ask(new_call(retries=5, budget=budget), *REFUSED * 3)
     assert (played.sends, budget.left) == (3, 0)
-    assert ask(new_call(budget=budget), *REFUSED).sends == 1
+    spent = ask(new_call(budget=budget), *REFUSED)
+    assert spent.sends == 1
+    assert "the client's budget of retries is used up" in str(spent.error)
+    assert "budget" not in str(ask(new_call(budget=budget, retries=0), *REFUSED).error)
     for _ in range(10):
         ask(new_call(budget=budget), *OK)
     assert ask(new_call(budget=budget), *REFUSED, *OK).results == [1]
