@@ -106,17 +106,14 @@ class Window:
         if self.begun is None:
             return stated
         seconds = stated - self.begun
-        if self._shortest >= self._longest or not seconds - 1 <= self._longest:
+        if not self._shortest < self._longest or abs(self._longest - seconds) > 1 + RESOLUTION:
             self._longest = math.inf  # it is another window than those before
         if self._shortest > seconds + 1:
             self._shortest = 0.0
         shortest = max(self._shortest, seconds - 1)
-        if self._longest == math.inf:
-            if shortest < seconds:
-                return stated
-            longest = seconds + 1
-        else:
-            longest = self._longest
+        if self._longest == math.inf and shortest < seconds:
+            return stated
+        longest = min(self._longest, seconds + 1)
         width = longest - shortest
         return self.begun + (shortest + width / 2 if width > RESOLUTION else longest)
 
@@ -140,6 +137,7 @@ class Bucket:
         "_is_exact",
         "_is_prompt",
         "_is_rolling",
+        "_length",
         "_limit",
         "_looked",
         "_not_before",
@@ -167,6 +165,7 @@ class Bucket:
         self._looked: float | None = None  # the moment at which a request went ahead
         self._is_prompt = False  # whether that was as soon as there should have been room
         self._started: float | None = None  # when the last one that found room went ahead
+        self._length = 0.0  # seconds from such a request to the moment that its response stated
         self._window = Window()
         self._is_rolling: bool | None = None  # whether room comes back bit by bit
         self._spacing = 0.0  # seconds between two requests that find room, if it does
@@ -201,6 +200,7 @@ class Bucket:
             else:
                 self._window.found(self._looked, is_prompt=self._is_prompt and not self._is_exact)
             self._started, self._looked, self._burst = self._looked, None, 2.0
+            self._length = max(0.0, opens_at - self._started)
         self._take_moment(stated, now)
         if self._is_unclear(now) and self._remaining <= 0 and stated.wait is not None:
             self._not_before = now + ROUNDING_SECONDS
@@ -210,7 +210,7 @@ class Bucket:
         self._limit = stated.limit or self._limit
         if self._started is not None and self._is_rolling is not False:
             self._is_rolling = True
-            self._spacing = now + (stated.wait or 0.0) - self._started
+            self._spacing = min(now - self._started, ROUNDING_SECONDS) + max(0.0, stated.wait or 0.0)
         was_look, was_due = self._looked is not None, self._opens
         if self._looked is not None:
             if abs(now + (stated.wait or 0.0) - self._opens_at) < RESOLUTION:
@@ -291,8 +291,7 @@ class Bucket:
         """Return the moment at which there is room for a request that so many others are before."""
         opens = self._opens if now < self._opens else (self._looked or now) + self._pause  # or when there is news
         at_once = max(1.0, (self._limit or math.inf) // cost)
-        window = 0.0 if self._started is None else max(0.0, self._opens_at - self._started)
-        return opens + window * (rank // at_once)
+        return opens + self._length * (rank // at_once)
 
 
 class OwnLimit:

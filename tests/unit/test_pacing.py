@@ -11,7 +11,7 @@ from pacing_kit import SERVERS, WRITERS, FixedWindows, World
 
 from inference_do import RateLimit
 from inference_do._protocol.pacing import ASK_SECONDS, FIRST_REQUESTS, Pacer, Traffic
-from inference_do._protocol.ratelimits import LOOK_SECONDS, OwnLimit
+from inference_do._protocol.ratelimits import LOOK_SECONDS, OwnLimit, Window
 
 NOW = 1_800_000_000.0
 
@@ -214,6 +214,38 @@ def test_a_long_wait_is_foretold_by_the_place_in_the_queue():
     assert waits[0] == waits[19] == pytest.approx(60)
     assert waits[20] == pytest.approx(120)
     assert waits[40] == pytest.approx(180)
+
+
+@pytest.mark.parametrize("is_rolling", [False, True])
+def test_a_pause_of_the_user_is_not_taken_for_the_length_of_a_window(is_rolling):
+    clock = Clock()
+    pacer = Pacer(clock=clock)
+    send(pacer).answered(200, limits(0, NOW + 2), NOW)
+    clock.now += 2
+    send(pacer).answered(200, limits(5 if is_rolling else 19, NOW + 4), NOW + 2)
+    clock.now += 3600
+    later = NOW + 3602
+    send(pacer).answered(429, limits(0, later + 2), later)
+    turns = [pacer.turn() for _ in range(60)]
+    assert max(turn.look()[1] for turn in turns) < 10
+    for turn in turns:
+        turn.leave()
+    clock.now += 2.1
+    send(pacer)
+    assert pacer.turn().look()[1] < 10
+
+
+def test_a_window_ends_within_a_second_of_what_is_stated_whatever_was_before():
+    window = Window()
+    window.found(0.0, is_prompt=True)
+    assert 1.0 <= window.end(2.0) <= 3.0
+    window.found(3600.0, is_prompt=True)  # nobody asked for an hour
+    assert 3601.0 <= window.end(3602.0) <= 3603.0
+    window.refused(3601.5)
+    assert 3601.5 < window.end(3602.0) <= 3603.0
+    window.found(3602.0, is_prompt=True)
+    for seconds in (60.0, 2.0, 9.0):
+        assert seconds - 1 <= window.end(3602.0 + seconds) - 3602.0 <= seconds + 1
 
 
 def test_now_and_then_one_asks_although_the_wait_would_be_too_long():
