@@ -141,9 +141,26 @@ def check_names(given: dict[str, Any], known: Collection[str] = CALL_NAMES) -> N
         name in SIMPLE and not (isinstance(value, str) and LIKE_A_KEY.fullmatch(value)) for name, value in given.items()
     ):
         return
+    if misplaced := OF_CLIENTS & given.keys():
+        message = f"{min(misplaced)} cannot be given to a call, only to the client or the model that makes it"
+        raise ConfigError(message)
     if problem := problem_of_names(given, known):
         raise ConfigError(problem)
 
+
+OF_CLIENTS = frozenset(
+    {
+        "allow_http",
+        "ca",
+        "default_headers",
+        "default_query",
+        "on_retry",
+        "rate_limit",
+        "rate_limit_wait",
+        "retry_ambiguous",
+    }
+)
+"""Settings of a client that no call can change."""
 
 SIMPLE = CALL_NAMES - BODIES
 """Names of a call whose values need no look unless they are text. This is on the path of every call."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 0.25
 """Seconds after which a request that went ahead counts as let through, where no response has come."""
+LONGEST_STATED = 7 * 24 * 3600.0
+"""Seconds; the API's longest limit is one of a day."""
 ROUNDED_SECONDS = 2.0
 """Seconds in the past that a stated moment may be and still mean now."""
 SHORT_WAIT = 10.0
@@ -65,6 +67,8 @@ def stated_limits(headers: Mapping[str, str], now: float) -> dict[str, StatedLim
             continue
         limit = read_number(headers.get(limit_header))
         wait = reset - server_time(headers, now) if reset else None
+        if wait is not None and wait > LONGEST_STATED:
+            wait = None  # it is not in seconds
         found[name] = StatedLimit(limit or None, remaining or 0.0, wait, "." not in reset_text)
     return found
 

@@ -9,6 +9,7 @@ import pickle
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from langchain_core.load import dumps, loads
@@ -323,6 +324,23 @@ def test_settings_that_cannot_be_right(settings, detail):
     with pytest.raises(ConfigError, match=detail) as raised:
         Client("key-key-key", **settings)
     assert "secret-secret" not in str(raised.value)
+
+
+OF_CLIENTS = ["rate_limit_wait", "rate_limit", "on_retry", "retry_ambiguous", "allow_http", "default_headers"]
+
+
+@pytest.mark.parametrize("name", OF_CLIENTS)
+def test_a_setting_of_the_client_is_no_argument_of_a_call(emu, name):
+    settings = {"model": MODEL, "api_key": emu.api_key, "base_url": emu.base_url}
+    asks = [
+        partial(ChatDigitalOcean(**settings).invoke, "Hello."),
+        partial(DigitalOcean(**settings).complete, "Hello."),
+    ]
+    with client_of(emu) as client:
+        for ask in (partial(client.chat, **ASK), partial(client.embed, model="bge-m3", input="x"), *asks):
+            with pytest.raises(ConfigError, match=f"{name} cannot be given to a call"):
+                ask(**{name: {}})
+    assert emu.posts == 0
 
 
 @pytest.mark.parametrize(

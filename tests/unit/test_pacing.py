@@ -188,6 +188,13 @@ def test_the_longest_wait_of_several_limits_counts():
     assert pacer.turn().look()[1] == pytest.approx(50)
 
 
+def test_a_moment_in_milliseconds_is_none():
+    pacer = Pacer(clock=Clock())
+    send(pacer).answered(200, limits(0, NOW * 1000), NOW)
+    assert send(pacer).answered(429, limits(0, NOW * 1000), NOW) is None
+    assert pacer.turn().look()[1] < 5
+
+
 @pytest.mark.parametrize("wrong", ["", "x", "-1", "9" * 40, "nan", "1e3", "٣"])
 def test_what_cannot_be_read_is_no_limit(wrong):
     pacer = Pacer(clock=Clock())
