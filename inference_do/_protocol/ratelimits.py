@@ -191,9 +191,12 @@ class Bucket:
         if sent < self.stated_of - LOOK_SECONDS:
             return
         opens_at = self._opens_at if stated.wait is None else now + stated.wait
-        if sent < self._stated_at and opens_at > self._opens_at - RESOLUTION and self._looked is None:
-            self._remaining = min(self._remaining, stated.remaining)
-        elif sent >= self.stated_of:
+        overlaps = sent < self._stated_at and self._looked is None
+        is_lower = overlaps and stated.remaining <= self._remaining and opens_at > self._opens_at - RESOLUTION
+        is_newer = sent >= self.stated_of and not (overlaps and abs(opens_at - self._opens_at) < RESOLUTION)
+        if is_lower:
+            self._remaining = stated.remaining
+        elif is_newer:
             self._remaining, self._stated_at = stated.remaining, now
         self.stated_of = max(self.stated_of, sent)
         if self._looked is not None and sent >= self._looked:
@@ -205,7 +208,8 @@ class Bucket:
                 self._window.found(self._looked, is_prompt=self._is_prompt and not self._is_exact)
             self._started, self._looked, self._burst = self._looked, None, 2.0
             self._length = max(0.0, opens_at - self._started)
-        self._take_moment(stated, now)
+        if is_lower or is_newer:
+            self._take_moment(stated, now)
         if self._is_unclear(now) and self._remaining <= 0 and stated.wait is not None:
             self._not_before = now + ROUNDING_SECONDS
 

@@ -188,6 +188,16 @@ def test_the_longest_wait_of_several_limits_counts():
     assert pacer.turn().look()[1] == pytest.approx(50)
 
 
+def test_an_answer_that_a_refusal_overtook_does_not_move_its_moment():
+    clock = Clock()
+    pacer = Pacer(clock=clock)
+    first, second, third = send(pacer), send(pacer), send(pacer)
+    first.answered(200, limits(19, NOW + 60), NOW)
+    third.answered(429, limits(0, NOW + 1), NOW)
+    second.answered(200, limits(18, NOW + 60), NOW)
+    assert pacer.turn().look()[1] < 2
+
+
 def test_a_moment_in_milliseconds_is_none():
     pacer = Pacer(clock=Clock())
     send(pacer).answered(200, limits(0, NOW * 1000), NOW)
