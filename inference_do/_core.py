@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
 from ._apis import ENDPOINTS, asked_api
 from ._keys import as_secret
-from ._observer import report_usage
 from ._other_names import no_attribute
 from ._protocol.call import Call, PreparedRequest
 from ._protocol.pacing import Traffic
@@ -146,14 +145,14 @@ class Core(Generic[H]):
     ) -> Call:
         config = self._config
         retries = config.max_retries if max_retries is None else check_retries(max_retries)
-        model = body.get("model")
+        model = name if isinstance(name := body.get("model"), str) else None
         return Call(
             timeout=config.timeout if timeout is None else Timeout.of(timeout),
             policy=Policy(max_retries=retries, retry_ambiguous=config.retry_ambiguous),
             budget=self._traffic.budget,
-            pacer=self._traffic.pacer_of(model) if config.rate_limit_wait != 0 and isinstance(model, str) else None,
+            pacer=self._traffic.pacer_of(model) if config.rate_limit_wait != 0 and model is not None else None,
             rate_limit_wait=config.rate_limit_wait,
-            model=model if isinstance(model, str) else None,
+            model=model,
             on_retry=config.on_retry,
             scrub=config.secret.scrub,
             hint=lambda status, text: explain_error(
@@ -161,7 +160,6 @@ class Core(Generic[H]):
             ),
             peer=config.peer,
             on_empty=lambda spent: warn_empty(body, spent),
-            on_usage=lambda model, usage: report_usage(body, model, usage),
         )
 
     def _request(

@@ -6,7 +6,7 @@ client: a chain, a program, an agent, a function. Without an observer a report c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol
@@ -43,17 +43,16 @@ def observed(observer: CallObserver) -> Iterator[None]:
         _OBSERVER.reset(token)
 
 
-def report_usage(body: Mapping[str, Any], answered: Any, usage: Any) -> None:
+def report_usage(asked: str | None, answered: Any, usage: Any) -> None:
     """Report what an answer used.
 
     Args:
-        body: The request's fields.
+        asked: The model that was asked for.
         answered: The model that the answer names.
         usage: The answer's usage.
     """
     if (observer := _OBSERVER.get()) is not None:
-        asked = body.get("model")
-        observer.on_usage(asked if isinstance(asked, str) else "", answered if isinstance(answered, str) else "", usage)
+        observer.on_usage(asked or "", answered if isinstance(answered, str) else "", usage)
 
 
 def report_wait(seconds: float) -> None:

@@ -148,19 +148,24 @@ def check_names(given: dict[str, Any], known: Collection[str] = CALL_NAMES) -> N
         raise ConfigError(problem)
 
 
-OF_CLIENTS = frozenset(
-    {
-        "allow_http",
-        "ca",
-        "default_headers",
-        "default_query",
-        "on_retry",
-        "rate_limit",
-        "rate_limit_wait",
-        "retry_ambiguous",
-    }
+SETTINGS = (
+    "api_key",
+    "base_url",
+    "timeout",
+    "max_retries",
+    "retry_ambiguous",
+    "default_headers",
+    "default_query",
+    "allow_http",
+    "ca",
+    "rate_limit",
+    "rate_limit_wait",
+    "on_retry",
 )
-"""Settings of a client that no call can change."""
+"""What a client is made of, by the names of its arguments; a framework's model has fields of these names."""
+
+OF_CLIENTS = frozenset(SETTINGS) - CALL_NAMES - {"api_key", "base_url"}
+"""Settings of a client that no call can change; a key and an address are refused with more to say."""
 
 SIMPLE = CALL_NAMES - BODIES
 """Names of a call whose values need no look unless they are text. This is on the path of every call."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._keys import key_to_pickle
+from ._slips import SETTINGS
 from .config import check_http_client
 
 if TYPE_CHECKING:
@@ -19,22 +20,6 @@ if TYPE_CHECKING:
 C = TypeVar("C", "Client", "AsyncClient")
 
 __all__ = ["SETTINGS", "ClientPair"]
-
-SETTINGS = (
-    "api_key",
-    "base_url",
-    "timeout",
-    "max_retries",
-    "retry_ambiguous",
-    "default_headers",
-    "default_query",
-    "allow_http",
-    "ca",
-    "rate_limit",
-    "rate_limit_wait",
-    "on_retry",
-)
-"""What both clients are made of, by the names of their arguments; a framework's model has fields of these names."""
 
 
 class ClientPair:

@@ -15,23 +15,15 @@ from hashlib import blake2b
 from types import CodeType, FunctionType
 from typing import Any
 
+from inference_do._slips import SETTINGS
+
 __all__ = ["fingerprint_of"]
 
 DEEPEST = 12
 PLAIN = (str, int, float, bool, type(None))
 NOT_ASKED = frozenset(
     [
-        "api_key",
-        "base_url",
-        "timeout",
-        "max_retries",
-        "retry_ambiguous",
-        "default_headers",
-        "default_query",
-        "allow_http",
-        "ca",
-        "rate_limit",
-        "rate_limit_wait",
+        *SETTINGS,
         "rate_limiter",
         "http_client",
         "http_async_client",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Literal
 
-from inference_do._observer import report_wait
+from inference_do._observer import report_usage, report_wait
 from inference_do.config import Timeout
 from inference_do.errors import (
     APIConnectionError,
@@ -141,8 +141,6 @@ class Call:
     """Which API a chat request takes."""
     on_empty: Callable[[int], None] = lambda _spent: None
     """What to do when an answer ran out of tokens before any text; it is given the tokens spent."""
-    on_usage: Callable[[Any, Any], None] = lambda _model, _usage: None
-    """What to do with the model and the usage that an answer names."""
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], float] = time.time
     pacer: Pacer | None = None
@@ -197,8 +195,7 @@ class Call:
         if isinstance(failure, RateLimitError) and failure.retry_after and self.wait_left < pause:
             return None
         if not self.budget.take():
-            failure.message = f"{failure.message}; {NO_BUDGET}"
-            failure.args = (failure.message,)
+            _add_note(failure, NO_BUDGET)
             return None
         self.report("retry", pause, failure)
         return pause
@@ -232,12 +229,9 @@ class Call:
         if seconds <= max(self.wait_left, LOOK_SECONDS):
             return
         waited = f"after {self.waited:.3g} s of waiting, " if self.waited else ""
-        bound = (
-            f"rate_limit_wait={self.rate_limit_wait:g}"
-            if self.ends is None
-            or (self.rate_limit_wait is not None and self.rate_limit_wait < (self.timeout.total or 0))
-            else f"the timeout's total={self.timeout.total:g}"
-        )
+        total, own = self.timeout.total, self.rate_limit_wait
+        is_deadline = total is not None and (own is None or total <= own)
+        bound = f"the timeout's total={total:g}" if is_deadline else f"rate_limit_wait={own:g}"
         note = f"{waited}there is room for another request in {seconds:.3g} s, which is more than {bound} allows"
         failure = self.refusal
         if failure is None:
@@ -246,8 +240,7 @@ class Call:
                 message, status=TOO_MANY_REQUESTS, retry_after=seconds, retryable=True, **self.details
             )
         else:
-            failure.message = f"{failure.message}; {note}"
-            failure.args = (failure.message,)
+            _add_note(failure, note)
         raise failure
 
     def report(self, reason: Literal["retry", "rate_limit"], seconds: float, failure: InferenceError | None) -> None:
@@ -276,7 +269,7 @@ class Call:
 
     def take_usage(self, model: Any, usage: Any) -> None:
         """Take the model and the usage that an answer names, once there is no more of it to come."""
-        self.on_usage(model, usage)
+        report_usage(self.model, model, usage)
         if self.turn is not None and self.turn.pacer.counts_tokens:
             tokens = usage.get("total_tokens") if isinstance(usage, Mapping) else getattr(usage, "total_tokens", None)
             if isinstance(tokens, int | float):
@@ -353,6 +346,13 @@ class Call:
 NO_BUDGET = "not sent again: the client's budget of retries is used up, because too many calls failed just before"
 MOST_IN_VAIN = 5
 """Refusals in a row that say that there is room: with their pauses more than the second that may be rounded away."""
+
+
+def _add_note(failure: InferenceError, note: str) -> None:
+    """Add to what an error says."""
+    failure.message = f"{failure.message}; {note}"
+    failure.args = (failure.message,)
+
 
 RETRIED_PHASES = frozenset({"connect", "pool", "write", "first_token"})
 

@@ -18,13 +18,13 @@ import os
 import threading
 import time
 from bisect import bisect_left, insort
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Mapping
 from itertools import count
 from typing import TYPE_CHECKING
 
-from .ratelimits import LOOK_SECONDS, Bucket, OwnLimit, stated_limits, stated_waits
-from .retry import TOO_MANY_REQUESTS, Budget
+from .ratelimits import LOOK_SECONDS, Bucket, OwnLimit, stated_waits
+from .retry import TOO_MANY_REQUESTS, Budget, stated_limits
 
 if TYPE_CHECKING:
     from inference_do.limits import RateLimit
@@ -44,12 +44,10 @@ UNKNOWN_TOKENS = 500.0
 class Turn:
     """The place of one call among those that wait for a model."""
 
-    __slots__ = ("_is_woken", "_wake", "due", "number", "pacer", "sent_as")
+    __slots__ = ("_is_woken", "_wake", "due", "number", "pacer")
 
     def __init__(self, pacer: Pacer, number: int) -> None:
         self.pacer, self.number = pacer, number
-        self.sent_as: int | None = None
-        """The number of its request among those of the model, once it is sent."""
         self.due = math.inf
         """The moment at which it looks again."""
         self._is_woken = False
@@ -118,8 +116,7 @@ class Pacer:
         self._numbers = count()
         self._waiting: list[Turn] = []
         self._left: deque[Turn] = deque()
-        self._sent = 0
-        self._unanswered: OrderedDict[int, float] = OrderedDict()
+        self._unanswered: dict[Turn, float] = {}
         """The moments at which requests went that have no response yet, oldest first."""
         self._buckets: dict[str, Bucket] = {}
         self._last = -math.inf  # the moment of the last request
@@ -137,15 +134,13 @@ class Pacer:
             self._remove_left()
             while self._waiting and self._waiting[0].due + LATE_SECONDS < now:
                 self._waiting.pop(0)
-            rank = bisect_left(self._waiting, turn)
-            is_waiting = rank < len(self._waiting) and self._waiting[rank] is turn
+            rank, is_waiting = self._place(turn)
             seconds = 0.0 if rank < self._free(now) else max(self._opens(now, rank) - now, 0.001)
             if not seconds or (seconds > patience and now - self._last > ASK_SECONDS):
                 if is_waiting:
                     del self._waiting[rank]
                 self._send(turn, now)
-                if self._waiting and self._opens(now, 0) < self._waiting[0].due:
-                    self._waiting[0].wake()
+                self._wake_first(now)
                 return 0.0, 0.0
             if not is_waiting:
                 insort(self._waiting, turn)
@@ -157,10 +152,10 @@ class Pacer:
         """See `Turn.answered`."""
         with self._lock:
             moment = self._clock()
-            sent = self._forget(turn)
+            sent = self._unanswered.pop(turn, -math.inf)
             self._is_known = True
             stated = stated_limits(headers, now)
-            waits = stated_waits(headers, now) if status == TOO_MANY_REQUESTS else {}
+            waits = stated_waits(headers, now, stated) if status == TOO_MANY_REQUESTS else {}
             for name, limit in (stated | waits).items():
                 if (bucket := self._buckets.get(name)) is None:
                     bucket = self._buckets[name] = Bucket()
@@ -207,22 +202,19 @@ class Pacer:
     def _remove_left(self) -> None:
         while self._left:
             turn = self._left.popleft()
-            self._forget(turn)
-            rank = bisect_left(self._waiting, turn)
-            if rank < len(self._waiting) and self._waiting[rank] is turn:
+            self._unanswered.pop(turn, None)
+            rank, is_waiting = self._place(turn)
+            if is_waiting:
                 del self._waiting[rank]
 
-    def _forget(self, turn: Turn) -> float:
-        """Expect no response any more; return the moment at which the request went."""
-        number, turn.sent_as = turn.sent_as, None
-        return -math.inf if number is None else self._unanswered.pop(number, -math.inf)
+    def _place(self, turn: Turn) -> tuple[int, bool]:
+        """Return how many of those that wait are before a turn, and whether it waits itself."""
+        rank = bisect_left(self._waiting, turn)
+        return rank, rank < len(self._waiting) and self._waiting[rank] is turn
 
     def _send(self, turn: Turn, now: float) -> None:
-        self._forget(turn)
-        self._sent += 1
-        self._last = now
-        turn.sent_as = self._sent
-        self._unanswered[self._sent] = now
+        self._unanswered.pop(turn, None)  # of the attempt before, whose connection failed
+        self._unanswered[turn] = self._last = now
         for name, bucket in self._buckets.items():
             bucket.spend(self._cost(name), now)
         if self._own is not None:
@@ -273,13 +265,16 @@ class Pacer:
         """Wake the turns that there is room for; the first one also if it would look too late."""
         if not self._waiting:
             return
-        free = self._free(now)
-        if free <= 0:
-            if self._opens(now, 0) < self._waiting[0].due:
-                self._waiting[0].wake()
+        if (free := self._free(now)) <= 0:
+            self._wake_first(now)
             return
         for turn in self._waiting[: len(self._waiting) if free == math.inf else int(free)]:
             turn.wake()
+
+    def _wake_first(self, now: float) -> None:
+        """Wake the first turn if it would look too late."""
+        if self._waiting and self._opens(now, 0) < self._waiting[0].due:
+            self._waiting[0].wake()
 
 
 class Traffic:
@@ -305,18 +300,19 @@ class Traffic:
         self._lock = None if self._limit is None else threading.Lock()
         self._by_model: dict[str, Pacer] = {}
 
+    def _begin_anew_in_a_fork(self) -> None:
+        if self._process != os.getpid():
+            self._begin()
+
     @property
     def budget(self) -> Budget:
         """The budget of this process."""
-        if self._process != os.getpid():
-            self._begin()
+        self._begin_anew_in_a_fork()
         return self._budget
 
     def pacer_of(self, model: str) -> Pacer:
         """Return a model's pacer in this process."""
-        if self._process != os.getpid():
-            self._begin()
-        """Return a model's pacer."""
+        self._begin_anew_in_a_fork()
         if (pacer := self._by_model.get(model)) is None:
             if len(self._by_model) >= self.MOST_MODELS:
                 self._by_model = {}  # nobody has that many models; ids that are made up are not kept

@@ -9,10 +9,9 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
-from .retry import BUCKETS, asked_wait, read_number, server_time
+from .retry import StatedLimit, asked_wait
 
 if TYPE_CHECKING:
     from inference_do.limits import RateLimit
@@ -37,58 +36,27 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
 """Seconds between refusals that each say that there should be room."""
 
 
-HEADERS = {name: tuple(f"x-ratelimit-{part}-{name}" for part in ("limit", "remaining", "reset")) for name in BUCKETS}
+def is_moment(wait: float | None) -> TypeGuard[float]:
+    """Return whether a stated wait says when there is room: not long past, and in seconds."""
+    return wait is not None and -ROUNDED_SECONDS < wait <= LONGEST_STATED
 
 
-@dataclass(frozen=True, slots=True)
-class StatedLimit:
-    """One limit as a response states it."""
-
-    limit: float | None
-    remaining: float
-    wait: float | None
-    """Seconds until there is room again, None if that is not stated; below 0 for a moment that has passed."""
-    is_rounded: bool
-
-
-def stated_limits(headers: Mapping[str, str], now: float) -> dict[str, StatedLimit]:
-    """Read the limits that a response states; what cannot be read is left out.
-
-    Args:
-        headers: By lower-case name.
-        now: Unix time of this machine.
-    """
-    found: dict[str, StatedLimit] = {}
-    for name in BUCKETS:
-        limit_header, remaining_header, reset_header = HEADERS[name]
-        reset_text = headers.get(reset_header) or ""
-        remaining, reset = read_number(headers.get(remaining_header)), read_number(reset_text)
-        if remaining is None and reset is None:
-            continue
-        limit = read_number(headers.get(limit_header))
-        wait = reset - server_time(headers, now) if reset else None
-        if wait is not None and wait > LONGEST_STATED:
-            wait = None  # it is not in seconds
-        found[name] = StatedLimit(limit or None, remaining or 0.0, wait, "." not in reset_text)
-    return found
-
-
-def stated_waits(headers: Mapping[str, str], now: float) -> dict[str, StatedLimit]:
-    """Read what a refusal says about the time when there is room again, by limit; empty if it does not say.
+def stated_waits(headers: Mapping[str, str], now: float, stated: Mapping[str, StatedLimit]) -> dict[str, StatedLimit]:
+    """Return what a refusal says about the time when there is room again, by limit; empty if it does not say.
 
     A moment that has just passed counts: it was rounded.
+
+    Args:
+        headers: The refusal's, by lower-case name.
+        now: Unix time of this machine.
+        stated: The limits that the headers state.
     """
-    stated = stated_limits(headers, now)
     if (asked := asked_wait(headers, now=now)) is not None:
         if not asked:
             return {}  # at once is no moment
         limit = stated["requests"].limit if "requests" in stated else None
         return {"requests": StatedLimit(limit, 0.0, asked, is_rounded=False)}
-    return {
-        name: limit
-        for name, limit in stated.items()
-        if not limit.remaining and limit.wait is not None and limit.wait > -ROUNDED_SECONDS
-    }
+    return {name: limit for name, limit in stated.items() if not limit.remaining and is_moment(limit.wait)}
 
 
 class Window:
@@ -237,7 +205,7 @@ class Bucket:
         self._room = self._remaining - pending
 
     def _take_moment(self, stated: StatedLimit, now: float) -> None:
-        if stated.wait is not None and stated.wait > -ROUNDED_SECONDS:
+        if is_moment(stated.wait):
             self._opens_at = now + stated.wait
             self._is_exact = not stated.is_rounded or stated.wait > SHORT_WAIT
 

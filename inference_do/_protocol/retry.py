@@ -127,7 +127,10 @@ def wait_hint(headers: Mapping[str, str], *, now: float) -> float | None:
     """
     if (asked := asked_wait(headers, now=now)) is not None:
         return asked
-    return _reset_of_bucket(headers, server_time(headers, now))
+    # DigitalOcean's way: the moment at which a limit that is not known to have room has it again
+    waits = [limit.wait for limit in stated_limits(headers, now).values() if not limit.remaining and limit.wait]
+    wait = max(waits, default=0.0)
+    return wait if wait > 0 else None  # 0, or a second just past, says nothing: our own pause applies
 
 
 def asked_wait(headers: Mapping[str, str], *, now: float) -> float | None:
@@ -148,19 +151,40 @@ def server_time(headers: Mapping[str, str], now: float) -> float:
     return now if date is None or abs(date - now) <= CLOCK_SECONDS else date
 
 
-def _reset_of_bucket(headers: Mapping[str, str], now: float) -> float | None:
-    """Read DigitalOcean's way: the Unix second at which a bucket that is not known to have room has it again.
+HEADERS = {name: tuple(f"x-ratelimit-{part}-{name}" for part in ("limit", "remaining", "reset")) for name in BUCKETS}
 
-    0, or a second just past, says nothing about the wait, and our own pause applies.
+
+@dataclass(frozen=True, slots=True)
+class StatedLimit:
+    """One limit as a response states it."""
+
+    limit: float | None
+    remaining: float
+    wait: float | None
+    """Seconds until there is room again, None if that is not stated; below 0 for a moment that has passed."""
+    is_rounded: bool
+
+
+def stated_limits(headers: Mapping[str, str], now: float) -> dict[str, StatedLimit]:
+    """Read the limits that a response states; what cannot be read is left out.
+
+    Args:
+        headers: By lower-case name.
+        now: Unix time of this machine.
     """
-    resets = [
-        reset
-        for bucket in BUCKETS
-        if (reset := read_number(headers.get(f"x-ratelimit-reset-{bucket}"))) is not None
-        and not read_number(headers.get(f"x-ratelimit-remaining-{bucket}"))  # 0, or not reported
-    ]
-    wait = max(resets, default=0.0) - now
-    return wait if wait > 0 else None
+    found: dict[str, StatedLimit] = {}
+    server_now: float | None = None
+    for name, (limit_header, remaining_header, reset_header) in HEADERS.items():
+        reset_text = headers.get(reset_header) or ""
+        remaining, reset = read_number(headers.get(remaining_header)), read_number(reset_text)
+        if remaining is None and reset is None:
+            continue
+        limit = read_number(headers.get(limit_header))
+        if reset and server_now is None:
+            server_now = server_time(headers, now)
+        wait = reset - server_now if reset and server_now is not None else None
+        found[name] = StatedLimit(limit or None, remaining or 0.0, wait, "." not in reset_text)
+    return found
 
 
 def read_number(text: str | None) -> float | None:
