@@ -32,6 +32,19 @@ def emulator(**options: Any) -> Iterator[tuple[Emulator, Clock]]:
         yield emu, clock
 
 
+def run_batch(emu: Emulator, clock: Clock, asked_for: Any) -> dict[str, BatchResult]:
+    """Make a batch of requests and return its results by id."""
+    with Client(emu.api_key, base_url=emu.base_url) as client:
+        made = client.batches.create(asked_for)
+        clock.advance(SECONDS)
+        return {result.custom_id: result for result in client.batches.results(made.id)}
+
+
+def asked(emu: Emulator) -> dict[str, Any]:
+    """Return the body of the last chat request."""
+    return dict(next(sent.json for sent in reversed(emu.requests) if sent.path == "/v1/chat/completions"))
+
+
 class Threads:
     """`Client.batches`."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+from functools import partial
 from typing import Any
 
 import pytest
-from batch_kit import CLAUDE, GPT, GPT_RESPONSES, SECONDS, emulator
+from batch_kit import CLAUDE, GPT, GPT_RESPONSES, asked, emulator, run_batch
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.output_parsers import StrOutputParser
@@ -14,7 +15,7 @@ from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.tools import tool
 from pydantic import BaseModel
 
-from inference_do import BatchResult, Client, InferenceError
+from inference_do import BatchResult, InferenceError
 from langchain_do import (
     BadRequestError,
     ChatDigitalOcean,
@@ -66,19 +67,7 @@ def make(emu):
 @pytest.fixture
 def run(emu, clock):
     """Make a batch of requests and return its results by id."""
-
-    def run(requests) -> dict[str, BatchResult]:
-        with Client(emu.api_key, base_url=emu.base_url) as client:
-            made = client.batches.create(requests)
-            clock.advance(SECONDS)
-            return {result.custom_id: result for result in client.batches.results(made.id)}
-
-    return run
-
-
-def asked(emu) -> dict[str, Any]:
-    """Return the body of the last chat request."""
-    return dict(next(r.json for r in reversed(emu.requests) if r.path == "/v1/chat/completions"))
+    return partial(run_batch, emu, clock)
 
 
 def test_a_request_is_what_the_model_would_send(make, emu):

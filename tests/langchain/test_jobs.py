@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
 import pytest
+from jobs_kit import MODES, go
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableLambda
@@ -16,12 +16,6 @@ from inference_do import ConfigError, jobs
 from inference_do.emulator import Status
 
 ROWS = [{"id": number, "text": f"row {number}"} for number in range(1, 9)]
-MODES = pytest.mark.parametrize("mode", ["threads", "tasks"])
-
-
-def go(mode: str, rows: Any, call: Any, **options: Any) -> jobs.JobReport:
-    options = {"progress": False, **options}
-    return jobs.run(rows, call, **options) if mode == "threads" else asyncio.run(jobs.arun(rows, call, **options))
 
 
 class Person(BaseModel):

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
-from batch_kit import CLAUDE, GPT, GPT_RESPONSES, SECONDS, emulator
+from batch_kit import CLAUDE, GPT, GPT_RESPONSES, asked, emulator, run_batch
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, ToolCallBlock
 from llama_index.core.llms.mock import MockLLM
 from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel
 
-from inference_do import BadRequestError, BatchResult, Client, ConfigError, InferenceError
+from inference_do import BadRequestError, BatchResult, ConfigError, InferenceError
 from llamaindex_do import DigitalOcean, batch_requests, batch_response
 
 APIS = {GPT: "chat_completions", GPT_RESPONSES: "responses", CLAUDE: "messages"}
@@ -63,18 +64,7 @@ def make(emu):
 @pytest.fixture
 def run(emu, clock):
     """Make a batch of requests and return its results by id."""
-
-    def run(requests) -> dict[str, BatchResult]:
-        with Client(emu.api_key, base_url=emu.base_url) as client:
-            made = client.batches.create(requests)
-            clock.advance(SECONDS)
-            return {result.custom_id: result for result in client.batches.results(made.id)}
-
-    return run
-
-
-def asked(emu) -> dict[str, Any]:
-    return dict(next(r.json for r in reversed(emu.requests) if r.path == "/v1/chat/completions"))
+    return partial(run_batch, emu, clock)
 
 
 def user(text: str) -> ChatMessage:

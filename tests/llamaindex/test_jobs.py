@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any
-
 import pytest
+from jobs_kit import MODES, go
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.program import LLMTextCompletionProgram
 from pydantic import BaseModel
@@ -14,12 +12,6 @@ from inference_do import ConfigError, jobs
 from inference_do.emulator import Status
 
 ROWS = [{"id": number, "text": f"row {number}"} for number in range(1, 7)]
-MODES = pytest.mark.parametrize("mode", ["threads", "tasks"])
-
-
-def go(mode: str, rows: Any, call: Any, **options: Any) -> jobs.JobReport:
-    options = {"progress": False, **options}
-    return jobs.run(rows, call, **options) if mode == "threads" else asyncio.run(jobs.arun(rows, call, **options))
 
 
 class Person(BaseModel):
