@@ -49,6 +49,7 @@ PARTS = [
     ("from inference_do import AsyncClient; AsyncClient('k')", {"pydantic"}),
     ("import inference_do.jobs", {"pydantic"}),
     ("import inference_do.emulator", set()),
+    ("import pytest; import inference_do.testing.plugin", set()),
 ]
 
 
@@ -75,6 +76,7 @@ ROOMS: dict[str, set[str]] = {
     "emulator._model": {"base", "emulator._json", "emulator._model"},
     "emulator._faults": {"emulator", "emulator._faults"},
     "emulator._server": {"base", "emulator", "emulator._model", "emulator._faults", "emulator._server"},
+    "testing": {"base", "emulator", "emulator._server", "testing"},
     "cli": {"base", "client", "platform", "_jobs", "_adapters", "emulator", "cli"},
 }
 ROOM_OF = {
@@ -83,7 +85,7 @@ ROOM_OF = {
 }
 """The rooms of modules in the root; all others there are `base`."""
 HTTP = {"httpx", "httpx2", "httpcore", "httptools", "h11", "aiohttp", "aiohappyeyeballs", "urllib3", "requests"}
-MAY_KNOW_HTTP = {"_transport": HTTP, "emulator._server": {"h11"}}
+MAY_KNOW_HTTP = {"_transport": HTTP, "emulator._server": {"h11"}, "testing": {"httpx"}}
 STRUCTURE = spec_from_file_location("structure", ROOT / "tools" / "structure.py")
 
 
@@ -145,7 +147,7 @@ def test_only_the_transport_knows_an_http_library(path):
     named = imports_of(path)
     parts = path.relative_to(CORE).with_suffix("").parts
     assert {name.split(".")[0] for name in named} & HTTP <= MAY_KNOW_HTTP.get(room_of(".".join(parts)), set())
-    assert parts[0] in {"emulator", "cli"} or not any("emulator" in name for name in named)
+    assert parts[0] in {"emulator", "cli", "testing"} or not any("emulator" in name for name in named)
     assert not {name.split(".")[0] for name in named} & {*ADAPTERS, "langchain", "langchain_core", "llama_index"}
 
 

@@ -38,8 +38,8 @@ def test_it_holds_the_three_packages_typed_and_nothing_else(wheel):
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == PACKAGES
     assert {f"{package}/py.typed" for package in PACKAGES} <= set(names)
     assert {"inference_do/_models.json", "inference_do/emulator/__main__.py"} <= set(names)
-    kit = "llamaindex_do/testing/"  # tests for others to run
-    assert not [name for name in names if ("test" in name and not name.startswith(kit)) or name.endswith(".pyc")]
+    kits = tuple(f"{package}/testing/" for package in PACKAGES)  # for tests of others
+    assert not [name for name in names if ("test" in name and not name.startswith(kits)) or name.endswith(".pyc")]
     for package in PACKAGES:
         files = {str(path.relative_to(ROOT)) for path in (ROOT / package).rglob("*.py")}
         assert files <= set(names)
@@ -167,6 +167,26 @@ def test_the_hooks_take_the_data_and_every_module_that_is_imported_late(monkeypa
         rooms = {name.split(".")[1] for name in taken["hiddenimports"] if "." in name}
         assert not rooms & {"cli", "emulator", "testing"}
     assert [path for path in runpy.run_path(f"{folder}/hook-inference_do.py")["datas"] if path.endswith("_models.json")]
+
+
+@pytest.mark.parametrize("options", [[], ["-p", "inference_do.testing.plugin"]])
+def test_pytest_finds_the_plugin_of_an_installed_wheel_and_loads_it_once(wheel, tmp_path, options):
+    wheel.extractall(tmp_path / "site")
+    suite = tmp_path / "suite"
+    suite.mkdir()
+    (suite / "test_it.py").write_text(
+        "def test_it(digitalocean_emulator):\n    assert digitalocean_emulator.posts == 0\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options],
+        cwd=suite,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(tmp_path / "site")},
+    )
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
 
 
 def test_the_distributions_that_are_imported_are_declared(wheel):

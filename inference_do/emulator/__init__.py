@@ -69,7 +69,7 @@ from .faults import (
     Truncate,
 )
 from .quirks import Quirks
-from .replies import Scripted
+from .replies import Scripted, reply
 
 __all__ = [
     "Clock",
@@ -100,4 +100,5 @@ __all__ = [
     "Stall",
     "Status",
     "Truncate",
+    "reply",
 ]

@@ -15,6 +15,8 @@ that is not meant to keep one says so with a flag (`has_…`, see `LLMConformanc
 collected. Answers are scripted on `server`, a fixture: by default `inference_do.emulator.Emulator`, an offline server
 of the OpenAI form. An LLM that cannot be pointed at a URL overrides the fixture with anything that has its `reply()`,
 and sets `over_http = False`. pytest is all that the kit needs besides LlamaIndex.
+
+`sent_messages(request)` is for tests of applications: what the emulator has recorded, as LlamaIndex's messages.
 """
 
 from __future__ import annotations
@@ -27,5 +29,6 @@ pytest.register_assert_rewrite(
 )
 
 from ._conformance import EmbeddingConformance, LLMConformance, catalogue  # noqa: E402  after the line above, for its effect
+from ._sent import sent_messages  # noqa: E402
 
-__all__ = ["EmbeddingConformance", "LLMConformance", "catalogue"]
+__all__ = ["EmbeddingConformance", "LLMConformance", "catalogue", "sent_messages"]

@@ -38,6 +38,14 @@ def text_of(message: Mapping[str, Any]) -> str:
     return "\n".join(text for text in texts if text)
 
 
+def plain_content(content: Any) -> Any:
+    """Return content as text where it is one text and nothing else."""
+    match content:
+        case [{"type": "text", "text": str(text), **rest}] if not rest:
+            return text
+    return content
+
+
 def prompt_of(request: Mapping[str, Any]) -> str:
     """Return the text of a request's last user message; of its last message if no user has written."""
     written = [text_of(message) for message in request["messages"] if message["role"] == "user"]

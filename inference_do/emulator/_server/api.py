@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -40,6 +39,7 @@ from .rate_limits import RateLimits
 from .responses import endpoint as responses
 from .responses.store import StoredResponses
 from .router import Router
+from .scripts import Replies
 from .sse import gzipped
 from .wires import WireCall
 
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
     from .records import Request
 
-Route = Callable[["Request", "Quirks", deque[Scripted]], ServerResponse]
+Route = Callable[["Request", "Quirks", Replies], ServerResponse]
 LOGGER = logging.getLogger(__name__)
 CHAT, EMBEDDINGS, MODELS = "/v1/chat/completions", "/v1/embeddings", "/v1/models"
 RESPONSES = "/v1/responses"
@@ -84,7 +84,7 @@ class Api:
     limits: RateLimits = field(default_factory=RateLimits)
     batches: BatchJobs = field(default_factory=BatchJobs)
 
-    def answer(self, request: Request, quirks: Quirks, replies: deque[Scripted]) -> ServerResponse:
+    def answer(self, request: Request, quirks: Quirks, replies: Replies) -> ServerResponse:
         """Answer one request; a refusal is an answer too."""
         response = self._judged(self._route, request, quirks, replies)
         if quirks.gzip:
@@ -92,7 +92,7 @@ class Api:
             response = replace(response, headers=headers, pieces=gzipped(response.pieces))
         return replace(response, wire=wire_of(request.path))
 
-    def _judged(self, route: Route, request: Request, quirks: Quirks, replies: deque[Scripted]) -> ServerResponse:
+    def _judged(self, route: Route, request: Request, quirks: Quirks, replies: Replies) -> ServerResponse:
         try:
             return route(request, quirks, replies)
         except Refusal as refusal:
@@ -115,7 +115,7 @@ class Api:
         self.limits.clear()
         self.batches.clear()
 
-    def _route(self, request: Request, quirks: Quirks, replies: deque[Scripted]) -> ServerResponse:
+    def _route(self, request: Request, quirks: Quirks, replies: Replies) -> ServerResponse:
         def answer_line(path: str, body: Mapping[str, Any]) -> tuple[int, Any]:
             asked = replace(request, method="POST", path=path, query="", body=json.dumps(body).encode())
             answered = self._judged(self._ask, asked, quirks, replies)
@@ -146,7 +146,7 @@ class Api:
         self.limits.admit(account)
         return self.limits.reported(self._ask(request, quirks, replies), account)
 
-    def _ask(self, request: Request, quirks: Quirks, replies: deque[Scripted]) -> ServerResponse:
+    def _ask(self, request: Request, quirks: Quirks, replies: Replies) -> ServerResponse:
         """Answer what a model is asked, whoever asks."""
         body = _parsed(request.body)
         info = self.models.find(body, request.path)
@@ -179,7 +179,7 @@ class Api:
         return json_response(retrieved(body, self.knowledge[base]))
 
     def _chat(
-        self, request: Request, body: Mapping[str, Any], info: ModelInfo, quirks: Quirks, replies: deque[Scripted]
+        self, request: Request, body: Mapping[str, Any], info: ModelInfo, quirks: Quirks, replies: Replies
     ) -> ServerResponse:
         check_chat(body, allow_unknown=self.allow_unknown_fields, cache_control=bool(info.cache_control))
         check_model_limits(body, info, quirks)
@@ -194,7 +194,7 @@ class Api:
         return chat_response(body, completion, quirks, headers=headers)
 
     def _wire(
-        self, request: Request, body: Mapping[str, Any], info: ModelInfo, quirks: Quirks, replies: deque[Scripted]
+        self, request: Request, body: Mapping[str, Any], info: ModelInfo, quirks: Quirks, replies: Replies
     ) -> ServerResponse:
         """Answer on a wire beside chat completions."""
 
@@ -206,22 +206,19 @@ class Api:
             quirks=quirks,
             cache=self.cache,
             allow_unknown=self.allow_unknown_fields,
-            is_scripted=bool(replies),
             finish=finish,
         )
         if request.path == RESPONSES:
             return responses.respond(body, call, self.stored)
         return messages.respond(body, call)
 
-    def _agent(
-        self, request: Request, body: Mapping[str, Any], quirks: Quirks, replies: deque[Scripted]
-    ) -> ServerResponse:
+    def _agent(self, request: Request, body: Mapping[str, Any], quirks: Quirks, replies: Replies) -> ServerResponse:
         documents = [document for base in self.knowledge.values() for document in base]
         check_agent(body, request.query)
         chat = as_chat(body, documents)
         check_chat(chat, allow_unknown=self.allow_unknown_fields, cache_control=False)
         if is_guarded(body):
-            replies = deque([Scripted(text="I cannot help with that.", finish_reason="content_filter")])
+            replies = Replies(Scripted(text="I cannot help with that.", finish_reason="content_filter"))
         info = ModelInfo(id=chat["model"])
         completion = self._completion(chat, info, quirks, replies, extra=metadata_of(body, documents))
         return chat_response(chat, completion, quirks)
@@ -231,14 +228,14 @@ class Api:
         chat: Mapping[str, Any],
         info: ModelInfo,
         quirks: Quirks,
-        replies: deque[Scripted],
+        replies: Replies,
         *,
         served: str | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> Completion:
         """Complete a canonical request, by the next scripted answer or else by the model; any wire can send it."""
-        if replies:
-            return scripted_completion(chat, replies.popleft(), model=served or info.id, quirks=quirks, extra=extra)
+        if (script := replies.take(chat)) is not None:
+            return scripted_completion(chat, script, model=served or info.id, quirks=quirks, extra=extra)
         answers = [self.model.answer(chat, info)] * (chat.get("n") or 1)
         _check_size(chat, answers)
         return completion_of(chat, answers, model=served or info.id, quirks=quirks, extra=extra)

@@ -37,6 +37,8 @@ class Completion:
     """Further fields beside `choices`, as agents have them."""
     raw_chunks: Sequence[Mapping[str, Any]] = ()
     """Scripted chunks, which a stream of the chat wire sends as they are."""
+    is_scripted: bool = False
+    """Whether a test has said what the answer is."""
 
 
 def completion_of(
@@ -87,7 +89,7 @@ def scripted_completion(
         usage=script.usage,
         extra={**(extra or {}), **script.extra},
     )
-    return replace(completion, raw_chunks=script.chunks)
+    return replace(completion, raw_chunks=script.chunks, is_scripted=True)
 
 
 def _scripted_answer(request: Mapping[str, Any], script: Scripted) -> Answer:

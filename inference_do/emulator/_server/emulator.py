@@ -17,13 +17,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from inference_do.emulator._faults.delivery import Delivery, apply
 from inference_do.emulator._faults.steps import Step, steps
 from inference_do.emulator._model.model import PretendModel, PromptForm
 from inference_do.emulator.quirks import Quirks
-from inference_do.emulator.replies import Scripted, scripted
+from inference_do.emulator.replies import ReplyFields, reply, scripted
 from inference_do.limits import RateLimit, check_rate_limit
 
 from .api import Api
@@ -33,10 +33,12 @@ from .knowledge import bases_of
 from .models import ServedModels
 from .pages import Pages
 from .rate_limits import RateLimits
+from .scripts import Replies
 
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from inference_do.emulator._http import ServerResponse
     from inference_do.emulator.faults import Fault
 
     from .records import Disconnect, Request
@@ -62,7 +64,9 @@ class Emulator:
         locked_models: Ids that are listed but answer 403, as models above the account's tier do.
         faults: The fault script, one element a request: a fault, a list of them, or `None`.
         always: The element for requests that the script does not cover.
-        replies: Scripted answers: text, a message dict, or a list of raw chunk dicts; see `reply()`.
+        replies: Scripted answers: each a `reply()`, a text, a message dict, or a list of raw chunk dicts; or a pair of
+            what the request's last message has in it (`When`) and one of these.
+        strict: Whether a chat request is refused with 400 when no scripted answer is for it, and kept in `unexpected`.
         quirks: Habits to copy.
         head_delay: Seconds before each response's first byte; short for the quirk.
         event_delay: Seconds before each event; short for the quirk.
@@ -99,6 +103,7 @@ class Emulator:
         faults: Iterable[Fault | Sequence[Fault] | None] = (),
         always: Fault | Sequence[Fault] | None = None,
         replies: Iterable[Any] = (),
+        strict: bool = False,
         quirks: Quirks | None = None,
         head_delay: float | None = None,
         event_delay: float | None = None,
@@ -123,7 +128,9 @@ class Emulator:
         self.quirks = replace(quirks or Quirks(), **given)  # type: ignore[arg-type]  # both are seconds
         self.always = always
         self.faults: deque[Fault | Sequence[Fault] | None] = deque(faults)
-        self.replies: deque[Scripted] = deque(map(scripted, replies))
+        self.replies = Replies(*map(scripted, replies), strict=strict)
+        self.respond: Callable[[Request], ServerResponse | None] | None = None
+        """Answers instead of the API, where it returns something; for recordings."""
         self.agent_key = "agent-emulator-key"
         self._faults_on_get = faults_on_get
         without = frozenset(keys_without_batches)
@@ -201,66 +208,30 @@ class Emulator:
         """How many of them are open now."""
         return len(self._open)
 
+    @property
+    def unexpected(self) -> list[str]:
+        """Why `strict` refused requests, one text for each."""
+        return list(self.replies.unexpected)
+
     # What a test sets ------------------------------------------------------------------------------------------------
 
     def script(self, *elements: Fault | Sequence[Fault] | None) -> None:
         """Append to the fault script: one element a request, `None` to answer normally, a list to combine."""
         self.faults.extend(elements)
 
-    def reply(
-        self,
-        text: Any = None,
-        *,
-        tool_calls: Sequence[tuple[str, Any]] = (),
-        reasoning: str | None = None,
-        message: dict[str, Any] | None = None,
-        chunks: Sequence[dict[str, Any]] = (),
-        finish_reason: str | None = None,
-        usage: dict[str, Any] | None = None,
-        extra: dict[str, Any] | None = None,
-    ) -> None:
-        """Append a scripted answer, to be given instead of the model's, on whichever wire is asked next.
+    def reply(self, text: Any = None, **fields: Unpack[ReplyFields]) -> None:
+        """Append a scripted answer, given instead of the model's; `inference_do.emulator.reply()` describes the fields.
 
-        It is written as chat completions have it, and sent in the form of the wire.
-
-        One answer is taken by each chat request that is valid, in order; then the model answers again by itself.
-
-        Args:
-            text: The answer's text; or a whole message as a dict, or a list of raw chunks, as the two below. The JSON
-                of an object that has only properties of the one function that the request forces the model to call
-                becomes the arguments of that call, as structured output by function calling expects it. To send such
-                a text as text, give it as `message={"content": ...}`.
-            tool_calls: Pairs of a tool's name and its arguments; a string is sent as it is, even if it is not JSON.
-            reasoning: What goes into `reasoning_content`.
-            message: A whole assistant message instead of the above; unknown keys are sent along. The other wires know
-                `refusal`, `annotations` and `server_tool_calls` (items or blocks of their own, sent first), and
-                messages know `reasoning_details`.
-            chunks: Raw chunks of a stream, sent as they are; for a request without streaming they are put together.
-            finish_reason: Instead of the one that follows from the answer.
-            usage: Instead of the counted one.
-            extra: Further fields beside `choices`; in a stream they are on the chunk with the finish reason.
+        Each chat request that is valid takes the first one that is for it; then the model answers again by itself.
         """
-        if text is not None and not isinstance(text, str):
-            self.replies.append(replace(scripted(text), finish_reason=finish_reason, usage=usage, extra=extra or {}))
-            return
-        self.replies.append(
-            Scripted(
-                text=text,
-                tool_calls=tuple(tool_calls),
-                reasoning=reasoning,
-                message=message,
-                chunks=tuple(chunks),
-                finish_reason=finish_reason,
-                usage=usage,
-                extra=extra or {},
-            )
-        )
+        self.replies.append(reply(text, **fields))
 
     def reset(self) -> None:
         """Forget script, scripted answers, records, counters, caches and sessions; connections stay open."""
         self._api.forget()
         self.faults.clear()
         self.replies.clear()
+        self.replies.unexpected.clear()
         self.always = None
         self._requests.clear()
         self._kept_bytes = 0
@@ -360,7 +331,8 @@ class Emulator:
         if guarded is None and (request.method in {"POST", "PUT"} or self._faults_on_get):
             element = self.faults.popleft() if self.faults else self.always
         self._posts += request.method == "POST"
-        response = guarded or self._api.answer(request, self.quirks, self.replies)
+        instead = self.respond(request) if self.respond and guarded is None else None
+        response = guarded or instead or self._api.answer(request, self.quirks, self.replies)
         delivery = Delivery(head_delay=self.quirks.head_delay, piece_delay=self.quirks.event_delay)
         faults = () if element is None else tuple(element) if isinstance(element, Sequence) else (element,)
         response, delivery = apply(response, delivery, faults)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from inference_do.emulator._http import Refusal
+from inference_do.emulator._model.text import plain_content
 from inference_do.models import model_info
 
 __all__ = ["Disconnect", "Request"]
@@ -48,6 +49,19 @@ class Request:
             message = f"the request is none of {self.path}: {refusal}"
             raise ValueError(message) from None
 
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """The messages of a chat request, as `chat` has them; content that is one text is that text.
+
+        Raises:
+            ValueError: It is no chat request.
+        """
+        chat = self.chat if self.body else {}
+        if not isinstance(chat, dict) or not isinstance(messages := chat.get("messages"), list):
+            message = f"{self.method} {self.path} is no chat request: it has no messages"
+            raise ValueError(message)  # noqa: TRY004  as `chat` does
+        return [{**message, "content": plain_content(message.get("content"))} for message in messages]
+
 
 def _as_chat(path: str, body: dict[str, Any]) -> dict[str, Any]:
     from .messages.request import read_request as read_messages  # noqa: PLC0415  they need what reads connections
@@ -63,16 +77,8 @@ def _as_chat(path: str, body: dict[str, Any]) -> dict[str, Any]:
         chat = read_responses(given, model_info(given["model"]), stored, allow_unknown=True).chat
     else:
         return body
-    messages = [message | {"content": _plain(message["content"])} for message in chat["messages"]]
+    messages = [message | {"content": plain_content(message["content"])} for message in chat["messages"]]
     return chat | {"messages": messages} | ({"stream": True} if given.get("stream") else {})
-
-
-def _plain(content: Any) -> Any:
-    """Return content as text where it is one text and nothing else."""
-    match content:
-        case [{"type": "text", "text": str(text), **rest}] if not rest:
-            return text
-    return content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,8 +27,6 @@ class WireCall:
     quirks: Quirks
     cache: PromptCache
     allow_unknown: bool
-    is_scripted: bool
-    """Whether a test has said what the answer is."""
     finish: Callable[[Mapping[str, Any], Quirks], Completion]
     """Makes the completion of a canonical request."""
     headers: HeaderList = ()
@@ -53,7 +51,7 @@ class WireCall:
         check_size(chat, self.info)
         quirks = self.cache.noted(chat, self.info, quirks)
         completion = self.finish(chat, quirks)
-        search = None if self.is_scripted else search_of(chat, forced=forces_search)
+        search = None if completion.is_scripted else search_of(chat, forced=forces_search)
         if search is not None:
             answers = tuple(with_source(answer, search) for answer in completion.answers)
             completion = replace(completion, answers=answers)

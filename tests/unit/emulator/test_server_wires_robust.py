@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 import json
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from emulator_wires import CLAUDE, OPENAI, PLACE, PNG
 
 from inference_do.emulator import Emulator, Quirks, Request
+from inference_do.emulator._server.scripts import Replies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,7 +136,7 @@ def test_odd_values_anywhere_are_refused_or_taken(path, body, lenient):
         request = Request(
             method="POST", path=path, query="", headers=headers, body=json.dumps(one).encode(), time=0, connection=1
         )
-        response = emulator._api.answer(request, Quirks(), deque())
+        response = emulator._api.answer(request, Quirks(), Replies())
         assert response.status < 500, (one, response.pieces)
         statuses.add(response.status)
     assert statuses >= {200, 400}

@@ -1,0 +1,54 @@
+"""Suites of users, each run by a pytest of its own with the plugin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PLUGIN = "inference_do.testing.plugin"
+HELPERS = """
+import os
+import re
+import unittest
+
+import pytest
+
+from inference_do import AsyncClient, Client, InferenceError
+from inference_do.emulator import Quirks, Status
+from inference_do.testing import reply
+
+MODEL = "gemma-4-31B-it"
+
+
+def ask(text, client=None, **fields):
+    with client or Client() as client:
+        return client.chat(model=MODEL, messages=[{"role": "user", "content": text}], **fields).text
+"""
+
+
+@pytest.fixture(scope="session")
+def frameworks() -> None:
+    """Load the frameworks before a suite does, which pytester would forget: numpy cannot be loaded twice."""
+    import llamaindex_do.llm
+    import llamaindex_do.testing  # noqa: F401
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester) -> Callable[..., pytest.RunResult]:
+    """Run a suite of one file: `run(source, *options)`."""
+
+    def run(source: str, *options: str, own_process: bool = False) -> pytest.RunResult:
+        if not (pytester.path / "helpers.py").exists():
+            pytester.makepyfile(helpers=HELPERS)
+            pytester.makeini(
+                "[pytest]\nasyncio_mode = auto\npythonpath = .\nasyncio_default_fixture_loop_scope = function"
+            )
+        pytester.makepyfile(test_app="from helpers import *\n\n" + source)
+        start = pytester.runpytest_subprocess if own_process else pytester.runpytest_inprocess
+        return start("-p", PLUGIN, "-p", "no:cacheprovider", "--strict-markers", *options)
+
+    return run
