@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
 from ._apis import ENDPOINTS, asked_api
+from ._hooks import INSTALLED
 from ._keys import as_secret
 from ._other_names import no_attribute
 from ._protocol.call import Call, PreparedRequest
@@ -141,9 +142,20 @@ class Core(Generic[H]):
         return self._config.base_url
 
     def _call(
-        self, body: Mapping[str, Any], timeout: float | Timeout | None, max_retries: int | None, path: str = "/models"
+        self,
+        body: Mapping[str, Any],
+        timeout: float | Timeout | None,
+        max_retries: int | None,
+        path: str = "/models",
+        api: str | None = None,
     ) -> Call:
         config = self._config
+        telemetry = INSTALLED.telemetry
+        if telemetry is None:
+            reported = None
+        else:
+            shown_api = "agent" if api and config.is_agent else api
+            reported = telemetry.of_call(path, body, api=shown_api, base_url=config.base_url)
         retries = config.max_retries if max_retries is None else check_retries(max_retries)
         model = name if isinstance(name := body.get("model"), str) else None
         return Call(
@@ -159,6 +171,9 @@ class Core(Generic[H]):
                 status, {} if config.is_agent else body, base_url=config.base_url, path=path, response=text
             ),
             peer=config.peer,
+            api=api,
+            path=path,
+            telemetry=reported,
             on_empty=lambda spent: warn_empty(body, spent),
         )
 
@@ -187,7 +202,13 @@ class Core(Generic[H]):
         )
 
     def _prepare(
-        self, path: str, body: dict[str, Any], *, canonical: Mapping[str, Any] | None = None, **options: Any
+        self,
+        path: str,
+        body: dict[str, Any],
+        *,
+        canonical: Mapping[str, Any] | None = None,
+        api: str | None = None,
+        **options: Any,
     ) -> tuple[Call, PreparedRequest]:
         """Part a call's own options from the request's fields.
 
@@ -195,13 +216,14 @@ class Core(Generic[H]):
             path: What follows the base URL.
             body: The fields as they are sent, with the call's options.
             canonical: The fields in the form of chat completions, where they are sent in another one.
+            api: Which API a chat request takes.
             **options: Of `_request`.
         """
         timeout, max_retries = body.pop("timeout", None), body.pop("max_retries", None)
         headers, query = body.pop("extra_headers", None), body.pop("extra_query", None)
         body.update(check_mapping(body.pop("extra_body", None), name="extra_body"))
         request = self._request(path, body, extra_headers=headers, extra_query=query, **options)
-        return self._call(canonical or body, timeout, max_retries, path), request
+        return self._call(canonical or body, timeout, max_retries, path, api), request
 
     def _chat(self, model: str, messages: Messages, params: ChatParams) -> tuple[Call, PreparedRequest, Codec]:
         if params.get("stream") or check_mapping(params.get("extra_body"), name="extra_body").get("stream"):
@@ -214,8 +236,7 @@ class Core(Generic[H]):
     ) -> tuple[Call, PreparedRequest, Codec]:
         """Return a chat request in the form of the API that it goes to."""
         wire = open_wire(api, body)
-        call, request = self._prepare(wire.path, wire.body(body, defaults), canonical=body, **options)
-        call.api = api
+        call, request = self._prepare(wire.path, wire.body(body, defaults), canonical=body, api=api, **options)
         return call, request, wire
 
     def _chat_body(

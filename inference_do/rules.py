@@ -111,7 +111,7 @@ def adapt_request(body: Body, defaults: Mapping[str, Any] | None = None, *, path
             else:
                 body[name] = value
     if "prompt_cache_retention" in body and info.is_known and not info.cache_retention:
-        logger.debug("prompt_cache_retention is left out: model %r has no such control", info.id)
+        logger.warning("prompt_cache_retention is left out: model %r has no such control", info.id)
         del body["prompt_cache_retention"]
     if is_chat and info.limit_field != "max_completion_tokens" and "max_completion_tokens" in body:
         body[info.limit_field] = body.pop("max_completion_tokens")
@@ -131,7 +131,7 @@ def _take_off_marks(body: Body, info: ModelInfo) -> None:
     tools = [tool for tool in body.get("tools") or () if isinstance(tool, Mapping)]
     if not any("cache_control" in part for part in (*_parts(body["messages"]), *tools)):
         return
-    logger.debug("cache_control is left out: model %r has no such control", info.id)
+    logger.warning("cache_control is left out: model %r has no such control", info.id)
     body["messages"] = [_unmarked(message) for message in body["messages"]]
     if tools:
         body["tools"] = [_without_mark(tool) for tool in body["tools"]]

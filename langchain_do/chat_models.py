@@ -30,6 +30,7 @@ from inference_do._adapters.cache_marks import mark_for_cache
 from inference_do._adapters.histories import write_json
 from inference_do._adapters.merging import named_api, renamed
 from inference_do._adapters.signatures import with_signature
+from inference_do._adapters.spans import with_spans_of
 from inference_do._adapters.tokens import estimate_message, estimate_tokens
 from inference_do._adapters.tool_forms import mask_tools, wire_choice
 from inference_do._adapters.tool_names import ToolNames, send_names
@@ -281,7 +282,7 @@ class ChatDigitalOcean(Connected, CheckedCalls, defer_build=False):
         run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002  core reports whole answers to callbacks
         **kwargs: Any,
     ) -> ChatResult:
-        with translate():
+        with translate(), with_spans_of("langchain"):
             request, names = self._request(messages, stop, kwargs)
             return self._read(self._clients.sync.chat(**request), request["model"], names, kwargs)
 
@@ -293,7 +294,7 @@ class ChatDigitalOcean(Connected, CheckedCalls, defer_build=False):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002
         **kwargs: Any,
     ) -> ChatResult:
-        with translate():
+        with translate(), with_spans_of("langchain"):
             request, names = self._request(messages, stop, kwargs)
             return self._read(await self._clients.asynchronous.chat(**request), request["model"], names, kwargs)
 
@@ -306,7 +307,9 @@ class ChatDigitalOcean(Connected, CheckedCalls, defer_build=False):
     ) -> Iterator[ChatGenerationChunk]:
         with translate():
             request, reader = self._streamed(messages, stop, kwargs)
-            with self._clients.sync.stream(**request) as stream:
+            with with_spans_of("langchain"):
+                opened = self._clients.sync.stream(**request)
+            with opened as stream:
                 for chunk in stream:
                     if (part := reader.read(chunk)) is None:
                         continue
@@ -328,7 +331,9 @@ class ChatDigitalOcean(Connected, CheckedCalls, defer_build=False):
     ) -> AsyncIterator[ChatGenerationChunk]:
         with translate():
             request, reader = self._streamed(messages, stop, kwargs)
-            async with aclosing(self._clients.asynchronous.stream(**request)) as stream:
+            with with_spans_of("langchain"):
+                opened = self._clients.asynchronous.stream(**request)
+            async with aclosing(opened) as stream:
                 async for chunk in stream:
                     if (part := reader.read(chunk)) is None:
                         continue

@@ -11,6 +11,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.retrievers import BaseRetriever
 from pydantic import Field
 
+from inference_do._adapters.spans import with_spans_of
 from inference_do.knowledge import (
     KNOWLEDGE_URL,
     AgentDocument,
@@ -55,7 +56,7 @@ class DigitalOceanKnowledgeBaseRetriever(Connected, BaseRetriever, defer_build=F
         run_manager: CallbackManagerForRetrieverRun,  # noqa: ARG002  core reports the documents to callbacks
         **kwargs: Any,
     ) -> list[Document]:
-        with translate():
+        with translate(), with_spans_of("langchain"):
             return _documents(self._base.retrieve(query, **self._options(kwargs)))
 
     async def _aget_relevant_documents(
@@ -65,7 +66,7 @@ class DigitalOceanKnowledgeBaseRetriever(Connected, BaseRetriever, defer_build=F
         run_manager: AsyncCallbackManagerForRetrieverRun,  # noqa: ARG002  as above
         **kwargs: Any,
     ) -> list[Document]:
-        with translate():
+        with translate(), with_spans_of("langchain"):
             return _documents(await self._base.aretrieve(query, **self._options(kwargs)))
 
     @property

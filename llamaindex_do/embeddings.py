@@ -20,6 +20,7 @@ from typing_extensions import override
 from inference_do._adapters.arguments import check_text, check_texts
 from inference_do._adapters.embedding_jobs import ENCODING, EmbeddingJob
 from inference_do._adapters.settings import Whole
+from inference_do._adapters.spans import with_spans_of
 from inference_do.types import EmbeddingResponse
 
 from ._connection import Connected, check_model
@@ -136,10 +137,12 @@ class DigitalOceanEmbedding(Connected, BaseEmbedding, defer_build=False):
         return await super().aget_agg_embedding_from_queries(check_texts(queries), agg_fn)
 
     def _get_text_embeddings(self, texts: list[str]) -> list[Embedding]:
-        return _vectors(self._clients.sync.embed(**self._request(texts))) if texts else []
+        with with_spans_of("llama_index"):
+            return _vectors(self._clients.sync.embed(**self._request(texts))) if texts else []
 
     async def _aget_text_embeddings(self, texts: list[str]) -> list[Embedding]:
-        return _vectors(await self._clients.asynchronous.embed(**self._request(texts))) if texts else []
+        with with_spans_of("llama_index"):
+            return _vectors(await self._clients.asynchronous.embed(**self._request(texts))) if texts else []
 
     def _get_text_embedding(self, text: str) -> Embedding:
         return EmbeddingJob(check_text(text), size=1).run(self._get_text_embeddings, workers=1)[0]

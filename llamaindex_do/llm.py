@@ -28,6 +28,7 @@ from typing_extensions import override
 from inference_do._adapters.cache_marks import mark_for_cache
 from inference_do._adapters.merging import named_api, renamed
 from inference_do._adapters.settings import Number, Whole
+from inference_do._adapters.spans import with_spans_of
 from inference_do._adapters.tool_forms import mask_tools
 from inference_do._adapters.tool_names import ToolNames, send_names
 from inference_do.config import check_mapping
@@ -271,19 +272,23 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
 
     def _chat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponse:
         request = self._request(messages, kwargs)
-        return self._read(self._clients.sync.chat(**request.params), request)
+        with with_spans_of("llama_index"):
+            return self._read(self._clients.sync.chat(**request.params), request)
 
     async def _achat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponse:
         request = self._request(messages, kwargs)
-        return self._read(await self._clients.asynchronous.chat(**request.params), request)
+        with with_spans_of("llama_index"):
+            return self._read(await self._clients.asynchronous.chat(**request.params), request)
 
     def _stream(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponseGen:
         request = self._request(messages, kwargs, streaming=True)
-        return read_stream(self._clients.sync.stream(**request.params), self._reader(request))
+        with with_spans_of("llama_index"):
+            return read_stream(self._clients.sync.stream(**request.params), self._reader(request))
 
     def _astream(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponseAsyncGen:
         request = self._request(messages, kwargs, streaming=True)
-        return aread_stream(self._clients.asynchronous.stream(**request.params), self._reader(request))
+        with with_spans_of("llama_index"):
+            return aread_stream(self._clients.asynchronous.stream(**request.params), self._reader(request))
 
     def _read(self, completion: ChatCompletion, request: ChatRequest) -> ChatResponse:
         return read_completion(completion, request.names, headers=self.include_response_headers)

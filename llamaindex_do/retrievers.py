@@ -10,6 +10,7 @@ from llama_index.core.base.llms.types import ChatResponse
 from llama_index.core.callbacks import CallbackManager
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
+from inference_do._adapters.spans import with_spans_of
 from inference_do.knowledge import AgentDocument, KnowledgeBase, RetrievedDocument, documents_of_agent
 
 __all__ = ["DigitalOceanKnowledgeBaseRetriever", "source_nodes"]
@@ -47,10 +48,12 @@ class DigitalOceanKnowledgeBaseRetriever(BaseRetriever):
         super().__init__(callback_manager=callback_manager, verbose=verbose)
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        return _nodes(self._base.retrieve(query_bundle.query_str, **self._options))
+        with with_spans_of("llama_index"):
+            return _nodes(self._base.retrieve(query_bundle.query_str, **self._options))
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        return _nodes(await self._base.aretrieve(query_bundle.query_str, **self._options))
+        with with_spans_of("llama_index"):
+            return _nodes(await self._base.aretrieve(query_bundle.query_str, **self._options))
 
     def close(self) -> None:
         """Close the connections that threads opened."""

@@ -26,6 +26,7 @@ HEAVY = [
     "langchain",
     "llama_index",
     "numpy",
+    "opentelemetry",
 ]
 ADAPTERS = ["langchain_do", "llamaindex_do"]
 
@@ -48,6 +49,7 @@ PARTS = [
     ("from inference_do import Client; Client('k')", {"pydantic"}),
     ("from inference_do import AsyncClient; AsyncClient('k')", {"pydantic"}),
     ("import inference_do.jobs", {"pydantic"}),
+    ("import inference_do.telemetry", set()),
     ("import inference_do.emulator", set()),
     ("import pytest; import inference_do.testing.plugin", set()),
 ]
@@ -70,6 +72,8 @@ ROOMS: dict[str, set[str]] = {
     "_batches": {"base", "_protocol", "_wires", "_batches"},
     "client": {"base", "_protocol", "_wires", "_transport", "_batches", "client"},
     "_jobs": {"base", "_jobs"},
+    "_otel": {"base", "_otel", "telemetry"},
+    "telemetry": {"base", "_otel.calls", "telemetry"},
     "platform": {"base", "client", "platform", "_jobs"},
     "_adapters": {"base", "client", "platform", "_adapters"},
     "emulator": {"base", "emulator", "emulator._server"},

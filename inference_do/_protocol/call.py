@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Literal
 
+from inference_do._hooks import CallTelemetry
 from inference_do._observer import report_usage, report_wait
 from inference_do.config import Timeout
 from inference_do.errors import (
@@ -48,6 +49,8 @@ class Send(Command):
     read: float | None
     deadline: float | None = None
     """The moment at which the call ends, by `time.monotonic`; None if it has no end."""
+    telemetry: CallTelemetry | None = None
+    """Whose headers are sent with the request, and in whose scope."""
 
 
 @dataclass(slots=True, eq=False)  # not frozen: one is made for each delta, and a frozen one takes thrice as long
@@ -139,6 +142,9 @@ class Call:
     """The host and port that the request goes to."""
     api: str | None = None
     """Which API a chat request takes."""
+    path: str = ""
+    """What follows the base URL."""
+    telemetry: CallTelemetry | None = None
     on_empty: Callable[[int], None] = lambda _spent: None
     """What to do when an answer ran out of tokens before any text; it is given the tokens spent."""
     clock: Callable[[], float] = time.monotonic

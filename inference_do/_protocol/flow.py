@@ -32,6 +32,7 @@ from inference_do.types import ChatCompletionChunk, ResponseInfo
 
 from .call import Call, Disconnected, Head, Read, Release, Send, Sleep, TimedOut
 from .json import load_json
+from .observe import watched
 from .pacing import Turn
 from .ratelimits import LOOK_SECONDS
 from .retry import is_retryable, wait_hint
@@ -60,6 +61,10 @@ def call_flow(call: Call, read: Callable[[bytes], T]) -> Generator[Any, Any, Non
         call: The call's settings.
         read: Turns the body into the result; a ValueError says that it is not what was asked for.
     """
+    return watched(call, _call_flow(call, read))
+
+
+def _call_flow(call: Call, read: Callable[[bytes], T]) -> Generator[Any, Any, None]:
     call.begin()
 
     def attempt() -> Step[T]:
@@ -75,6 +80,10 @@ def call_flow(call: Call, read: Callable[[bytes], T]) -> Generator[Any, Any, Non
 
 def stream_flow(call: Call, accumulator: Accumulator, wire: Codec) -> Generator[Any, Any, None]:
     """Run a call whose answer is an event stream; yields `ChatCompletionChunk`s, which `accumulator` has taken."""
+    return watched(call, _stream_flow(call, accumulator, wire), accumulator)
+
+
+def _stream_flow(call: Call, accumulator: Accumulator, wire: Codec) -> Generator[Any, Any, None]:
     call.begin()
     stream = _StreamReading(call, accumulator, wire)
     begun = yield from _with_retries(call, stream.open)

@@ -10,6 +10,7 @@ import sys
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -30,6 +31,7 @@ from .thread_sockets import ThreadNetwork
 T = TypeVar("T")
 
 PIECE = 64 * 1024
+NO_SCOPE = nullcontext()
 LIMITS = httpx.Limits(
     max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS, keepalive_expiry=IDLE_SECONDS
 )
@@ -99,9 +101,13 @@ class Exchange(ABC):
             if isinstance(self._request, KeylessRequest):
                 request = keyless_request(self._face, self._request, self._extensions)
             else:
-                request = self._build(client, _url(self._request), {"Authorization": f"Bearer {await self._key()}"})
+                further = {} if command.telemetry is None else command.telemetry.headers()
+                further["Authorization"] = f"Bearer {await self._key()}"
+                request = self._build(client, _url(self._request), further)
+                further.clear()
             try:
-                response = await self._perform(client, request)
+                with NO_SCOPE if command.telemetry is None else command.telemetry.scope():
+                    response = await self._perform(client, request)
             except self._face.HTTPStatusError as error:  # an event hook's
                 response = error.response
             return self._head(response)
@@ -114,12 +120,12 @@ class Exchange(ABC):
         finally:
             del failure  # else the exception and this frame keep each other, and all that came
 
-    def _build(self, client: Any, url: httpx.URL, key: dict[str, str]) -> Any:
-        """Return the request as the client makes it, with the key."""
+    def _build(self, client: Any, url: httpx.URL, further: dict[str, str]) -> Any:
+        """Return the request as the client makes it, with further headers: the key, and those of telemetry."""
         return client.build_request(
             self._request.method,
             url if self._face is httpx else str(url),
-            headers={**self._request.headers, **key},
+            headers={**self._request.headers, **further},
             content=self._request.content,
             extensions=self._extensions,
         )
