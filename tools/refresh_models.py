@@ -4,6 +4,8 @@
     python tools/refresh_models.py --check    write nothing; exit with 1 if either is not up to date
     python tools/refresh_models.py --live     record anew first, with the key of the environment
 
+The page begins with `introduction.md`; the facts are in three files:
+
 1. `documented.json`: what DigitalOcean's pages and public catalogues say of each model, with the date of each record.
 2. `listing.json`: `GET /v1/models`, as it was on its date.
 3. `observed.json`: how models were seen to behave, and what holds for whole families of ids.
@@ -42,41 +44,30 @@ def made(records: Path = RECORDS) -> tuple[str, str]:
     listed = from_listing(listing["data"], date=listing["date"])
     models = merged(documented, listed, observed["models"])
     infos = [entry_of(id_, facts, observed["families"]) for id_, facts in sorted(models.items())]
-    return as_text(models, observed["families"]), table(infos)
+    introduction = (records / "introduction.md").read_text(encoding="utf-8")
+    return as_text(models, observed["families"]), page(introduction, infos)
 
 
-# --- the table ---
-
-INTRODUCTION = """\
-# Models
-
-What `inference_do.model_info(id)` knows, made from the recorded facts in `tools/models/` by
-`python tools/refresh_models.py`; do not edit it by hand. Every fact has a date, and facts age: the API is the
-authority, and `inference-do models --check` asks it which models your key may call. An empty cell means: not known.
-
-* Window and output are tokens; prices are US dollars per million tokens, as of the date beside them.
-* "Thinks": whether the model reasons; `!` that it was seen to do so unasked and to spend small limits on that.
-* "Cache": `mark` takes `cache_control` on text parts, `keep` takes `prompt_cache_retention`, `auto` needs nothing.
-* "Listed" is the day on which `GET /v1/models` showed the model; not every key may call what is listed.
-"""
+# --- the page ---
 
 KINDS = (
-    ("chat", "Chat", True),
+    ("chat", "Chat models", True),
     ("router", "Routers", False),
-    ("embedding", "Embeddings", False),
-    (None, "Others", False),
+    ("embedding", "Embedding models", False),
+    (None, "Other models", False),
 )
+APIS = {"/v1/chat/completions": "chat", "/v1/messages": "messages", "/v1/responses": "responses"}
 
 
-def table(infos: list[ModelInfo]) -> str:
+def page(introduction: str, infos: list[ModelInfo]) -> str:
     """Write all models as tables, one for each kind, and what is peculiar to some of them as a list."""
     named = {kind for kind, _, _ in KINDS if kind}
-    parts = [INTRODUCTION]
+    parts = [introduction]
     for kind, title, is_chat in KINDS:
         chosen = [info for info in infos if (info.kind == kind if kind else info.kind not in named)]
-        parts.append(f"## {title} ({len(chosen)})\n\n{_chat_table(chosen) if is_chat else _other_table(chosen)}")
+        parts.append(f"## {title}\n\n{len(chosen)} models.\n\n{(_chat_table if is_chat else _other_table)(chosen)}")
     peculiar = [line for info in infos for line in _peculiarities(info)]
-    parts.append("## Peculiarities\n\n" + "\n".join(peculiar) + "\n")
+    parts.append("## What to know of single models\n\n" + "\n".join(peculiar) + "\n")
     return "\n".join(parts)
 
 
@@ -86,33 +77,35 @@ def _rows(head: list[str], rows: list[list[str]]) -> str:
 
 
 def _chat_table(infos: list[ModelInfo]) -> str:
-    head = ["Model", "Provider", "Status", "Window", "Output", "Tools", "Images", "JSON schema", "Thinks", "Efforts"]
-    head += ["Cache", "In", "Out", "Cached", "Prices of", "Listed"]
+    head = ["Model", "Context", "Output", "In", "Out", "Cached", "Tools", "Images", "JSON schema", "Thinks", "Efforts"]
+    head += ["Cache", "API", "Provider", "Status", "Prices of", "Listed"]
     return _rows(
         head,
         [
             [
                 f"`{info.id}`",
-                info.provider or "",
-                info.status or "",
                 _count(info.context_window),
                 _count(info.max_output_tokens),
+                *prices,
                 _flag(info.tools),
                 _images(info),
                 _flag(info.structured_output),
                 _flag(info.reasoning) + ("!" if info.thinks_unasked else ""),
                 " ".join(info.reasoning_efforts),
                 _caching(info),
-                *_prices(info),
+                " ".join(name for path, name in APIS.items() if path in info.endpoints),
+                info.provider or "",
+                info.status or "",
+                dated,
                 (info.date_of("listed") or "") if info.listed else "",
             ]
-            for info in infos
+            for info, (*prices, dated) in zip(infos, map(_prices, infos), strict=True)
         ],
     )
 
 
 def _other_table(infos: list[ModelInfo]) -> str:
-    head = ["Model", "Provider", "Kind", "Window", "Dimensions", "Endpoints", "In", "Out", "Cached", "Prices of"]
+    head = ["Model", "Provider", "Kind", "Context", "Dimensions", "Endpoints", "In", "Out", "Cached", "Prices of"]
     return _rows(
         head,
         [
@@ -139,7 +132,7 @@ def _flag(value: bool | None) -> str:
 
 
 def _images(info: ModelInfo) -> str:
-    return "not on chat" if info.images_on_chat is False else _flag(info.vision)
+    return "yes, on messages" if info.images_on_chat is False else _flag(info.vision)
 
 
 def _caching(info: ModelInfo) -> str:

@@ -35,7 +35,7 @@ def test_the_data_and_the_table_are_what_the_records_make(tool, capsys):
     data, table = tool.made()
     assert (ROOT / "inference_do" / "_models.json").read_text(encoding="utf-8") == data
     assert (ROOT / "docs" / "models.md").read_text(encoding="utf-8") == table
-    assert "## Chat (84)" in table
+    assert "## Chat models\n\n84 models.\n\n| Model " in table
     assert table.count("\n| `") == 108
 
 
