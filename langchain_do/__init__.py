@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         StreamInterrupted,
         StreamRateLimited,
         StreamRefused,
+        StreamServerError,
     )
     from ._middleware import DigitalOceanPromptCachingMiddleware
     from ._register import register
@@ -71,6 +72,7 @@ __all__ = [
     "StreamInterrupted",
     "StreamRateLimited",
     "StreamRefused",
+    "StreamServerError",
     "UsageCallback",
     "batch_message",
     "batch_output",

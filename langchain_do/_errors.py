@@ -2,6 +2,8 @@
 
     inference_do.RateLimitError  +  langchain_core's ModelRateLimitError  ->  RateLimitError of this module
 
+The classes form the same tree as ours: `except langchain_do.StreamError` catches `langchain_do.StreamInterrupted` as well.
+
 `translate()` stands around every call. LangChain's retry middleware goes by `is_retryable`, its summarization by
 `ContextOverflowError`, fallbacks by either family.
 """
@@ -50,6 +52,7 @@ __all__ = [
     "StreamInterrupted",
     "StreamRateLimited",
     "StreamRefused",
+    "StreamServerError",
     "translate",
 ]
 
@@ -58,90 +61,94 @@ ModelRefusalError: type[ModelError] = getattr(theirs, "ModelRefusalError", Model
 
 
 class InferenceError(ours.InferenceError, ModelError):
-    """Any other failure of a call."""
+    """What every error of a call is."""
 
 
-class ConfigError(ours.ConfigError, ModelInvalidRequestError):
+class ConfigError(ours.ConfigError, InferenceError, ModelInvalidRequestError):
     """Refused before anything was sent."""
 
 
-class APIConnectionError(ours.APIConnectionError, ModelConnectionError):
+class APIConnectionError(ours.APIConnectionError, InferenceError, ModelConnectionError):
     """The API could not be reached."""
 
 
-class APITimeoutError(ours.APITimeoutError, ModelTimeoutError):
+class APITimeoutError(ours.APITimeoutError, APIConnectionError, ModelTimeoutError):
     """A deadline passed."""
 
 
-class APIStatusError(ours.APIStatusError, ModelError):
-    """A status without a class of its own."""
+class APIStatusError(ours.APIStatusError, InferenceError):
+    """The API answered with a status of an error; this class itself is of one that has none of its own."""
 
 
-class BadRequestError(ours.BadRequestError, ModelInvalidRequestError):
+class BadRequestError(ours.BadRequestError, APIStatusError, ModelInvalidRequestError):
     """400, 413 or 422."""
 
 
-class ContextLengthError(ours.ContextLengthError, ContextOverflowError, ModelInvalidRequestError):
+class ContextLengthError(ours.ContextLengthError, BadRequestError, ContextOverflowError):
     """The messages do not fit."""
 
 
-class AuthenticationError(ours.AuthenticationError, ModelAuthenticationError):
+class AuthenticationError(ours.AuthenticationError, APIStatusError, ModelAuthenticationError):
     """401."""
 
 
-class PermissionDeniedError(ours.PermissionDeniedError, ModelPermissionDeniedError):
+class PermissionDeniedError(ours.PermissionDeniedError, APIStatusError, ModelPermissionDeniedError):
     """403."""
 
 
-class NotFoundError(ours.NotFoundError, ModelNotFoundError):
+class NotFoundError(ours.NotFoundError, APIStatusError, ModelNotFoundError):
     """404."""
 
 
-class ConflictError(ours.ConflictError, ModelError):
+class ConflictError(ours.ConflictError, APIStatusError):
     """409."""
 
 
-class RateLimitError(ours.RateLimitError, ModelRateLimitError):
+class RateLimitError(ours.RateLimitError, APIStatusError, ModelRateLimitError):
     """429."""
 
 
-class QuotaExceededError(ours.QuotaExceededError, ModelRateLimitError):
+class QuotaExceededError(ours.QuotaExceededError, RateLimitError):
     """A quota or a balance is used up."""
 
 
-class ServerError(ours.ServerError, ModelAPIError):
+class ServerError(ours.ServerError, APIStatusError, ModelAPIError):
     """5xx."""
 
 
-class ProtocolError(ours.ProtocolError, ModelAPIError):
+class ProtocolError(ours.ProtocolError, InferenceError, ModelAPIError):
     """A response that is not this API's."""
 
 
-class StreamError(ours.StreamError, ModelAPIError):
+class StreamError(ours.StreamError, InferenceError):
     """A stream failed after it began."""
 
 
-class StreamInterrupted(ours.StreamInterrupted, ModelConnectionError):  # noqa: N818  named for what happened
+class StreamInterrupted(ours.StreamInterrupted, StreamError, ModelConnectionError):  # noqa: N818  named for what happened
     """A stream ended without its end."""
 
 
-class StreamFailed(ours.StreamFailed, ModelAPIError):  # noqa: N818  named for what happened
+class StreamFailed(ours.StreamFailed, StreamError):  # noqa: N818  named for what happened
     """The API reported an error in a stream."""
 
 
-class StreamRateLimited(ours.StreamFailed, ModelRateLimitError):  # noqa: N818  named for what happened
+class StreamServerError(StreamFailed, ModelAPIError):
+    """The API reported 5xx in a stream, or did not say what failed."""
+
+
+class StreamRateLimited(StreamFailed, ModelRateLimitError):  # noqa: N818  named for what happened
     """The API reported 429 in a stream."""
 
 
-class StreamRefused(ours.StreamFailed, ModelInvalidRequestError):  # noqa: N818  named for what happened
+class StreamRefused(StreamFailed, ModelInvalidRequestError):  # noqa: N818  named for what happened
     """The API reported another 4xx in a stream."""
 
 
-class StreamContextLengthError(ours.StreamFailed, ContextOverflowError, ModelInvalidRequestError):
+class StreamContextLengthError(StreamFailed, ContextOverflowError, ModelInvalidRequestError):
     """The API reported in a stream that the messages do not fit."""
 
 
-class RefusalError(ours.InferenceError, ModelRefusalError):  # type: ignore[misc, valid-type]
+class RefusalError(InferenceError, ModelRefusalError):  # type: ignore[misc, valid-type]
     """The model refused to give the structured answer that was asked for; the message holds its text."""
 
     raw_message: BaseMessage | None
@@ -215,12 +222,12 @@ def _of_stream(error: ours.StreamFailed) -> type[ours.InferenceError]:
     """Choose by the class that the same error would have had as a response with a status."""
     match error.like:
         case None:
-            return StreamFailed
+            return StreamServerError
         case kind if issubclass(kind, ours.RateLimitError):
             return StreamRateLimited
         case kind if issubclass(kind, ours.ContextLengthError):
             return StreamContextLengthError
         case kind if issubclass(kind, ours.ServerError):
-            return StreamFailed
+            return StreamServerError
         case _:
             return StreamRefused

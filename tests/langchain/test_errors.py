@@ -16,7 +16,17 @@ from langchain_core.messages import RemoveMessage
 import inference_do
 import inference_do.errors as ours
 from inference_do.emulator import DelayHead, Drop, Emulator, ErrorEvent, RawBody, Reset, Status, Truncate
-from langchain_do import ChatDigitalOcean, DigitalOceanEmbeddings
+from langchain_do import (
+    ChatDigitalOcean,
+    DigitalOceanEmbeddings,
+    InferenceError,
+    RefusalError,
+    StreamContextLengthError,
+    StreamFailed,
+    StreamRateLimited,
+    StreamRefused,
+    StreamServerError,
+)
 from langchain_do._errors import PAIRS, paired
 
 Make = Callable[..., ChatDigitalOcean]
@@ -119,6 +129,16 @@ def test_every_error_has_a_pair() -> None:
     for kind, pair in PAIRS.items():
         assert issubclass(pair, kind)
         assert issubclass(pair, ModelError)
+
+
+def test_the_pairs_are_a_tree_like_ours() -> None:
+    for kind, pair in PAIRS.items():
+        parents = [base for base in kind.__mro__ if base in PAIRS]
+        assert [base for base in parents if not issubclass(pair, PAIRS[base])] == []
+    of_streams = {StreamServerError, StreamRateLimited, StreamRefused, StreamContextLengthError}
+    assert all(issubclass(kind, StreamFailed) for kind in of_streams)
+    assert not issubclass(StreamRefused, theirs.ModelAPIError)  # LangChain would take it for a failure of the server
+    assert issubclass(RefusalError, InferenceError)
 
 
 @pytest.mark.parametrize("kind", PAIRS)
