@@ -17,8 +17,16 @@ PAGES: dict[str, tuple[int, tuple[str, ...]]] = {
     "emulator": (3, ()),
     "jobs": (2, ("\n200 0 0.00", "You said: row 99")),
     "observability": (2, ()),
-    "platform": (5, ("length '' 5", "qwen3-coder-flash code-generation")),
+    "get-started": (10, ("A droplet is a virtual machine.",)),
+    "messages": (15, ("You sent an image and an image.", "You sent a file.")),
+    "models": (6, ("['anthropic-claude-4.6-sonnet']", "responses\nmessages")),
+    "platform": (2, ("qwen3-coder-flash code-generation",)),
+    "prompt-caching": (7, ("'cache_read': 4001", "$0.0525 without, $0.0120 with")),
+    "reasoning": (7, ("length ''\nEmptyAnswerWarning", "thinks: The last")),
     "reliability": (4, ("\n20\n",)),
+    "streaming": (15, ("StreamInterrupted after 'You said: What is a'",)),
+    "structured-output": (9, ("[Order(number=4711, quantity=3)]", "was cut off by the token limit")),
+    "tools": (13, ("The answer is: Sunny in Lisbon.", "[]\nits arguments were cut off")),
 }
 
 
