@@ -2,7 +2,7 @@
 
     inference_do.RateLimitError  +  langchain_core's ModelRateLimitError  ->  RateLimitError of this module
 
-The classes form the same tree as ours: `except langchain_do.StreamError` catches `langchain_do.StreamInterrupted` as well.
+The classes form the same tree as ours: `except langchain_do.StreamError` catches `langchain_do.StreamInterrupted`, too.
 
 `translate()` stands around every call. LangChain's retry middleware goes by `is_retryable`, its summarization by
 `ContextOverflowError`, fallbacks by either family.

@@ -70,7 +70,7 @@ class ChatDigitalOcean(Connected, CheckedCalls, defer_build=False):
     carries one answer: with `n` above 1, `stream()` waits and hands out the first answer whole. LangChain traces what a
     call is given; a header of `extra_headers` that is a SecretStr is sent, and traced as a mask.
 
-        model = ChatDigitalOcean(model="llama3.3-70b-instruct")
+        model = ChatDigitalOcean(model="gemma-4-31B-it")
         model.invoke("What is a droplet?").text
     """
 
