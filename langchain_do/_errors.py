@@ -58,87 +58,87 @@ ModelRefusalError: type[ModelError] = getattr(theirs, "ModelRefusalError", Model
 
 
 class InferenceError(ours.InferenceError, ModelError):
-    """Any other failure of a call."""
+    """The base of every error of this project, as LangChain's `ModelError`."""
 
 
 class ConfigError(ours.ConfigError, ModelInvalidRequestError):
-    """Refused before anything was sent."""
+    """A setting or an argument is wrong. Nothing was sent."""
 
 
 class APIConnectionError(ours.APIConnectionError, ModelConnectionError):
-    """The API could not be reached."""
+    """There is no connection to the API, or it broke before the answer was complete."""
 
 
 class APITimeoutError(ours.APITimeoutError, ModelTimeoutError):
-    """A deadline passed."""
+    """A phase of the call took longer than its timeout."""
 
 
 class APIStatusError(ours.APIStatusError, ModelError):
-    """A status without a class of its own."""
+    """An error status that has no class of its own."""
 
 
 class BadRequestError(ours.BadRequestError, ModelInvalidRequestError):
-    """400, 413 or 422."""
+    """400, 413 or 422: something in the request is wrong."""
 
 
 class ContextLengthError(ours.ContextLengthError, ContextOverflowError, ModelInvalidRequestError):
-    """The messages do not fit."""
+    """The messages do not fit the model's context window."""
 
 
 class AuthenticationError(ours.AuthenticationError, ModelAuthenticationError):
-    """401."""
+    """401: the key is wrong, or lacks full access."""
 
 
 class PermissionDeniedError(ours.PermissionDeniedError, ModelPermissionDeniedError):
-    """403."""
+    """403: the key or the account may not call this model."""
 
 
 class NotFoundError(ours.NotFoundError, ModelNotFoundError):
-    """404."""
+    """404: there is no such model or path."""
 
 
 class ConflictError(ours.ConflictError, ModelError):
-    """409."""
+    """409: the request conflicts with another one."""
 
 
 class RateLimitError(ours.RateLimitError, ModelRateLimitError):
-    """429."""
+    """429: a rate limit has no room."""
 
 
 class QuotaExceededError(ours.QuotaExceededError, ModelRateLimitError):
-    """A quota or a balance is used up."""
+    """A quota or the balance is used up. Waiting does not help."""
 
 
 class ServerError(ours.ServerError, ModelAPIError):
-    """5xx."""
+    """500 or above: the API or the model failed."""
 
 
 class ProtocolError(ours.ProtocolError, ModelAPIError):
-    """A response that is not this API's."""
+    """The response is not one of this API."""
 
 
 class StreamError(ours.StreamError, ModelAPIError):
-    """A stream failed after it began."""
+    """A stream failed after its first chunk."""
 
 
 class StreamInterrupted(ours.StreamInterrupted, ModelConnectionError):  # noqa: N818  named for what happened
-    """A stream ended without its end."""
+    """A stream ended before the answer was complete."""
 
 
 class StreamFailed(ours.StreamFailed, ModelAPIError):  # noqa: N818  named for what happened
-    """The API reported an error in a stream."""
+    """The API reported an error inside a stream."""
 
 
 class StreamRateLimited(ours.StreamFailed, ModelRateLimitError):  # noqa: N818  named for what happened
-    """The API reported 429 in a stream."""
+    """The API reported a rate limit or a used-up quota inside a stream."""
 
 
 class StreamRefused(ours.StreamFailed, ModelInvalidRequestError):  # noqa: N818  named for what happened
-    """The API reported another 4xx in a stream."""
+    """The API refused the request inside a stream: 400, 401, 403, 404 and the like."""
 
 
 class StreamContextLengthError(ours.StreamFailed, ContextOverflowError, ModelInvalidRequestError):
-    """The API reported in a stream that the messages do not fit."""
+    """The API reported inside a stream that the messages do not fit."""
 
 
 class RefusalError(ours.InferenceError, ModelRefusalError):  # type: ignore[misc, valid-type]
