@@ -69,7 +69,7 @@ VARIABLES: tuple[tuple[Iterable[str], str, str], ...] = (
     (
         (*UNREAD, *UNREAD_URLS),
         "",
-        "Names of other packages, which are not read. Where one is set and no key or address is found, a message says so.",
+        "Names of other packages, which are not read. Where no key or address is found, a message names them.",
     ),
 )
 """Variables of the environment, their defaults, and what they are for."""
