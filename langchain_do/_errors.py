@@ -58,87 +58,87 @@ ModelRefusalError: type[ModelError] = getattr(theirs, "ModelRefusalError", Model
 
 
 class InferenceError(ours.InferenceError, ModelError):
-    """The base of every error of this project, as LangChain's `ModelError`."""
+    """Any other failure of a call."""
 
 
 class ConfigError(ours.ConfigError, ModelInvalidRequestError):
-    """A setting or an argument is wrong. Nothing was sent."""
+    """Refused before anything was sent."""
 
 
 class APIConnectionError(ours.APIConnectionError, ModelConnectionError):
-    """There is no connection to the API, or it broke before the answer was complete."""
+    """The API could not be reached."""
 
 
 class APITimeoutError(ours.APITimeoutError, ModelTimeoutError):
-    """A phase of the call took longer than its timeout."""
+    """A deadline passed."""
 
 
 class APIStatusError(ours.APIStatusError, ModelError):
-    """An error status that has no class of its own."""
+    """A status without a class of its own."""
 
 
 class BadRequestError(ours.BadRequestError, ModelInvalidRequestError):
-    """400, 413 or 422: something in the request is wrong."""
+    """400, 413 or 422."""
 
 
 class ContextLengthError(ours.ContextLengthError, ContextOverflowError, ModelInvalidRequestError):
-    """The messages do not fit the model's context window."""
+    """The messages do not fit."""
 
 
 class AuthenticationError(ours.AuthenticationError, ModelAuthenticationError):
-    """401: the key is wrong, or lacks full access."""
+    """401."""
 
 
 class PermissionDeniedError(ours.PermissionDeniedError, ModelPermissionDeniedError):
-    """403: the key or the account may not call this model."""
+    """403."""
 
 
 class NotFoundError(ours.NotFoundError, ModelNotFoundError):
-    """404: there is no such model or path."""
+    """404."""
 
 
 class ConflictError(ours.ConflictError, ModelError):
-    """409: the request conflicts with another one."""
+    """409."""
 
 
 class RateLimitError(ours.RateLimitError, ModelRateLimitError):
-    """429: a rate limit has no room."""
+    """429."""
 
 
 class QuotaExceededError(ours.QuotaExceededError, ModelRateLimitError):
-    """A quota or the balance is used up. Waiting does not help."""
+    """A quota or a balance is used up."""
 
 
 class ServerError(ours.ServerError, ModelAPIError):
-    """500 or above: the API or the model failed."""
+    """5xx."""
 
 
 class ProtocolError(ours.ProtocolError, ModelAPIError):
-    """The response is not one of this API."""
+    """A response that is not this API's."""
 
 
 class StreamError(ours.StreamError, ModelAPIError):
-    """A stream failed after its first chunk."""
+    """A stream failed after it began."""
 
 
 class StreamInterrupted(ours.StreamInterrupted, ModelConnectionError):  # noqa: N818  named for what happened
-    """A stream ended before the answer was complete."""
+    """A stream ended without its end."""
 
 
 class StreamFailed(ours.StreamFailed, ModelAPIError):  # noqa: N818  named for what happened
-    """The API reported an error inside a stream."""
+    """The API reported an error in a stream."""
 
 
 class StreamRateLimited(ours.StreamFailed, ModelRateLimitError):  # noqa: N818  named for what happened
-    """The API reported a rate limit or a used-up quota inside a stream."""
+    """The API reported 429 in a stream."""
 
 
 class StreamRefused(ours.StreamFailed, ModelInvalidRequestError):  # noqa: N818  named for what happened
-    """The API refused the request inside a stream: 400, 401, 403, 404 and the like."""
+    """The API reported another 4xx in a stream."""
 
 
 class StreamContextLengthError(ours.StreamFailed, ContextOverflowError, ModelInvalidRequestError):
-    """The API reported inside a stream that the messages do not fit."""
+    """The API reported in a stream that the messages do not fit."""
 
 
 class RefusalError(ours.InferenceError, ModelRefusalError):  # type: ignore[misc, valid-type]

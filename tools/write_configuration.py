@@ -16,9 +16,7 @@ from pydantic_core import PydanticUndefined
 
 from inference_do import Client
 from inference_do._adapters.settings import ConnectionSettings
-from inference_do._keys import KEY_VARIABLES, UNREAD
-from inference_do._urls import UNREAD_URLS
-from inference_do.config import BASE_URL_VARIABLE
+from inference_do.config import BASE_URL_VARIABLE, KEY_VARIABLES
 from inference_do.connection import SETTINGS
 from inference_do.models import MODELS_VARIABLE
 from langchain_do import ChatDigitalOcean, DigitalOceanEmbeddings
@@ -49,6 +47,13 @@ DEFAULTS = {
 }
 """Defaults that a field does not show."""
 
+OTHERS = """
+    DIGITALOCEAN_API_KEY DIGITALOCEAN_MODEL_ACCESS_KEY DIGITAL_OCEAN GRADIENT_AGENT_ACCESS_KEY GRADIENT_API_KEY
+    OPENAI_API_KEY GRADIENT_AGENT_ENDPOINT GRADIENT_BASE_URL GRADIENT_INFERENCE_ENDPOINT GRADIENT_KBASS_ENDPOINT
+    OPENAI_API_BASE OPENAI_BASE_URL
+""".split()
+"""Variables that other packages read, and this one does not."""
+
 VARIABLES: tuple[tuple[Iterable[str], str, str], ...] = (
     (KEY_VARIABLES, "none", "The key, where no `api_key=` is given: the first of them that is set."),
     ((BASE_URL_VARIABLE,), "DigitalOcean's", "Where requests go, where no `base_url=` is given."),
@@ -67,7 +72,7 @@ VARIABLES: tuple[tuple[Iterable[str], str, str], ...] = (
         "`SPAN_ONLY`, `EVENT_ONLY` or `SPAN_AND_EVENT`: traces hold messages. OpenTelemetry reads it.",
     ),
     (
-        (*UNREAD, *UNREAD_URLS),
+        OTHERS,
         "",
         "Names of other packages, which are not read. Where no key or address is found, a message names them.",
     ),

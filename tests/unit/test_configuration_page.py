@@ -6,7 +6,7 @@ import ast
 import importlib
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -57,10 +57,17 @@ def variables_of(path: Path) -> set[str]:
                 found.add(node.value)
             if isinstance(node, ast.Name) and node.id.isupper():
                 module = module or importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
-                value = getattr(module, node.id, None)
-                values = value if isinstance(value, tuple) else (value,)
-                found |= {name for name in values if isinstance(name, str) and VARIABLE.fullmatch(name)}
+                found |= set(filter(VARIABLE.fullmatch, texts_of(getattr(module, node.id, None))))
     return found
+
+
+def texts_of(value: object) -> Iterator[str]:
+    """Yield a text, or the texts of a tuple or of a mapping's values."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, tuple | Mapping):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from texts_of(item)
 
 
 def test_every_variable_that_the_code_reads_is_in_it():
