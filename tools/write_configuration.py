@@ -29,9 +29,18 @@ MODELS = (ChatDigitalOcean, DigitalOceanEmbeddings, DigitalOcean, DigitalOceanEm
 CLIENTS = "Client"
 """What stands for both clients, which have the same arguments."""
 
+NAMES = {
+    CLIENTS: "client",
+    "ChatDigitalOcean": "LangChain chat",
+    "DigitalOceanEmbeddings": "LangChain embeddings",
+    "DigitalOcean": "LlamaIndex chat",
+    "DigitalOceanEmbedding": "LlamaIndex embeddings",
+}
+"""Short names of the classes."""
+
 GROUPS: dict[frozenset[str], str] = {
-    frozenset({CLIENTS, *(model.__name__ for model in MODELS)}): "all",
-    frozenset(model.__name__ for model in MODELS): "all but the client",
+    frozenset(NAMES): "all",
+    frozenset(NAMES) - {CLIENTS}: "all but the client",
     frozenset({"ChatDigitalOcean", "DigitalOcean"}): "both chat models",
     frozenset({"DigitalOceanEmbeddings", "DigitalOceanEmbedding"}): "both embeddings",
     frozenset({"ChatDigitalOcean", "DigitalOceanEmbeddings"}): "LangChain",
@@ -147,7 +156,7 @@ def _rank(argument: Argument) -> tuple[int, str]:
 
 
 def _group(names: set[str]) -> str:
-    return GROUPS.get(frozenset(names)) or ", ".join(f"`{name}`" for name in sorted(names))
+    return GROUPS.get(frozenset(names)) or ", ".join(short for name, short in NAMES.items() if name in names)
 
 
 def table_of_names() -> str:
