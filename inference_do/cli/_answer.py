@@ -32,6 +32,10 @@ NOTES = {
 }
 """What to say of a finish reason that a reader would want to know."""
 
+THOUGHT_ONLY = (
+    "All tokens were used before any text (length): the model was thinking. Raise --max-tokens, or lower --effort."
+)
+
 
 @dataclass(slots=True)
 class Talk:
@@ -108,8 +112,8 @@ def _shown(stream: Stream, *, shows_reasoning: bool) -> tuple[ChatCompletion, bo
     """
     started, was_stopped = time.monotonic(), False
     voice = _Voice()
-    with stream, warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always", EmptyAnswerWarning)
+    with stream, warnings.catch_warnings():
+        warnings.simplefilter("ignore", EmptyAnswerWarning)  # the notes say so
         try:
             for chunk in stream:
                 delta = _delta(chunk.raw)
@@ -123,10 +127,7 @@ def _shown(stream: Stream, *, shows_reasoning: bool) -> tuple[ChatCompletion, bo
             raise
     voice.end()
     whole = stream.partial
-    notes = (
-        ["Stopped: this is no whole answer."] if was_stopped else [str(w.message) for w in warned] or notes_of(whole)
-    )
-    for note in notes:
+    for note in ["Stopped: this is no whole answer."] if was_stopped else notes_of(whole):
         say(errors(), note, "yellow")
     say(errors(), _summary(whole, stream, time.monotonic() - started), "dim")
     return whole, was_stopped
@@ -151,6 +152,8 @@ def notes_of(whole: ChatCompletion) -> list[str]:
     if choice is None:
         return []
     refused = ["The model refused to answer."] if choice.message.refusal else []
+    if choice.finish_reason == "length" and not whole.text:
+        return [*refused, THOUGHT_ONLY]
     return [*refused, *(note for reason, note in NOTES.items() if choice.finish_reason == reason)]
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from inference_do import ConfigError, InferenceError, closest_models, model_info
+from inference_do import InferenceError, closest_models, model_info
 
 from ._answer import Talk
 from ._input import edit_lines, typed_text
@@ -54,8 +54,8 @@ def _obey(talk: Talk, text: str) -> bool:
         return True
     if argument or not name.startswith("/") or not name[1:].isalpha():
         return False
-    message = f"there is no command {name}; /help shows what there is"
-    raise ConfigError(message)
+    say(errors(), f"There is no command {name}; /help shows what there is.", "yellow")
+    return True
 
 
 def _clear(talk: Talk, _: str) -> str:
@@ -80,16 +80,14 @@ def _system(talk: Talk, text: str) -> str:
 def _save(talk: Talk, name: str) -> str:
     """Write a conversation as a request has it; a file that exists is left alone."""
     if not name:
-        message = "/save needs the name of a file"
-        raise ConfigError(message)
+        return "/save needs the name of a file."
     try:
         path = Path(name).expanduser()
         with path.open("x", encoding="utf-8") as file:
             json.dump({"model": talk.model, "messages": talk.messages}, file, indent=2)
             file.write("\n")
     except (OSError, RuntimeError) as error:  # a RuntimeError: there is no such user's home
-        message = f"{name!r} cannot be written: {getattr(error, 'strerror', None) or error}"
-        raise ConfigError(message) from None
+        return f"{name!r} cannot be written: {getattr(error, 'strerror', None) or error}."
     return f"{len(talk.messages)} messages written to {path}."
 
 

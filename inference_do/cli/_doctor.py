@@ -41,9 +41,9 @@ FIXES: tuple[tuple[type[InferenceError], str], ...] = (
     (
         PermissionDeniedError,
         (
-            "The key is known, and may not do this. For a model: it is not in the account's tier, or the key is limited to "
-            "other models. For everything at once: the prepaid balance is used up, or the key is bound to a VPC that this "
-            "machine is not in."
+            "The key is known, and may not do this. For a model: it is not in the account's tier, or the key is "
+            "limited to other models. For everything at once: the prepaid balance is used up, or the key is bound to a "
+            "VPC that this machine is not in."
         ),
     ),
     (
@@ -95,8 +95,9 @@ class Examination:
         if self.as_json:
             return
         word = "" if finding.status == "note" else finding.status
-        text = f"{word:<{INDENT}}{finding.name}: {finding.text}"
-        say(screen(), text, STYLES[finding.status], indent=INDENT)
+        style = STYLES[finding.status]
+        label = f"{word:<{INDENT}}" if word else ""
+        say(screen(), f"{label or ' ' * INDENT}{finding.name}: {finding.text}", style, indent=INDENT, label=label)
         if finding.fix:
             say(screen(), f"{'fix':<{INDENT}}{finding.fix}", "bold", indent=INDENT)
 

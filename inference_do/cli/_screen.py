@@ -65,9 +65,11 @@ def errors() -> Console:
 
 def _of_its_width(console: Console, stream: Any) -> Console:
     """Return a console that knows how wide a terminal without abilities (TERM=dumb) is; for rich all have 80."""
-    if console.is_dumb_terminal and "COLUMNS" not in os.environ:
+    if console.is_dumb_terminal:
         with suppress(OSError, ValueError, AttributeError):  # it tells no width
-            console.size = ConsoleDimensions(*os.get_terminal_size(stream.fileno()))
+            columns, lines = os.get_terminal_size(stream.fileno())
+            given = os.environ.get("COLUMNS", "")
+            console.size = ConsoleDimensions(int(given) if given.isdecimal() else columns or console.width, lines)
     return console
 
 
@@ -76,7 +78,7 @@ def write(console: Console, text: str, style: str = "", *, end: str = "\n") -> N
     console.print(Text(clean(text), style=style), end=end)
 
 
-def say(console: Console, text: str, style: str = "", *, indent: int = 0) -> None:
+def say(console: Console, text: str, style: str = "", *, indent: int = 0, label: str = "") -> None:
     """Write sentences. On a terminal lines end between words; elsewhere each is one line.
 
     Args:
@@ -84,6 +86,7 @@ def say(console: Console, text: str, style: str = "", *, indent: int = 0) -> Non
         text: The sentences, with line ends where there must be some.
         style: How they look.
         indent: By how much lines after the first are indented.
+        label: How the text begins, if only that is to look so.
     """
     lines = clean(text).split("\n")
     if console.is_terminal:
@@ -96,4 +99,6 @@ def say(console: Console, text: str, style: str = "", *, indent: int = 0) -> Non
             )
             or [""]
         ]
-    write(console, "\n".join(lines), style)
+    shown = Text("\n".join(lines), style="" if label else style)
+    shown.stylize(style, 0, len(label))
+    console.print(shown)

@@ -128,7 +128,7 @@ def test_settings_and_piped_prompts(emu):
 def test_a_budget_spent_on_thinking_is_explained(emu):
     done = run(emu, "chat", "Why?", "-m", "kimi-k3", "--max-tokens", "5", "--no-reasoning")
     assert (done.code, done.out.strip()) == (3, "")
-    assert "before any text: it was thinking. Raise max_completion_tokens" in done.err
+    assert "before any text (length): the model was thinking. Raise --max-tokens" in done.err
 
 
 def test_a_router_tells_its_route(emu):

@@ -249,7 +249,7 @@ def test_help_in_a_conversation_costs_nothing(emu):
         terminal.type("/help\n")
         terminal.wait_for("Ctrl-C stops an answer")
         terminal.type("/undo\n")
-        terminal.wait_for("there is no command /undo")
+        terminal.wait_for("There is no command /undo")
         assert emu.posts == 0
         for path in ("/etc/hosts is what?", "/etc/hosts", "/tmp is full"):
             terminal.type(f"{path}\n")
