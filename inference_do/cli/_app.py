@@ -33,9 +33,10 @@ app = typer.Typer(
     epilog=EXIT_CODES,
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
+    rich_markup_mode=None,  # rich's panels cut names of options in narrow terminals
     pretty_exceptions_enable=False,  # its tracebacks show local variables
 )
-app.add_typer(batch_group, name="batch")
+app.add_typer(batch_group, name="batch", short_help="Ask for many rows, as one job.")
 
 
 def _version(wanted: bool) -> None:
@@ -59,7 +60,7 @@ def _kinds(incomplete: str) -> list[str]:
     return sorted({info.kind for info in known_models().values() if info.kind and info.kind.startswith(incomplete)})
 
 
-@app.command()
+@app.command(short_help="Show models: window, abilities, prices.")
 @plainly
 def models(
     words: Annotated[
@@ -82,8 +83,9 @@ def models(
 
 
 @app.command(
+    short_help="Ask a model, or talk to one.",
     epilog="Exit codes: 0 a whole answer, 1 the API or the network failed, 2 the command or a setting is wrong, 3 the "
-    "answer was cut off, filtered or refused, 130 interrupted by Ctrl-C."
+    "answer was cut off, filtered or refused, 130 interrupted by Ctrl-C.",
 )
 @plainly
 def chat(
@@ -102,10 +104,12 @@ def chat(
     max_tokens: MaxTokens = None,
     effort: Effort = None,
     image: Annotated[
-        list[Path] | None, typer.Option("--image", "-i", help="An image to show with the prompt.", show_default=False)
+        list[Path] | None,
+        typer.Option("--image", "-i", metavar="FILE", help="An image to show with the prompt.", show_default=False),
     ] = None,
     schema: Annotated[
-        Path | None, typer.Option(help="A file with a JSON schema: the answer is an object that satisfies it.")
+        Path | None,
+        typer.Option(metavar="FILE", help="A file with a JSON schema: the answer is an object that satisfies it."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole completion as one JSON object.")] = False,
     reasoning: Annotated[bool, typer.Option(help="Show what the model thinks, on standard error.")] = True,
@@ -127,7 +131,10 @@ def chat(
     )
 
 
-@app.command(epilog="Exit codes: 0 all is well, 1 something is wrong, 2 the command is wrong, 130 Ctrl-C.")
+@app.command(
+    short_help="Find out why a call does not work.",
+    epilog="Exit codes: 0 all is well, 1 something is wrong, 2 the command is wrong, 130 Ctrl-C.",
+)
 @plainly
 def doctor(
     model: Annotated[
@@ -178,7 +185,7 @@ def serve(
     )
 
 
-@app.command()
+@app.command(short_help="Write the API's models to a file.")
 @plainly
 def refresh(
     path: Annotated[Path, typer.Argument(help="The file to write; INFERENCE_DO_MODELS may name it afterwards.")],

@@ -29,6 +29,7 @@ group = typer.Typer(
     "of OpenAI and Anthropic, half the price, an answer within a day.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 BatchId = Annotated[str, typer.Argument(metavar="ID", help="A batch's id, as submit prints it.")]
@@ -37,7 +38,7 @@ Limit = Annotated[float | None, typer.Option(help="A limit of the account.")]
 Price = Annotated[float | None, typer.Option(min=0, help="US dollars a million tokens.")]
 
 
-@group.command()
+@group.command(short_help="Make a batch; prints its id.")
 @plainly
 def submit(
     requests: Annotated[
@@ -71,7 +72,7 @@ def submit(
     )
 
 
-@group.command()
+@group.command(short_help="Show how a batch stands.")
 @plainly
 def status(id_: BatchId, *, as_json: AsJson = False, base_url: BaseUrl = None) -> None:
     """Show how a batch stands."""
@@ -80,7 +81,7 @@ def status(id_: BatchId, *, as_json: AsJson = False, base_url: BaseUrl = None) -
     _batch.show_status(id_, as_json=as_json, base_url=base_url)
 
 
-@group.command()
+@group.command(short_help="Wait until a batch has ended.")
 @plainly
 def wait(
     id_: BatchId,
@@ -96,7 +97,7 @@ def wait(
     return _batch.wait(id_, timeout=timeout, poll=poll, as_json=as_json, base_url=base_url)
 
 
-@group.command()
+@group.command(short_help="Write the results of a batch.")
 @plainly
 def results(
     id_: BatchId,
@@ -115,7 +116,7 @@ def results(
     _batch.write_results(id_, output, base_url=base_url)
 
 
-@group.command()
+@group.command(short_help="Ask for a batch to end.")
 @plainly
 def cancel(id_: BatchId, *, as_json: AsJson = False, base_url: BaseUrl = None) -> None:
     """Ask for a batch to end; what has been answered stays in its results."""
@@ -140,7 +141,8 @@ def list_batches(
 
 
 @group.command(
-    epilog="Exit codes: 0 every row has a result, 1 some have not, 2 the command cannot be right, 130 Ctrl-C."
+    short_help="Ask a model for each line of a file.",
+    epilog="Exit codes: 0 every row has a result, 1 some have not, 2 the command cannot be right, 130 Ctrl-C.",
 )
 @plainly
 def run(
@@ -156,7 +158,8 @@ def run(
         str | None, typer.Option("--system", "-s", help="Instructions for the model, with {field}s too.")
     ] = None,
     schema: Annotated[
-        Path | None, typer.Option(help="A JSON schema of an object: results are objects that satisfy it.")
+        Path | None,
+        typer.Option(metavar="FILE", help="A JSON schema of an object: results are objects that satisfy it."),
     ] = None,
     concurrency: Annotated[
         int | None, typer.Option(min=1, help="Always so many rows at once, instead of a level of its own.")
@@ -204,7 +207,7 @@ def run(
     )
 
 
-@group.command()
+@group.command(short_help="Show time and cost of many rows.")
 @plainly
 def estimate(
     file: Annotated[

@@ -104,9 +104,9 @@ class Commands(TyperGroup):
             path = ctx.command_path
             close = get_close_matches(name, self.list_commands(ctx), n=1)
             if meant := OPTIONS.get(name) or (close[0] if close else None):
-                advice = f"Did you mean: {path} {meant}"
+                advice = f"Did you mean:\n  {path} {meant}"
             elif ctx.parent is None:
-                advice = f"To ask a model: {path} chat {shlex.quote(one_line(' '.join(args)))}"
+                advice = f"To ask a model:\n  {path} chat {shlex.quote(one_line(' '.join(args)))}"
             else:
                 advice = f"There are {', '.join(self.list_commands(ctx))}."
             ctx.fail(f"There is no command {one_line(name)!r}. {advice}")
