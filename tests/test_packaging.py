@@ -50,7 +50,7 @@ def test_its_metadata_names_the_extras_and_the_licence(wheel):
     metadata = email.message_from_bytes(wheel.read(name))
     assert metadata["Name"] == "inference-do"
     assert metadata["Version"] == version("inference-do") == inference_do.__version__
-    assert set(metadata.get_all("Provides-Extra")) == {"langchain", "llamaindex", "cli", "all"}
+    assert set(metadata.get_all("Provides-Extra")) == {"langchain", "llamaindex", "cli", "otel", "all"}
     assert metadata["License-Expression"] == "MIT"
     always = [line for line in metadata.get_all("Requires-Dist") if "extra ==" not in line]
     assert not [line for line in always if line.startswith(("langchain", "llama"))]
