@@ -171,8 +171,10 @@ def serve(
     cors: Annotated[
         list[str] | None, typer.Option(help="An origin whose pages may use it, such as http://localhost:3000.")
     ] = None,
+    playground: Annotated[bool, typer.Option(help="A page at / to try it with: chat, requests, faults.")] = True,
+    opens: Annotated[bool, typer.Option("--open", help="Open that page in the browser.")] = False,
 ) -> int:
-    """Run the emulator: the API offline, without a model."""
+    """Run the emulator: the API offline, without a model, and a page to try it with."""
     from ._serve import serve as run_emulator
 
     return run_emulator(
@@ -182,6 +184,8 @@ def serve(
         batch_seconds=batch_seconds,
         knowledge=knowledge,
         cors=cors or [],
+        playground=playground,
+        opens=opens and playground,
     )
 
 
