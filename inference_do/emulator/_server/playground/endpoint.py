@@ -266,4 +266,4 @@ def _rate_limit(given: dict[str, Any]) -> RateLimit:
 
 
 def _shown(limit: RateLimit | None) -> dict[str, Any] | None:
-    return limit and {"requests": limit.requests, "seconds": limit.seconds, "tokens": limit.tokens}
+    return None if limit is None else {"requests": limit.requests, "seconds": limit.seconds, "tokens": limit.tokens}

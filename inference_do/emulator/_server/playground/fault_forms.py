@@ -139,7 +139,7 @@ def _bounds(name: str, field: Field[Any]) -> tuple[float, float]:
     return BOUNDS.get((name, field.name), usual)
 
 
-def _value(name: str, field: Field[Any], value: Any) -> Any:
+def _value(name: str, field: Field[Any], value: Any) -> Any:  # noqa: PLR0911 - one case a kind
     annotation = str(field.type)
     kind = KINDS[annotation]
     low, high = _bounds(name, field)
@@ -152,7 +152,7 @@ def _value(name: str, field: Field[Any], value: Any) -> Any:
             return float(value)
         case "switch", bool():
             return value
-        case ("text" | "lines" | "content"), str() if len(value) <= LONGEST:
+        case (("text" | "lines" | "content"), str()) if len(value) <= LONGEST:
             return value.encode(errors="replace") if kind == "lines" else value
         case "content", dict():
             return value

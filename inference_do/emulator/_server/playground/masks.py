@@ -46,10 +46,9 @@ class Masks:
             most: The most characters.
         """
         longest = max(map(len, self.keys), default=0)
-        text = data[: most + longest].decode(errors="replace")
-        if len(data) <= most + longest:
-            return self.text(text)[:most]
-        return self.text(text)[: max(0, min(most, len(text) - longest))]  # what is cut inside a key has no end to find
+        text = self.text(data[: most + longest].decode(errors="replace"))
+        is_whole = len(data) <= most + longest
+        return text[: most if is_whole else max(0, min(most, len(text) - longest))]  # its end may be half a key
 
 
 def _hidden(value: str) -> str:
