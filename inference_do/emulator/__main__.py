@@ -43,13 +43,13 @@ def main(arguments: list[str] | None = None, *, wait: Callable[[], object] | Non
     except (OSError, OverflowError, ValueError) as error:
         parser.error(f"it cannot listen on {options.host!r}, port {options.port}: {error}")
     try:
-        page = "" if options.no_playground else f"A page to try it with: {emulator.page_url}\n\n"
+        page = "" if options.no_playground else f"  a page to try it with: {emulator.page_url}\n\n"
         sys.stdout.write(
-            f"{page}An offline DigitalOcean inference server; it has no model and answers plainly from the prompt.\n\n"
+            f"An offline DigitalOcean inference server; it has no model and answers plainly from the prompt.\n\n"
             f"  export DIGITALOCEAN_INFERENCE_BASE_URL={emulator.base_url}\n"
             f"  export DIGITALOCEAN_INFERENCE_KEY={emulator.api_key}\n\n"
             f"  curl $DIGITALOCEAN_INFERENCE_BASE_URL/models -H 'authorization: Bearer {emulator.api_key}'\n\n"
-            f"Ctrl-C stops it.\n"
+            f"{page}Ctrl-C stops it.\n"
         )
         sys.stdout.flush()
         with suppress(KeyboardInterrupt):
