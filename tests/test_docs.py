@@ -26,7 +26,7 @@ PAGES: dict[str, tuple[int, tuple[str, ...]]] = {
     "jobs": (3, ("\n200 0 0.00", "20 You said", "You said: row 99")),
     "limits": (4, ("retry: 0.01 s, after 503\nrate_limit: ", "119 requests left", "- cancelled")),
     "observability": (2, ()),
-    "reliability": (2, ()),
+    "reliability": (1, ()),
     "security": (2, ()),
 }
 

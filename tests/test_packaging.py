@@ -37,7 +37,10 @@ def test_it_holds_the_three_packages_typed_and_nothing_else(wheel):
     names = wheel.namelist()
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == PACKAGES
     assert {f"{package}/py.typed" for package in PACKAGES} <= set(names)
-    assert {"inference_do/_models.json", "inference_do/emulator/__main__.py"} <= set(names)
+    page = {
+        f"inference_do/emulator/_server/playground/page/{name}" for name in ("index.html", "main.js", "playground.css")
+    }
+    assert {"inference_do/_models.json", "inference_do/emulator/__main__.py"} | page <= set(names)
     kits = tuple(f"{package}/testing/" for package in PACKAGES)  # for tests of others
     assert not [name for name in names if ("test" in name and not name.startswith(kits)) or name.endswith(".pyc")]
     for package in PACKAGES:
