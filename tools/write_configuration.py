@@ -82,6 +82,7 @@ VARIABLES: tuple[tuple[Iterable[str], str, str], ...] = (
     (("SSL_CERT_DIR",), "none", "A folder of such files; read where `SSL_CERT_FILE` is not set."),
     (("INFERENCE_DO_MODEL",), "none", "The model of the command line, where no `--model` is given."),
     (("INFERENCE_DO_TRACEBACK",), "none", "`1`: the command line shows where a defect happened."),
+    (("NO_COLOR",), "none", "`1`: the command line has no colours. rich reads it."),
     (("TERM", "COLUMNS"), "the terminal's", "The progress line of jobs and the width of the command line's tables."),
     (("LC_OUTPUT_VERSION",), "`v0`", "`output_version` of `ChatDigitalOcean`. LangChain reads it."),
     (
