@@ -66,21 +66,21 @@ class Core(Generic[H]):
                 request; by default the first of `inference_do.config.KEY_VARIABLES` that is set.
             base_url: By default `DIGITALOCEAN_INFERENCE_BASE_URL`, else DigitalOcean's. https, or http to this machine.
             timeout: Seconds for each phase of a call, or a `Timeout`.
-            max_retries: Requests sent again after the first, at most.
+            max_retries: How often a failed request is sent again, at most.
             default_headers: Headers of every request.
             default_query: Query parameters of every request.
             http_client: An `httpx.Client` (for `AsyncClient` an `httpx.AsyncClient`), or one of httpx2, to send with;
                 see `inference_do.params.HTTPClient`.
-            retry_ambiguous: Whether to send again when the request was written and no answer came: the API may be
-                generating one, which is then billed twice.
+            retry_ambiguous: Whether to send again when a request was sent and no answer came. The API may have made
+                one, which is then billed twice.
             allow_http: Accept a plain http base URL of any host, for a private network.
-            ca: A PEM file, or PEM text, of authorities to trust besides the system's, as a dedicated endpoint's private
-                address needs. It is not for a client given as `http_client`, which has its own.
-            rate_limit: A limit to keep to from the first request on, for all calls of this client together.
-            rate_limit_wait: Seconds that a call waits in all until the API's rate limit has room for it; None for no
-                bound, 0 not to wait. Such a wait is no retry. If it would be longer, the call raises `RateLimitError`
-                at once.
-            on_retry: Called with `RetryDetails` before each wait: for a retry, or for the rate limit.
+            ca: A PEM file, or PEM text, with further authorities to trust, as the private address of a dedicated
+                endpoint needs. It does not hold for a client given as `http_client`, which has its own.
+            rate_limit: A limit of your own, kept to from the first request on, for all calls of this client together.
+            rate_limit_wait: Seconds that one call waits in all until the API's rate limit has room; None: no bound, 0:
+                no wait. A call that would wait longer raises `RateLimitError` at once. Such a wait is no retry.
+            on_retry: A function that is called with `RetryDetails` before each wait: for a retry, or for the rate
+                limit.
             **unknown: Refused, with the right name where it is known.
 
         Raises:

@@ -42,24 +42,27 @@ LONGEST_WAIT = 1_000_000.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeout:
-    """How long to wait, in seconds, for each phase of a call; `None` is for ever.
+    """How long each phase of a call may take, in seconds; None is no limit.
 
-    The phases of one request follow each other; `total` spans the whole call with its retries and pauses.
+    `timeout=30`, a number, is the limit of each phase but `total`.
+
+        Client(timeout=Timeout(first_token=300, total=600))
     """
 
     connect: float | None = 10.0
-    """Until a connection stands, TLS included."""
+    """Seconds to make a connection: the host's name, all its addresses, the proxy and TLS together."""
     pool: float | None = 60.0
-    """Until a pooled connection is free."""
+    """Seconds to wait for a free connection, where all 1,000 are in use."""
     write: float | None = 60.0
-    """For each write of the request."""
+    """Seconds to send each 64 KiB of the request."""
     first_token: float | None = 600.0
-    """From a connection to the head of the response, and again from there to the first event. Reasoning models think
-    first: more than five minutes have been seen."""
+    """Seconds from the request to the response's headers, and again from there to the first event of a stream or the
+    first byte of a whole answer. Some reasoning models think for more than five minutes first."""
     idle: float | None = 120.0
-    """Between two events. Comments that keep a connection alive do not count as events."""
+    """Seconds between two events of a stream, or between two parts of a whole answer. Comments that only keep the
+    connection alive are no events."""
     total: float | None = None
-    """From the call to its last byte."""
+    """Seconds for the whole call, with all its requests, retries and pauses. No limit by default."""
 
     def __post_init__(self) -> None:
         for item in fields(self):
@@ -109,7 +112,7 @@ def _is_positive(value: object) -> bool:
 
 
 def _by_name(init: Callable[..., None]) -> Callable[..., None]:
-    """Return a constructor that refuses what is given without a name, or under another library's."""
+    """Return a constructor that refuses arguments without a name, and names of other libraries."""
 
     @wraps(init)
     def checked(self: Timeout, *positional: Any, **given: Any) -> None:

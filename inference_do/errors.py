@@ -2,7 +2,7 @@
 
     InferenceError                        .retryable .attempts .request_id .partial .texts .vectors
       ConfigError (ValueError)            refused before anything was sent
-      APIConnectionError                  the API could not be reached, or went away before it answered: .peer
+      APIConnectionError                  no connection, or it broke before the answer was complete: .peer
         APITimeoutError (TimeoutError)    .phase: connect | pool | write | first_token | idle | total
       APIStatusError                      the API answered with an error: .status .code .type .retry_after .body
         BadRequestError                   400, 413, 422
@@ -16,11 +16,11 @@
         ServerError                       5xx
       ProtocolError                       a response that is not this API's
       StreamError                         the stream failed after it began
-        StreamInterrupted                 it ended without its end
+        StreamInterrupted                 it was cut: the answer is incomplete
         StreamFailed                      the API reported an error in it: .status .code .type
 
-None derives from RuntimeError, which LlamaIndex's `asyncio_run` would replace by a message of its own. All of them
-pickle and copy. None holds a request, a header that was sent or another library's exception: those carry the key.
+None derives from RuntimeError: LlamaIndex's `asyncio_run` would replace it by an error of its own. All of them can be
+pickled and copied. None holds a request, a header that was sent or another library's exception: those carry the key.
 """
 
 from __future__ import annotations
@@ -70,21 +70,21 @@ def printable(text: str) -> str:
 
 
 class InferenceError(Exception):
-    """Base of every error of this project."""
+    """The base of every error of this project: `except InferenceError` catches all of them."""
 
     retryable: bool
-    """Whether the same call may succeed later; it is what the retry policy went by."""
+    """Whether the same call may succeed if it is made again later."""
     attempts: int
-    """How many requests were sent for this call."""
+    """Requests that were sent for this call, retries included; 0 if none was."""
     request_id: str | None
-    """The API's `x-request-id`, to quote to DigitalOcean's support."""
+    """The API's `x-request-id` of the last response, for DigitalOcean's support; None if there was no response."""
     partial: ChatCompletion | None
-    """What a stream had delivered before it failed; or a whole response that came where a stream was asked for."""
+    """Of a stream: what had arrived before it failed. None for other calls."""
 
     texts: range | None = None
-    """Of texts to embed, the positions of those in the request that failed."""
+    """Of embeddings: the positions of the texts in the request that failed."""
     vectors: list[list[float] | None] | None = None
-    """A vector for each of those texts that was embedded before, or beside it, and None for the others."""
+    """Of embeddings: one item for each text, its vector if it arrived, else None."""
 
     def __init__(
         self,
@@ -117,22 +117,22 @@ class InferenceError(Exception):
 
 
 class ConfigError(InferenceError, ValueError):
-    """A setting or an argument that was refused before anything was sent."""
+    """A setting or an argument is wrong. Nothing was sent. It is a `ValueError` too."""
 
 
 class UnknownArgumentError(ConfigError, TypeError):
-    """An argument that a class does not take, which is Python's `TypeError` too."""
+    """There is no such argument. It is a `TypeError` too."""
 
 
 class UnknownAttributeError(ConfigError, AttributeError):
-    """An attribute that clients of other packages have."""
+    """There is no such attribute; other packages' clients have it. It is an `AttributeError` too."""
 
 
 class APIConnectionError(InferenceError):
-    """The API could not be reached, or the connection went away before it answered."""
+    """There is no connection to the API, or it broke before the answer was complete."""
 
     peer: str | None
-    """The host and port that the request was for."""
+    """The host and port that the request was for, as `host:port`."""
 
     def __init__(self, message: str = "", *, peer: str | None = None, **details: Any) -> None:
         super().__init__(message, **details)
@@ -140,9 +140,10 @@ class APIConnectionError(InferenceError):
 
 
 class APITimeoutError(APIConnectionError, TimeoutError):
-    """A deadline passed; `phase` names which."""
+    """A phase of the call took longer than its timeout. It is a `TimeoutError` too."""
 
     phase: Phase
+    """Which phase of `Timeout`: `connect`, `pool`, `write`, `first_token`, `idle` or `total`."""
 
     def __init__(self, message: str = "", *, phase: Phase = "total", **details: Any) -> None:
         super().__init__(message, **details)
@@ -150,7 +151,7 @@ class APITimeoutError(APIConnectionError, TimeoutError):
 
 
 class _Reported(InferenceError):  # noqa: N818  a part of others
-    """An error that the API described."""
+    """An error that the API reported."""
 
     def __init__(
         self,
@@ -168,15 +169,18 @@ class _Reported(InferenceError):  # noqa: N818  a part of others
 
 
 class APIStatusError(_Reported):
-    """The API answered with an error status."""
+    """The API answered with an error status, of 400 or above."""
 
     status: int
+    """The HTTP status."""
     code: str | None
+    """The API's own code of the error, if it has one."""
     type: str | None
+    """The API's own type of the error, if it has one."""
     retry_after: float | None
-    """Seconds that the API asked to wait, if it said."""
+    """Seconds to wait until the API takes a request again, if it said so."""
     body: str
-    """The start of the response's body."""
+    """The start of the response's body: up to 2,000 characters."""
 
     def __init__(self, message: str = "", *, retry_after: float | None = None, body: str = "", **details: Any) -> None:
         super().__init__(message, **details)
@@ -185,51 +189,51 @@ class APIStatusError(_Reported):
 
 
 class BadRequestError(APIStatusError):
-    """400, 413 or 422: the request as it stands will never be answered."""
+    """400, 413 or 422: something in the request is wrong. The same request fails each time."""
 
 
 class ContextLengthError(BadRequestError):
-    """The messages and the response asked for do not fit the model's context window."""
+    """The messages, and the answer that is asked for, have more tokens than the model's context window."""
 
 
 class AuthenticationError(APIStatusError):
-    """401: the key is not valid, or a personal access token lacks full access."""
+    """401: the key is wrong, or it is a personal access token without full access."""
 
 
 class PermissionDeniedError(APIStatusError):
-    """403: this key may not call this model, or the account's balance is used up."""
+    """403: the key or the account may not call this model, or the prepaid balance is used up."""
 
 
 class NotFoundError(APIStatusError):
-    """404: no such model or path."""
+    """404: there is no such model or path. The message names the closest ids, or the base URL that is meant."""
 
 
 class ConflictError(APIStatusError):
-    """409."""
+    """409: the request conflicts with another one, such as a second batch with the same `request_id`."""
 
 
 class RateLimitError(APIStatusError):
-    """429: too many requests or tokens in too short a time."""
+    """429: a rate limit has no room. `retry_after` says when it has, in seconds, if that is known."""
 
 
 class QuotaExceededError(RateLimitError):
-    """A quota or a balance is used up. It is never retried."""
+    """402, or 403 or 429 that say so: a quota or the balance is used up. Waiting does not help; it is never retried."""
 
 
 class ServerError(APIStatusError):
-    """5xx: the API failed."""
+    """500 or above: the API or the model failed."""
 
 
 class ProtocolError(InferenceError):
-    """A response that is not this API's: HTML, a redirect, broken JSON, a missing field, too many bytes."""
+    """The response is not one of this API: HTML, a redirect, broken JSON, a missing field, too many bytes."""
 
 
 class StreamError(InferenceError):
-    """A stream failed after its first chunk; `partial` holds what had come."""
+    """A stream failed after its first chunk; `partial` has what had arrived. It is never retried."""
 
 
 class StreamInterrupted(StreamError):  # noqa: N818  named for what happened
-    """The stream ended, or its connection broke, before the response was complete."""
+    """The stream ended, or its connection broke, before the answer was complete."""
 
 
 Kind = type[APIStatusError]
@@ -239,10 +243,13 @@ class StreamFailed(StreamError, _Reported):  # noqa: N818  named for what happen
     """The API reported an error inside the stream."""
 
     status: int
+    """The HTTP status that the report names, or 0."""
     code: str | None
+    """The API's own code of the error, if it has one."""
     type: str | None
+    """The API's own type of the error, if it has one."""
     like: Kind | None
-    """The class that the same error would have had as a response with a status; None if it names no known condition."""
+    """The class of the same error outside of a stream, such as `RateLimitError`; None if the report does not say."""
 
     def __init__(self, message: str = "", *, like: Kind | None = None, **details: Any) -> None:
         super().__init__(message, **details)

@@ -11,16 +11,20 @@ __all__ = ["RateLimit", "check_rate_limit"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimit:
-    """A limit of requests and tokens: at most so many within any `seconds`.
+    """At most so many requests, tokens or both within any `seconds` seconds.
+
+        Client(rate_limit=RateLimit(requests=120, seconds=60))
 
     Raises:
-        ConfigError: A number is not above 0, or there is neither a number of requests nor one of tokens.
+        ConfigError: A number is not above 0, or there is neither `requests` nor `tokens`.
     """
 
     requests: int | None = None
+    """Requests; None is no limit."""
     seconds: float = 60.0
+    """Seconds that the limit is for."""
     tokens: int | None = None
-    """Tokens of requests and answers together."""
+    """Tokens of requests and answers together; None is no limit."""
 
     def __post_init__(self) -> None:
         for name in ("requests", "tokens"):

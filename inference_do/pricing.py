@@ -1,7 +1,7 @@
 """What calls cost, estimated from their usage and the known prices, and added up by model.
 
-An estimate, because prices age (`Cost.date`), some are not known, and what is billed besides tokens (server-side tools,
-off-peak discounts) is not in a response's usage.
+It is an estimate. Prices change (`Cost.date` says when they were seen), some are not known, and what is billed besides
+tokens (tools that the API runs, off-peak discounts) is not in a response's usage.
 """
 
 from __future__ import annotations
@@ -23,21 +23,22 @@ MILLION = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tokens:
-    """Tokens of a call, or of several."""
+    """The tokens of a call, or of several."""
 
     input: int = 0
-    """All input tokens, cached ones included."""
+    """All input tokens, those of the prompt cache included."""
     cached: int = 0
-    """Those read from a prompt cache."""
+    """Input tokens that were read from the prompt cache."""
     created: int = 0
-    """Those written to one."""
+    """Input tokens that were written to the prompt cache."""
     output: int = 0
     """All output tokens, reasoning included."""
     reasoning: int = 0
+    """Output tokens of reasoning."""
 
     @classmethod
     def of(cls, usage: Usage | Mapping[str, Any]) -> Tokens:
-        """Read the API's usage, as an object or as it came."""
+        """Return the tokens of the API's `usage`, an object or a mapping."""
         if isinstance(usage, Mapping):
             from .types import Usage as Wire  # noqa: PLC0415  pydantic is imported when there is something to read
 
@@ -52,7 +53,7 @@ class Tokens:
 
     @property
     def total(self) -> int:
-        """Input and output."""
+        """Input and output tokens together."""
         return self.input + self.output
 
     def __add__(self, other: Tokens) -> Tokens:
@@ -61,33 +62,38 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """An estimate in US dollars. `total` is None where the usage or a price that counts is not known."""
+    """What a call cost, in US dollars: an estimate. `total` is None where the usage or a price is not known."""
 
     model: str
+    """The model's id."""
     total: float | None = None
+    """All of it."""
     input: float | None = None
-    """For input that came from no cache."""
+    """For input tokens that are not of the prompt cache."""
     cache_read: float = 0.0
+    """For input tokens that were read from the prompt cache."""
     cache_write: float = 0.0
+    """For input tokens that were written to the prompt cache."""
     output: float | None = None
+    """For output tokens."""
     date: str | None = None
-    """When the prices were seen: an ISO day or month."""
+    """The day or month when the prices were seen, as `2026-07-02` or `2026-07`."""
     assumed: tuple[str, ...] = ()
-    """Prices that are not known and were taken to be that of plain input: the estimate may be too high."""
+    """The names of prices that are not known; the price of plain input was used, so the estimate may be too high."""
 
 
 BATCH_PRICE = 0.5
-"""What a request of a batch costs, as a share of a single call: DigitalOcean says up to about 50 % less."""
+"""The price of a batch's request as a share of a single call's. DigitalOcean says up to about 50 % less."""
 
 
 def estimate_cost(
     model: str | ModelInfo, usage: Usage | Tokens | Mapping[str, Any] | None, *, batch: bool = False
 ) -> Cost:
-    """Estimate what one call cost.
+    """Return what one call cost, in US dollars: an estimate.
 
     Args:
-        model: The model that answered, which for a router is the answer's own `model`.
-        usage: The answer's usage. Of an answer that came without it nothing is known: the cost's `total` is None.
+        model: The id of the model that answered; of a router's answer that is the answer's `model`.
+        usage: The answer's usage. If it is None, the cost's `total` is None.
         batch: Whether it is a result of a batch, at half the price.
     """
     info = model if isinstance(model, ModelInfo) else model_info(model)
@@ -129,13 +135,15 @@ class Spent:
     """What was spent on one model, or on all."""
 
     calls: int = 0
+    """Calls that were added."""
     tokens: Tokens = Tokens()
+    """Their tokens."""
     cost: float = 0.0
-    """US dollars, of the calls whose cost is known."""
+    """US dollars for the calls whose cost is known."""
     unpriced: int = 0
     """Calls whose cost is not known."""
     date: str | None = None
-    """The oldest date of the prices."""
+    """The oldest date among the prices."""
 
     def __add__(self, other: Spent) -> Spent:
         return Spent(
@@ -148,18 +156,21 @@ class Spent:
 
 
 class Ledger:
-    """Adds up calls by model; threads may share one."""
+    """Adds up tokens and costs by model. Threads may share one.
+
+    ledger.total.cost is in US dollars; ledger.by_model has the same for each model.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._spent: dict[str, Spent] = {}
 
     def add(self, model: str, usage: Usage | Tokens | Mapping[str, Any] | None, *, batch: bool = False) -> Cost:
-        """Note a call, and return what it cost.
+        """Add a call, and return what it cost.
 
         Args:
-            model: The model that answered.
-            usage: The answer's usage. A call without it counts as one whose cost is not known.
+            model: The id of the model that answered.
+            usage: The answer's usage. If it is None, the call counts as one whose cost is not known.
             batch: Whether it is a result of a batch, at half the price.
         """
         tokens = usage if isinstance(usage, Tokens) else Tokens.of(usage or {})
@@ -183,7 +194,7 @@ class Ledger:
         return sum(self.by_model.values(), Spent())
 
     def clear(self) -> None:
-        """Begin anew."""
+        """Set all sums back to zero."""
         with self._lock:
             self._spent.clear()
 

@@ -1,4 +1,4 @@
-"""What a client tells of its waits: before a request is sent again, or until the API's rate limit has room."""
+"""What `on_retry` is called with: a wait before a request is sent again, or until a rate limit has room."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ __all__ = ["OnRetry", "RetryDetails"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryDetails:
-    """A wait before a request is sent, or sent again; what `on_retry` is called with."""
+    """One wait of a call. `on_retry` is called with it before the wait begins."""
 
     reason: Literal["retry", "rate_limit"]
-    """`retry` after a failure, which `max_retries` counts; `rate_limit` until the API has room, which it does not."""
+    """`retry`: after a failure; `max_retries` counts it. `rate_limit`: until the limit has room; it does not count."""
     wait_for: float
-    """Seconds, as far as is known."""
+    """Seconds of this wait, as far as they are known."""
     waited_so_far: float
-    """Seconds that this call has waited for the rate limit before."""
+    """Seconds that this call has waited for the rate limit before this wait."""
     attempts: int
     """Requests that this call has sent so far."""
     model: str | None
-    """The model's id, as it was asked for."""
+    """The model's id of the request; None where it has none."""
     caused_by: InferenceError | None
-    """What the last request ended in; None before the first."""
+    """The error of the last request; None where no request was sent yet."""
 
     @property
     def request_id(self) -> str | None:
-        """The API's id of the last request."""
+        """The API's `x-request-id` of the last response."""
         return self.caused_by.request_id if self.caused_by else None
 
 
 OnRetry = Callable[[RetryDetails], object]
-"""What `on_retry` may be: it is called in the thread or event loop of the call, and returns at once."""
+"""A function for `on_retry`. It is called in the thread or event loop of the call, and must return at once."""

@@ -38,10 +38,15 @@ Body = dict[str, Any]
 
 
 class EmptyAnswerWarning(UserWarning):
-    """An answer is delivered that has no text: the model spent all tokens that it was allowed on thinking."""
+    """An answer has no text: the model spent all tokens that it was allowed on reasoning. The answer is returned."""
 
 
-METHODS: Mapping[str, str] = {CHAT_PATH: "chat() or stream()", EMBEDDINGS_PATH: "embed()"}
+METHODS: Mapping[str, str] = {
+    CHAT_PATH: "chat() or stream()",
+    "/v1/responses": "chat() or stream()",
+    "/v1/messages": "chat() or stream()",
+    EMBEDDINGS_PATH: "embed()",
+}
 """What this client has for an endpoint."""
 
 
@@ -54,12 +59,14 @@ def check_endpoint(info: ModelInfo, path: str) -> None:
     if not info.endpoints or path in info.endpoints:
         return
     paths = ", ".join(info.endpoints)
-    others = [METHODS[place] for place in info.endpoints if place in METHODS]
-    if others:
+    others = dict.fromkeys(METHODS[place] for place in info.endpoints if place in METHODS)
+    if path == CHAT_PATH and METHODS[CHAT_PATH] in others:
+        near = _alternatives(info, lambda other: path in other.endpoints)
+        mending = "leave out api='chat_completions'" + (f", or use {', '.join(near)}" if near else "")
+    elif others:
         mending = f"use {' or '.join(others)}"
     else:
-        near = _alternatives(info, lambda other: path in other.endpoints)
-        mending = f"request() reaches {paths}" + (f"; on {path} there are {', '.join(near)}" if near else "")
+        mending = f"request() reaches {paths}"
     message = (
         f"model {info.id!r} is not on {path}, only on {paths}{_as_of(info, 'endpoints')}: {mending}; "
         f"if that has changed, register_model({info.id!r}, endpoints=[{path!r}])"

@@ -78,8 +78,8 @@ class ChatDigitalOcean(Connected, CheckedCalls, defer_build=False):
     temperature: Number | None = Field(default=None, description="0 to 2.")
     max_tokens: Whole | None = Field(
         default=None,
-        description="The most tokens of the answer, reasoning included; sent as `max_completion_tokens`, its other "
-        "name here.",
+        description="The most tokens of an answer, reasoning included. It is sent as `max_completion_tokens`, which is "
+        "another name of it.",
     )
     top_p: Number | None = Field(default=None, description="0 to 1.")
     stop: list[str] | str | None = Field(default=None, description="Up to four texts at which the answer ends.")
@@ -92,7 +92,8 @@ class ChatDigitalOcean(Connected, CheckedCalls, defer_build=False):
     presence_penalty: Number | None = Field(default=None, description="-2 to 2.")
     reasoning_effort: str | None = Field(
         default=None,
-        description="`none`, `low`, `medium`, `high`, `max`; which of them a model takes is in its profile.",
+        description="How much the model thinks: `none`, `low`, `medium`, `high`, `max`. "
+        "`model_info(id).reasoning_efforts` has those that a model takes.",
     )
     reasoning: Mapping[str, Any] | str | None = Field(
         default=None, description="`{'effort': ..., 'max_tokens': ...}`, or an effort."
@@ -115,8 +116,8 @@ class ChatDigitalOcean(Connected, CheckedCalls, defer_build=False):
     )
     api: Literal["auto", "chat_completions", "responses", "messages"] = Field(
         default="auto",
-        description="Which API answers; `auto`: the one that the model and what is asked need. `use_responses_api=True`"
-        " is another name of `responses`. `response_metadata` says which it was.",
+        description="Which of the platform's APIs answers; `auto`: the one that the model and the request need. The "
+        "answer's metadata says which it was. `use_responses_api=True` is another name of `api='responses'`.",
     )
     cache_control: Mapping[str, Any] | None = Field(
         default=None,

@@ -19,7 +19,14 @@ class Connected(ConnectionSettings):
 
     INHERITED: ClassVar[Mapping[str, str]] = {
         "callback_manager": "LlamaIndex's callbacks.",
+        "completion_to_prompt": "LlamaIndex's: a function that changes the prompt of `complete`.",
+        "embeddings_cache": "LlamaIndex's key-value store in which vectors are kept by their text.",
+        "messages_to_prompt": "LlamaIndex's: a function from messages to one text; calls of this class do not need it.",
+        "output_parser": "LlamaIndex's: reads an object out of an answer's text.",
         "pydantic_program_mode": "How structured output is asked for; by default what the model is known to take.",
+        "query_wrapper_prompt": "LlamaIndex's: a template that `predict` puts around its prompts.",
+        "rate_limiter": "A limiter of LlamaIndex's, which is asked before each call.",
+        "system_prompt": "LlamaIndex's: a system message that `predict` and structured output put before theirs.",
     }
 
     api_key: OptionalKey = key_field(exclude=True)

@@ -89,13 +89,13 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
     model: str = Field(description="A model's id, `router:NAME`, or what a dedicated endpoint calls its model.")
     temperature: Number | None = Field(default=None, description="0 to 2.")
     max_tokens: Whole | None = Field(
-        default=None, description="Most tokens of an answer; another name for `max_completion_tokens`, which is sent."
+        default=None,
+        description="The most tokens of an answer, reasoning included. It is sent as `max_completion_tokens`, which is "
+        "another name of it.",
     )
-    max_completion_tokens: Whole | None = Field(
-        default=None, description="Most tokens of an answer, thoughts included."
-    )
+    max_completion_tokens: Whole | None = Field(default=None, description="Another name of `max_tokens`.")
     top_p: Number | None = Field(default=None, description="0 to 1.")
-    stop: str | list[str] | None = Field(default=None, description="Up to 4 strings that end an answer.")
+    stop: str | list[str] | None = Field(default=None, description="Up to four texts at which the answer ends.")
     seed: Whole | None = Field(default=None, description="Makes answers repeat, as far as the model can.")
     n: Whole | None = Field(
         default=None, description="Answers to a request; the first is the message, all are in `raw`."
@@ -105,9 +105,13 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
     logit_bias: dict[str | int, float] | None = Field(default=None, description="Token id to bias, -100 to 100.")
     frequency_penalty: Number | None = Field(default=None, description="-2 to 2.")
     presence_penalty: Number | None = Field(default=None, description="-2 to 2.")
-    reasoning_effort: str | None = Field(default=None, description="`none`, `low`, `medium`, `high`, `max`, …")
+    reasoning_effort: str | None = Field(
+        default=None,
+        description="How much the model thinks: `none`, `low`, `medium`, `high`, `max`. "
+        "`model_info(id).reasoning_efforts` has those that a model takes.",
+    )
     reasoning: dict[str, Any] | str | None = Field(
-        default=None, description="`effort` and `max_tokens` of the thoughts, or an effort."
+        default=None, description="`{'effort': ..., 'max_tokens': ...}`, or an effort."
     )
     parallel_tool_calls: bool | None = Field(
         default=None, description="False forbids several tool calls in one answer, also to agents."
@@ -122,15 +126,19 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
         default=None, description="Switches of an open model's template, such as `{'enable_thinking': False}`."
     )
     model_affinity: str | None = Field(
-        default=None, description="Sent as `X-Model-Affinity`: keeps a router on one model, so that its cache can hit."
+        default=None,
+        description="Sent as the header `X-Model-Affinity`: keeps a router on one model, so that its prompt cache can "
+        "help.",
     )
     api: Literal["auto", "chat_completions", "responses", "messages"] = Field(
         default="auto",
-        description="Which of the API's endpoints is asked. By default the one that the model is on and that takes "
-        "what the request holds: `additional_kwargs` of responses say which it was.",
+        description="Which of the platform's APIs answers; `auto`: the one that the model and the request need. The "
+        "answer's metadata says which it was. `use_responses_api=True` is another name of `api='responses'`.",
     )
     use_responses_api: bool = Field(default=False, strict=True, description="Another name of `api='responses'`.")
-    extra_body: dict[str, Any] | None = Field(default=None, description="Further fields of requests, sent as they are.")
+    extra_body: dict[str, Any] | None = Field(
+        default=None, description="Further fields of the request's body, sent as they are."
+    )
     streaming: bool = Field(
         default=False,
         description="Without effect: here the method that is called decides. It is taken so that one set of settings "
@@ -145,8 +153,7 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
     cache_control: dict[str, str] | None = Field(
         default=None,
         description="`{'type': 'ephemeral'}`, with a `ttl` of `5m` or `1h`: marks the end of the system message and of "
-        "the conversation for the prompt cache, as `CachePoint` marks single blocks. Sent to models that are known to "
-        "take it (Anthropic's).",
+        "the conversation for the prompt cache. Sent to models that are known to take it (Anthropic's).",
     )
     include_response_headers: bool = Field(
         default=False, description="Whether `additional_kwargs` of responses have the response's `headers`."
@@ -155,7 +162,7 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
         default_factory=dict, description="Further arguments of every call, as a call would be given them."
     )
     context_window: Whole | None = Field(
-        default=None, description="Tokens that the model reads and writes; by default what is known of the model."
+        default=None, description="Tokens of the model's context window; by default what is known of the model."
     )
     num_output: Whole | None = Field(
         default=None,
@@ -163,7 +170,7 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
         "the context window, or 256.",
     )
     is_function_calling_model: bool | None = Field(
-        default=None, description="By default what is known of the model; True if nothing is."
+        default=None, description="Whether the model calls tools; by default what is known of it, True if nothing is."
     )
 
     @field_validator("response_format", mode="before")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+import inference_do.errors
+import langchain_do
 
 ROOT = Path(__file__).parent.parent
 
@@ -14,20 +18,46 @@ PAGES: dict[str, tuple[int, tuple[str, ...]]] = {
     # a page, how many blocks it has, and what some of them print
     "batches": (5, ("city=",)),
     "clusters": (1, ("You said: Hello",)),
-    "emulator": (3, ()),
-    "jobs": (2, ("\n200 0 0.00", "You said: row 99")),
-    "observability": (2, ()),
+    "configuration": (2, ()),
+    "costs": (4, ()),
+    "emulator": (4, ()),
+    "endpoints": (10, ("32768 False",)),
+    "errors": (11, ("no such model: 404 Not Found", "cut after: 'A droplet is'")),
     "get-started": (10, ("A droplet is a virtual machine.",)),
+    "jobs": (3, ("\n200 0 0.00", "20 You said", "You said: row 99")),
+    "limits": (4, ("retry: 0.01 s, after 503\nrate_limit: ", "119 requests left", "- cancelled")),
     "messages": (15, ("You sent an image and an image.", "You sent a file.")),
     "models": (6, ("['anthropic-claude-4.6-sonnet']", "responses\nmessages")),
-    "platform": (2, ("qwen3-coder-flash code-generation",)),
+    "observability": (2, ()),
     "prompt-caching": (7, ("'cache_read': 4001", "$0.0525 without, $0.0120 with")),
     "reasoning": (7, ("length ''\nEmptyAnswerWarning", "thinks: The last")),
-    "reliability": (4, ("\n20\n",)),
+    "reliability": (1, ()),
+    "security": (2, ()),
     "streaming": (15, ("StreamInterrupted after 'You said: What is a'",)),
     "structured-output": (9, ("[Order(number=4711, quantity=3)]", "was cut off by the token limit")),
     "tools": (13, ("The answer is: Sunny in Lisbon.", "[]\nits arguments were cut off")),
 }
+
+SHOWN = re.compile(r"```python\n(?P<code>(?:(?!```).)*)```\n(?::{3,}\n)*\n```text\n(?P<text>.*?)```\n", re.DOTALL)
+"""A block of Python and, right behind it or behind its tabs, what it prints; `…` stands for any text."""
+
+
+def not_printed(page: str, output: str) -> list[str]:
+    """Return what a page shows as the output of a block, and the block did not print; white space does not count.
+
+    Args:
+        page: The page's text.
+        output: What `tools/run_readme.py` wrote of it.
+    """
+    _, *parts = re.split(r"^-- docs/\S+:(\d+)\n", output, flags=re.MULTILINE)
+    printed = dict(zip(map(int, parts[::2]), parts[1::2], strict=True))
+    missing = []
+    for block in SHOWN.finditer(page):
+        line = page.count("\n", 0, block.start("code")) + 1
+        pattern = ".*?".join(map(re.escape, re.sub(r"\s+", " ", block["text"].strip()).split("…")))
+        if not re.search(pattern, re.sub(r"\s+", " ", printed[line])):
+            missing.append(block["text"])
+    return missing
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -45,3 +75,11 @@ def test_the_blocks_of_a_page_run(page):
     assert done.returncode == 0, done.stderr[-2000:]
     assert f"docs/{page}.md: {blocks} blocks ran" in done.stdout
     assert [text for text in printed if text not in done.stdout] == []
+    assert not_printed((ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8"), done.stdout) == []
+
+
+def test_every_error_has_a_section():
+    page = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+    names = {*inference_do.errors.__all__, "EmptyAnswerWarning", "RefusalError"} - {"Phase", "InferenceError"}
+    assert [name for name in names if f"### {name}\n" not in page] == []
+    assert [name for name in langchain_do.__all__ if name.startswith("Stream") and f"`{name}`" not in page] == []

@@ -37,7 +37,10 @@ def test_it_holds_the_three_packages_typed_and_nothing_else(wheel):
     names = wheel.namelist()
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == PACKAGES
     assert {f"{package}/py.typed" for package in PACKAGES} <= set(names)
-    assert {"inference_do/_models.json", "inference_do/emulator/__main__.py"} <= set(names)
+    page = {
+        f"inference_do/emulator/_server/playground/page/{name}" for name in ("index.html", "main.js", "playground.css")
+    }
+    assert {"inference_do/_models.json", "inference_do/emulator/__main__.py"} | page <= set(names)
     kits = tuple(f"{package}/testing/" for package in PACKAGES)  # for tests of others
     assert not [name for name in names if ("test" in name and not name.startswith(kits)) or name.endswith(".pyc")]
     for package in PACKAGES:
@@ -50,7 +53,7 @@ def test_its_metadata_names_the_extras_and_the_licence(wheel):
     metadata = email.message_from_bytes(wheel.read(name))
     assert metadata["Name"] == "inference-do"
     assert metadata["Version"] == version("inference-do") == inference_do.__version__
-    assert set(metadata.get_all("Provides-Extra")) == {"langchain", "llamaindex", "cli", "all"}
+    assert set(metadata.get_all("Provides-Extra")) == {"langchain", "llamaindex", "cli", "otel", "all"}
     assert metadata["License-Expression"] == "MIT"
     always = [line for line in metadata.get_all("Requires-Dist") if "extra ==" not in line]
     assert not [line for line in always if line.startswith(("langchain", "llama"))]
@@ -78,6 +81,7 @@ def test_the_sdist_has_what_its_scripts_and_tests_need(tmp_path):
         words = re.findall(r"(?<![\w./$-])[\w.-]+(?:/[\w.-]+)*", script.read_text(encoding="utf-8"))
         mentioned |= {word.split("/")[0] for word in words if (ROOT / word).exists() and not word.startswith(".")}
     assert {"benchmarks", "constraints.txt", "tests", "tools", "examples"} <= mentioned
+    mentioned -= {"site"}  # what scripts/docs makes
     assert mentioned <= top
     assert {"pyproject.toml", "CONTRIBUTING.md", "SECURITY.md", ".ci/run"} <= names | top
     assert not [name for name in names if name.endswith(".pyc")]

@@ -92,9 +92,9 @@ def key_field(**options: Any) -> Any:
         default_factory=key_of_environment,
         repr=False,
         description="A model access key or a personal access token, or a function that is asked for one before each "
-        "request (an asynchronous one serves asynchronous calls). By default the first of "
-        "`inference_do.config.KEY_VARIABLES` that is set, read when the object is made. It is never printed and never "
-        "pickled.",
+        "request (an asynchronous one serves asynchronous calls). By default the first of these variables that is set: "
+        "`DIGITALOCEAN_INFERENCE_KEY`, `MODEL_ACCESS_KEY`, `GRADIENT_MODEL_ACCESS_KEY`, `DIGITALOCEAN_TOKEN`, "
+        "`DIGITALOCEAN_ACCESS_TOKEN`. It is never printed and never pickled.",
         **options,
     )
 
@@ -114,20 +114,22 @@ class ConnectionSettings(BaseModel):
     ARGUMENTS: ClassVar[frozenset[str]] = frozenset()
     """Every name that an argument may have."""
     INHERITED: ClassVar[Mapping[str, str]] = {}
-    """Descriptions of fields that the framework has none for."""
+    """Descriptions of the framework's own fields."""
 
     api_key: OptionalKey = key_field()
     base_url: str | None = Field(
-        default=None, description="By default `DIGITALOCEAN_INFERENCE_BASE_URL`, else DigitalOcean's."
+        default=None,
+        description="Where the API is: https, or http to this machine. By default what "
+        "`DIGITALOCEAN_INFERENCE_BASE_URL` says, else DigitalOcean's.",
     )
     timeout: Annotated[float | Timeout | None, Checked(_check_timeout)] = Field(
         default=None, description="Seconds for each phase of a call, or an `inference_do.Timeout`."
     )
-    max_retries: Whole = Field(default=2, description="Requests sent again after the first, at most.")
+    max_retries: Whole = Field(default=2, description="How often a failed request is sent again, at most.")
     retry_ambiguous: bool = Field(
         default=True,
-        description="Whether to send again when a request was written and no answer came: the API may be generating "
-        "one, which is then billed twice.",
+        description="Whether to send again when a request was sent and no answer came. The API may have made one, "
+        "which is then billed twice.",
     )
     default_headers: Mapping[str, str] | None = Field(
         default=None,
@@ -147,35 +149,37 @@ class ConnectionSettings(BaseModel):
     ca: str | None = Field(
         default=None,
         repr=False,
-        description="A PEM file, or PEM text, of authorities to trust besides the system's, as a dedicated endpoint "
-        "may need.",
+        description="A PEM file, or PEM text, with further authorities to trust, as the private address of a dedicated "
+        "endpoint needs.",
     )
     rate_limit: RateLimit | None = Field(
         default=None,
-        description="A limit to keep to from the first request on, as in `inference_do.RateLimit(requests=120)`.",
+        description="A limit of your own, kept to from the first request on: "
+        "`inference_do.RateLimit(requests=120, seconds=60)`.",
     )
     rate_limit_wait: Number | None = Field(
         default=60.0,
-        description="Seconds that a call waits in all until the API's rate limit has room for it, which is no retry; "
-        "None for no bound, 0 not to wait. If it would be longer, the call raises `RateLimitError` at once.",
+        description="Seconds that one call waits in all until the API's rate limit has room; None: no bound, 0: no "
+        "wait. A call that would wait longer raises `RateLimitError` at once. Such a wait is no retry.",
     )
     on_retry: Callable[[Any], Any] | None = Field(
         default=None,
         exclude=True,
         repr=False,
-        description="Called with `inference_do.RetryDetails` before each wait: for a retry, or for the rate limit.",
+        description="A function that is called with `inference_do.RetryDetails` before each wait: for a retry, or for "
+        "the rate limit.",
     )
     http_client: Any = Field(
         default=None,
         exclude=True,
         repr=False,
-        description="An `httpx.Client` (or one of httpx2) to send with; it is never closed here.",
+        description="An `httpx.Client` of your own (or one of httpx2), which is never closed here.",
     )
     http_async_client: Any = Field(
         default=None,
         exclude=True,
         repr=False,
-        description="An `httpx.AsyncClient` (or one of httpx2) to send with; it is never closed here.",
+        description="An `httpx.AsyncClient` of your own (or one of httpx2), which is never closed here.",
     )
 
     if not TYPE_CHECKING:
@@ -191,11 +195,11 @@ class ConnectionSettings(BaseModel):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **options: Any) -> None:
-        """Note the names of a class's arguments, and describe what the framework does not."""
+        """Note the names of a class's arguments, and describe the framework's own."""
         super().__pydantic_init_subclass__(**options)
         cls.ARGUMENTS = names_of(cls.model_fields, cls.ALIASES)
         for name, field in cls.model_fields.items():
-            field.description = field.description or cls.INHERITED.get(name)
+            field.description = cls.INHERITED.get(name, field.description)
 
     @classmethod
     def _leading(cls) -> list[str]:

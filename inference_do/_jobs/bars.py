@@ -44,7 +44,7 @@ class Bar:
         self._progress = progress
         self._live.stop()
         if report is not None:
-            self._console.print(Text(str(report)), soft_wrap=True)
+            self._console.print(Text(str(report)), soft_wrap=False)
 
     def _line(self) -> Text:
         progress, columns = self._progress, self._console.width

@@ -1,7 +1,4 @@
-"""`inference-do batch`: the platform's batches, half the price for an answer within a day.
-
-`group` is where further commands of `batch` are added.
-"""
+"""`inference-do batch`: the platform's batches, half the price for an answer within a day."""
 
 from __future__ import annotations
 
@@ -14,48 +11,29 @@ from contextlib import contextmanager
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, Any
 
-import typer
+from inference_do import APIStatusError, Batch, BatchResult, ConfigError, Ledger
 
-from inference_do import APIStatusError, Batch, BatchResult, Client, ConfigError, Ledger
-
-from ._command import BaseUrl, plainly
-from ._screen import errors, one_line, screen, write
+from ._command import FAILED, connected
+from ._screen import errors, one_line, say, screen, write
 from ._table import Column, show_columns
 
-__all__ = ["group"]
-
-group = typer.Typer(
-    help="Many requests as one job. submit, status, wait, results, cancel and list are the platform's batches: models "
-    "of OpenAI and Anthropic, half the price, an answer within a day.",
-    no_args_is_help=True,
-)
-
-BatchId = Annotated[str, typer.Argument(metavar="ID", help="A batch's id, as submit prints it.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+__all__ = ["cancel", "list_batches", "show_status", "submit", "wait", "write_results"]
 
 
-@group.command()
-@plainly
 def submit(
-    requests: Annotated[
-        Path, typer.Argument(metavar="IN.jsonl", help="A request a line: custom_id, model, messages, ...; - is stdin.")
-    ],
+    requests: Path,
     *,
-    model: Annotated[str | None, typer.Option("--model", "-m", help="For requests that name none.")] = None,
-    provider: Annotated[str | None, typer.Option(help="openai or anthropic; by default that of the model.")] = None,
-    endpoint: Annotated[
-        str | None, typer.Option(help="/v1/chat/completions or /v1/responses, of OpenAI's models.")
-    ] = None,
-    metadata: Annotated[list[str] | None, typer.Option(help="A note for yourself, as NAME=TEXT.")] = None,
-    request_id: Annotated[
-        str | None, typer.Option(help="A text by which the API knows this batch: no second one is made with it.")
-    ] = None,
-    base_url: BaseUrl = None,
+    model: str | None,
+    provider: str | None,
+    endpoint: str | None,
+    metadata: list[str] | None,
+    request_id: str | None,
+    base_url: str | None,
 ) -> None:
-    """Check requests, upload them and make a batch; prints its id."""
-    with Client(base_url=base_url) as client, _opened(requests) as lines:
+    """Check requests, upload them, make a batch and print its id."""
+    with connected(base_url) as client, _opened(requests) as lines:
         batch = client.batches.create(
             _requests(lines, model),
             provider=provider,
@@ -64,93 +42,60 @@ def submit(
             request_id=request_id,
         )
     write(screen(), batch.id)
-    write(errors(), f"made: {_standing(batch)}; inference-do batch wait {batch.id} waits for it", "dim")
+    say(errors(), f"made: {_standing(batch)}; inference-do batch wait {batch.id} waits for it", "dim")
 
 
-@group.command()
-@plainly
-def status(id_: BatchId, *, as_json: AsJson = False, base_url: BaseUrl = None) -> None:
+def show_status(id_: str, *, as_json: bool, base_url: str | None) -> None:
     """Show how a batch stands."""
-    with Client(base_url=base_url) as client:
+    with connected(base_url) as client:
         _show(client.batches.get(id_), as_json=as_json)
 
 
-@group.command()
-@plainly
-def wait(
-    id_: BatchId,
-    *,
-    timeout: Annotated[float | None, typer.Option(min=0.001, help="Seconds to wait; the batch goes on anyway.")] = None,
-    poll: Annotated[float, typer.Option(min=0.001, help="Seconds between two looks, at most.")] = 60.0,
-    as_json: AsJson = False,
-    base_url: BaseUrl = None,
-) -> int:
-    """Wait until a batch has ended. Exit code 0: it is completed."""
-    with Client(base_url=base_url) as client:
+def wait(id_: str, *, timeout: float | None, poll: float, as_json: bool, base_url: str | None) -> int:
+    """Wait until a batch has ended, and return the exit code."""
+    with connected(base_url) as client:
         batch = client.batches.wait(id_, progress=True, poll=poll, timeout=timeout)
     _show(batch, as_json=as_json)
-    return 0 if batch.status == "completed" else 1
+    return 0 if batch.status == "completed" else FAILED
 
 
-@group.command()
-@plainly
-def results(
-    id_: BatchId,
-    output: Annotated[
-        Path | None, typer.Argument(metavar="[OUT.jsonl]", help="Where to write; by default standard output.")
-    ] = None,
-    *,
-    base_url: BaseUrl = None,
-) -> None:
-    """Write the results of a batch that has ended: a JSON object for each request, in any order.
-
-    Each has custom_id, and text and completion, or error.
-    """
-    ledger, failed = Ledger(), 0
-    with Client(base_url=base_url) as client, _written(output) as file:
+def write_results(id_: str, output: Path | None, *, base_url: str | None) -> None:
+    """Write the results of a batch that has ended, a line each."""
+    ledger, failures = Ledger(), 0
+    with connected(base_url) as client, _written(output) as file:
         for result in client.batches.results(id_, ledger=ledger):
-            failed += result.error is not None
+            failures += result.error is not None
             file.write(json.dumps(_row(result), ensure_ascii=True) + "\n")
     total = ledger.total
     parts = [
-        f"{total.calls:,} answers",
-        f"{failed:,} errors",
+        _counted(total.calls, "answer"),
+        _counted(failures, "error"),
         f"{total.tokens.input:,} tokens in, {total.tokens.output:,} out",
     ]
     if total.calls > total.unpriced:
         parts.append(f"about ${total.cost:.6f} at the batches' price (prices of {total.date})")
-    write(errors(), " · ".join(parts), "dim")
+    say(errors(), " · ".join(parts), "dim")
 
 
-@group.command()
-@plainly
-def cancel(id_: BatchId, *, as_json: AsJson = False, base_url: BaseUrl = None) -> None:
-    """Ask for a batch to end; what has been answered stays in its results."""
-    with Client(base_url=base_url) as client:
+def cancel(id_: str, *, as_json: bool, base_url: str | None) -> None:
+    """Ask for a batch to end."""
+    with connected(base_url) as client:
         _show(client.batches.cancel(id_), as_json=as_json)
 
 
-@group.command(name="list")
-@plainly
-def list_batches(
-    *,
-    status: Annotated[str | None, typer.Option(help="Only those of this status, such as in_progress.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many at most, newest first.")] = 20,
-    as_json: AsJson = False,
-    base_url: BaseUrl = None,
-) -> None:
+def list_batches(*, status: str | None, limit: int, as_json: bool, base_url: str | None) -> None:
     """Show the latest batches."""
-    with Client(base_url=base_url) as client:
+    with connected(base_url) as client:
         found = list(islice(client.batches.list(status=status, limit=min(limit, 100)), limit))
     if as_json:
         for batch in found:
             _show(batch, as_json=True)
     elif not found:
-        write(errors(), "there are no batches" + (f" that are {one_line(status)!r}" if status else ""), "dim")
+        say(errors(), "there are no batches" + (f" that are {one_line(status)!r}" if status else ""), "dim")
     else:
         left_out = show_columns(screen(), _columns(found))
         if left_out:
-            write(screen(), f"\nLeft out, as the terminal is narrow: {', '.join(left_out)}. --json has all.", "dim")
+            say(errors(), f"\nLeft out, as the terminal is narrow: {', '.join(left_out)}. --json has all.", "dim")
 
 
 # --- input ---
@@ -249,9 +194,9 @@ def _show(batch: Batch, *, as_json: bool) -> None:
     console, facts = screen(), _facts(batch)
     width = max(map(len, facts))
     for name, text in facts.items():
-        write(console, f"{name:<{width}}  {one_line(text)}")
+        say(console, f"{name:<{width}}  {one_line(text)}", indent=width + 2)
     for error in batch.errors[:20]:
-        write(errors(), one_line(str(error)), "red")
+        say(errors(), one_line(str(error)), "red")
 
 
 def _facts(batch: Batch) -> dict[str, str]:
@@ -275,6 +220,10 @@ def _standing(batch: Batch) -> str:
         return batch.status
     failed = f", {counts.failed:,} failed" if counts.failed else ""
     return f"{batch.status}, {counts.ended:,} of {counts.total:,} requests{failed}"
+
+
+def _counted(count: int, name: str) -> str:
+    return f"{count:,} {name}" if count == 1 else f"{count:,} {name}s"
 
 
 def _date(date: datetime | None) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -12,16 +10,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from inference_do import ChatCompletion, Client, ConfigError, ProtocolError
-from inference_do._adapters.schema_check import problem_of
+from inference_do import Client, ConfigError
 from inference_do._jobs.templates import PromptTemplate
 from inference_do.jobs import JobInterrupted, JobOptions, run
 
-from ._command import failed
+from ._command import INTERRUPTED, failed
+from ._schema import format_of, object_of, read_schema
 
-__all__ = ["USAGE", "Asking", "run_job"]
+__all__ = ["Asking", "run_job"]
 
-USAGE, INTERRUPTED = 2, 130
 STANDARD_INPUT = Path("-")
 
 
@@ -49,20 +46,19 @@ def run_job(
         params: Further fields of each request.
         options: Those of the job.
         base_url: Where the API is.
+
+    Raises:
+        ConfigError: The command cannot be right; nothing was asked.
     """
-    try:
-        asking = Asking(model, prompt, system, _read_schema(schema), params)
-        piped: Any = [] if sys.stdin is None or sys.stdin.closed else sys.stdin.buffer
-        source = piped if rows == STANDARD_INPUT else rows
-        if rows != STANDARD_INPUT and not rows.is_file():
-            message = f"there is no file {str(rows)!r}"
-            raise ConfigError(message)  # noqa: TRY301  as the others
-        if rows != STANDARD_INPUT and output.exists() and rows.samefile(output):
-            message = f"{str(rows)!r} cannot be the output of itself"
-            raise ConfigError(message)  # noqa: TRY301
-    except ConfigError as error:
-        failed(f"ConfigError: {error}")
-        return USAGE
+    asking = Asking(model, prompt, system, read_schema(schema), params)
+    piped: Any = [] if sys.stdin is None or sys.stdin.closed else sys.stdin.buffer
+    source = piped if rows == STANDARD_INPUT else rows
+    if rows != STANDARD_INPUT and not rows.is_file():
+        message = f"there is no file {str(rows)!r}"
+        raise ConfigError(message)
+    if rows != STANDARD_INPUT and output.exists() and rows.samefile(output):
+        message = f"{str(rows)!r} cannot be the output of itself"
+        raise ConfigError(message)
     with Client(base_url=base_url) as client, _terminated_as_interrupted():
         options = {**options, "output": output, "model": model}
         options |= {"prompt": asking.messages, "fingerprint": asking.fingerprint}
@@ -92,9 +88,7 @@ class Asking:
         self._schema = schema
         self._fields = {"model": model, **{name: value for name, value in params.items() if value is not None}}
         if schema is not None:
-            name = re.sub(r"[^A-Za-z0-9_-]", "_", str(schema.get("title") or "answer"))[:64]
-            format_ = {"name": name, "schema": schema}
-            self._fields["response_format"] = {"type": "json_schema", "json_schema": format_}
+            self._fields["response_format"] = format_of(schema)
         self.fingerprint = [self._fields, prompt, system]
         """What the job is known by."""
 
@@ -115,42 +109,7 @@ class Asking:
     def ask(self, client: Client, messages: Any) -> Any:
         """Return the answer for a row: a completion, or an object that satisfies the schema."""
         answer = client.chat(messages=messages, **self._fields)
-        return answer if self._schema is None else _object_of(answer, self._schema)
-
-
-def _object_of(answer: ChatCompletion, schema: Mapping[str, Any]) -> Any:
-    choice = answer.choices[0]
-    if choice.message.refusal:
-        reason = f"the model refused: {choice.message.refusal}"
-    elif choice.finish_reason == "length":
-        reason = "the answer was cut off: it reached its token limit (--max-tokens)"
-    else:
-        try:
-            value = json.loads(answer.text)
-        except (ValueError, RecursionError) as error:
-            reason = f"the answer is not JSON: {error}"
-        else:
-            if (problem := problem_of(value, schema)) is None:
-                return value
-            reason = f"the answer does not satisfy the schema: {problem}"
-    raise ProtocolError(reason, request_id=answer.request_id)
-
-
-def _read_schema(path: Path | None) -> Mapping[str, Any] | None:
-    if path is None:
-        return None
-    try:
-        schema = json.loads(path.read_bytes())
-    except OSError as error:
-        reason = error.strerror or str(error)
-    except (ValueError, RecursionError) as error:
-        reason = f"it is not JSON: {error}"
-    else:
-        if isinstance(schema, dict) and schema.get("type", "object") == "object":
-            return schema
-        reason = "it is not the JSON schema of an object"
-    message = f"--schema {str(path)!r} cannot be used: {reason}"
-    raise ConfigError(message)
+        return answer if self._schema is None else object_of(answer, self._schema)
 
 
 @contextmanager

@@ -1,179 +1,93 @@
-"""`inference-do chat`: one answer, or a conversation, as it is made."""
+"""`inference-do chat`: one answer, as it is made or as JSON; without a prompt, a conversation."""
 
 from __future__ import annotations
 
-import re
-import time
+import json
 import warnings
-from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from inference_do import ConfigError, EmptyAnswerWarning
 
-from inference_do import (
-    ChatCompletion,
-    Client,
-    ConfigError,
-    EmptyAnswerWarning,
-    InferenceError,
-    Stream,
-    StreamInterrupted,
-    Tokens,
-    estimate_cost,
-)
-from inference_do.accumulate import reasoning_text
-
-from ._input import piped_text, typed_line
-from ._screen import errors, one_line, screen, whole_text, write
+from ._answer import Talk, code_of, notes_of
+from ._command import connected
+from ._conversation import converse
+from ._input import content_of, piped_text
+from ._schema import format_of, object_of, read_schema
+from ._screen import errors, say
 
 __all__ = ["talk"]
 
-Message = dict[str, Any]
-
-ENDS = frozenset({"exit", "quit", "/exit", "/quit", "/bye"})
-HELP = "exit, quit, an empty line or Ctrl-D ends this; Ctrl-C stops an answer; anything else goes to the model."
-
-NOTES = {
-    "length": "The answer was cut off: it reached its token limit (length). --max-tokens raises it.",
-    "content_filter": "A content filter ended the answer (content_filter).",
-}
-"""What to say of a finish reason that a reader would want to know."""
-
 
 def talk(
-    prompt: str | None,
+    words: list[str],
     *,
     model: str,
     system: str | None,
     options: dict[str, Any],
+    images: list[Path],
+    schema: Path | None,
+    as_json: bool,
     shows_reasoning: bool,
     base_url: str | None,
 ) -> int:
-    """Talk to a model.
+    """Talk to a model, and return the exit code.
 
     Args:
-        prompt: What to say; what is piped in follows it. Without both, lines are read from the terminal.
+        words: What to say; what is piped in follows it. Without both, lines are read from the terminal.
         model: The model.
         system: Its instructions.
         options: Further fields of the request.
+        images: Files to show with the prompt.
+        schema: A file with a JSON schema that the answer is to satisfy.
+        as_json: Print the whole completion as JSON.
         shows_reasoning: Whether to show what the model thinks.
         base_url: Where the API is.
+
+    Raises:
+        ConfigError: There is nothing to say, or a file cannot be used.
+        InferenceError: There is no answer.
     """
-    console = screen()
-    messages: list[Message] = [{"role": "system", "content": whole_text(system)}] if system else []
-    with Client(base_url=base_url) as client:
-
-        def answer(text: str) -> None:
-            asked = {"role": "user", "content": whole_text(text)}
-            stream = client.stream(model=model, messages=[*messages, asked], **options)
-            whole = _shown(console, stream, shows_reasoning=shows_reasoning)
-            if content := whole_text(whole.text or whole.choices[0].message.refusal or ""):
-                messages.extend([asked, {"role": "assistant", "content": content}])
-
-        piped = piped_text()
-        if prompt is not None or piped is not None:
-            parts = [part for part in (prompt, piped) if part and part.strip()]
-            if not parts:
-                message = "there is nothing to say: give a prompt, or pipe one in"
-                raise ConfigError(message)
-            answer("\n\n".join(parts))
-        else:
-            _converse(console, answer, model)
-    return 0
-
-
-def _converse(console: Console, answer: Any, model: str) -> None:
-    write(console, f"{one_line(model)}. {HELP}", "dim")
-    while text := typed_line("> "):
-        if text.lower() in ENDS:
-            return
-        if re.fullmatch(r"/[a-z?]+", text.lower()):
-            known = text.lower() in {"/help", "/?"}
-            write(errors(), HELP if known else f"there is no command {text}. {HELP}", "dim")
-            continue
-        try:
-            answer(text)
-        except InferenceError as error:
-            write(errors(), f"{type(error).__name__}: {error}", "red")
+    asked, expected = _asked(words), read_schema(schema)
+    if asked is None and (images or schema or as_json):
+        message = "--image, --schema and --json need a prompt"
+        raise ConfigError(message)
+    if expected is not None:
+        options = {**options, "response_format": format_of(expected)}
+    with connected(base_url) as client:
+        talking = Talk(client, model, system, options, shows_reasoning)
+        if asked is None:
+            converse(talking)
+            return 0
+        content = content_of(asked, images)
+        if expected is None and not as_json:
+            return talking.ask(content)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", EmptyAnswerWarning)  # its notes say so
+            whole = talking.stream(content).completion()
+        for note in notes_of(whole):
+            say(errors(), note, "yellow")
+        if code := code_of(whole):
+            if as_json:
+                _print_json(whole.model_dump(mode="json", exclude_none=True))
+            return code
+        value = None if expected is None else object_of(whole, expected)
+        _print_json(whole.model_dump(mode="json", exclude_none=True) if as_json else value)
+        return 0
 
 
-class _Voice:
-    """Writes an answer's pieces, thoughts dim and before the rest; half a character waits for its other half."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._style = ""
-        self._half = ""
-
-    def write(self, text: str, style: str = "") -> None:
-        if not text:
-            return
-        if style != self._style:
-            self.end("\n\n" if self._style == THOUGHT else "")
-            self._style = style
-        text = self._half + text
-        self._half = text[-1] if "\ud800" <= text[-1] <= "\udbff" else ""
-        write(self._console, whole_text(text.removesuffix(self._half) if self._half else text), style, end="")
-
-    def end(self, end: str = "\n") -> None:
-        write(self._console, whole_text(self._half) + end, self._style, end="")
-        self._half = ""
+def _asked(words: list[str]) -> str | None:
+    """Return what is asked: the prompt, then what is piped in; None if there is a terminal to ask from."""
+    piped = piped_text(from_terminal=words == ["-"])
+    prompt = "" if words == ["-"] else " ".join(words)
+    if not words and piped is None:
+        return None
+    parts = [part for part in (prompt, piped) if part and part.strip()]
+    if not parts:
+        message = "there is nothing to say: give a prompt, or pipe one in"
+        raise ConfigError(message)
+    return "\n\n".join(parts)
 
 
-THOUGHT = "dim italic"
-REFUSAL = "yellow"
-
-
-def _shown(console: Console, stream: Stream, *, shows_reasoning: bool) -> ChatCompletion:
-    """Show a stream; Ctrl-C stops it, and what has come counts."""
-    started = time.monotonic()
-    voice = _Voice(console)
-    with stream, warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always", EmptyAnswerWarning)
-        try:
-            for chunk in stream:
-                delta = _delta(chunk.raw)
-                voice.write(reasoning_text(delta) if shows_reasoning else "", THOUGHT)
-                voice.write(chunk.text)
-                voice.write(delta.get("refusal") or "", REFUSAL)
-        except KeyboardInterrupt:
-            write(console, " …", "dim", end="")
-        except StreamInterrupted:
-            voice.end()
-            raise
-    voice.end()
-    whole = stream.partial
-    for note in [str(warning.message) for warning in warned] or _notes(whole):
-        write(errors(), note, "yellow")
-    write(errors(), _summary(whole, stream, time.monotonic() - started), "dim")
-    return whole
-
-
-def _delta(raw: dict[str, Any]) -> dict[str, Any]:
-    choices = raw.get("choices") or [{}]
-    delta: dict[str, Any] = choices[0].get("delta") or {}
-    return delta
-
-
-def _notes(whole: ChatCompletion) -> list[str]:
-    """Say what is unusual about the end of an answer."""
-    choice = whole.choices[0]
-    refused = ["The model refused to answer."] if choice.message.refusal else []
-    return [*refused, *(note for reason, note in NOTES.items() if choice.finish_reason == reason)]
-
-
-def _summary(whole: ChatCompletion, stream: Stream, seconds: float) -> str:
-    """Say what an answer took."""
-    parts = [one_line(whole.model), f"{seconds:.1f} s"]
-    if stream.response_info and stream.response_info.route:
-        parts.append(f"route {one_line(stream.response_info.route)}")
-    if whole.usage:
-        tokens = Tokens.of(whole.usage)
-        cached = f" ({tokens.cached:,} cached)" if tokens.cached else ""
-        thought = f" ({tokens.reasoning:,} thinking)" if tokens.reasoning else ""
-        parts += [f"{tokens.input:,} in{cached}", f"{tokens.output:,} out{thought}"]
-        with suppress(OverflowError):  # a count beyond all floats
-            cost = estimate_cost(whole.model, tokens)
-            if cost.total is not None:
-                parts.append(f"about ${cost.total:.6f} (prices of {cost.date})")
-    return " · ".join(part for part in parts if part)
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=True))  # noqa: T201  data

@@ -25,7 +25,8 @@ from inference_do import (
 )
 from inference_do.models import CHAT_PATH, EMBEDDINGS_PATH
 
-from ._screen import errors, one_line, screen, write
+from ._command import failed
+from ._screen import errors, one_line, say, screen
 from ._table import Column, show_columns
 
 __all__ = ["show_models"]
@@ -61,8 +62,7 @@ def show_models(
     else:
         chosen = [info for info in known_models().values() if (everything or info.listed) and is_wanted(info)]
     if not chosen:
-        write(errors(), _none_found(parts, kind, everything=everything or check), "red")
-        return 1
+        return failed(_none_found(parts, kind, everything=everything or check))
     if as_json:
         for info in chosen:
             facts = {name: value for name, value in asdict(info).items() if value not in (None, ())}
@@ -109,9 +109,9 @@ def _show_table(console: Console, infos: list[ModelInfo], verdicts: Verdicts | N
     if verdicts:
         text += f", {sum(verdict == YES for verdict in verdicts.values())} of which this key may call"
     dated = "the date beside them" if "As of" not in left_out else _dates(infos)
-    write(console, f"\n{text}. Prices: US dollars per million tokens, as of {dated}.", "dim")
+    say(errors(), f"\n{text}. Prices: US dollars per million tokens, as of {dated}.", "dim")
     if left_out:
-        write(console, f"Left out, as the terminal is narrow: {', '.join(left_out)}. --json has everything.", "dim")
+        say(errors(), f"Left out, as the terminal is narrow: {', '.join(left_out)}. --json has everything.", "dim")
 
 
 def _dates(infos: list[ModelInfo]) -> str:

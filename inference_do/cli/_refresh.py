@@ -12,6 +12,7 @@ from inference_do import Client, ConfigError
 from inference_do.catalogue import CONTROL_PLANE, as_text, fetch
 from inference_do.models import MODELS_VARIABLE
 
+from ._command import connected
 from ._screen import screen, write
 
 __all__ = ["refresh"]
@@ -38,7 +39,7 @@ def refresh(path: Path, *, catalogue: bool, base_url: str | None, control_plane:
             message = f"the control plane needs a personal access token: set {TOKEN_VARIABLES[0]}"
             raise ConfigError(message)
         plane = Client(token, base_url=control_plane or CONTROL_PLANE)
-    with Client(base_url=base_url) as client:
+    with connected(base_url) as client:
         found = fetch(client, plane)
     try:
         _replace(path, as_text(found))

@@ -36,13 +36,14 @@ class Column:
 
 
 def show_columns(console: Console, columns: Sequence[Column]) -> list[str]:
-    """Print a table, and return the names of the columns that were left out."""
+    """Print a table, and return the names of the columns that were left out. What is not a terminal gets no rules."""
     shown, left_out = list(columns), list[str]()
     while sum(column.width + GAP for column in shown) - GAP > console.width and len(shown) > 1:
         least = max(shown, key=lambda column: column.rank)
         left_out.insert(0, least.name)
         shown.remove(least)
-    table = Table(header_style="bold", box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
+    box = SIMPLE_HEAD if console.is_terminal else None  # what is piped has a line for each row, and for the names
+    table = Table(header_style="bold", box=box, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
     for column in shown:
         table.add_column(
             column.name,

@@ -22,7 +22,8 @@ same for the same request, and depend on every message of it. The rules know no 
 * `quirks.py`: habits of this API and of others, as switches for all requests.
 * `reply()` and `Emulator(replies=[…])`: what the model answers next, as text, tool calls, a message or raw chunks; the
   JSON of an object where structured output is asked for, in whatever way (`replies.py`).
-* `python -m inference_do.emulator --port 8000`: the same by hand.
+* `Emulator(playground=True)`: a page at `page_url` with a chat, the requests as they came, faults and limits.
+* `python -m inference_do.emulator --port 8000`: the same by hand, with the page.
 
 All three wires have the same answers, scripts and faults, each in its own shape. A model answers where the model data
 says that it does (`register_model("my-model", endpoints=[…])` changes that), an id of `Emulator(models=[…])` on all.

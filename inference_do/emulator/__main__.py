@@ -28,6 +28,7 @@ def main(arguments: list[str] | None = None, *, wait: Callable[[], object] | Non
     parser.add_argument("--api-key", default="sk-do-v1-emulator", help="the key to accept")
     parser.add_argument("--event-delay", type=float, default=0.0, help="seconds before each event of a stream")
     parser.add_argument("--cors", action="append", default=[], help="an origin whose pages in a browser may use it")
+    parser.add_argument("--no-playground", action="store_true", help="no page at / to try it with")
     options = parser.parse_args(arguments)
     try:
         emulator = Emulator(
@@ -36,16 +37,19 @@ def main(arguments: list[str] | None = None, *, wait: Callable[[], object] | Non
             api_key=options.api_key,
             event_delay=options.event_delay,
             cors=options.cors,
+            playground=not options.no_playground,
+            keep_requests=0,
         ).start()
     except (OSError, OverflowError, ValueError) as error:
         parser.error(f"it cannot listen on {options.host!r}, port {options.port}: {error}")
     try:
+        page = "" if options.no_playground else f"  a page to try it with: {emulator.page_url}\n\n"
         sys.stdout.write(
             f"An offline DigitalOcean inference server; it has no model and answers plainly from the prompt.\n\n"
             f"  export DIGITALOCEAN_INFERENCE_BASE_URL={emulator.base_url}\n"
             f"  export DIGITALOCEAN_INFERENCE_KEY={emulator.api_key}\n\n"
             f"  curl $DIGITALOCEAN_INFERENCE_BASE_URL/models -H 'authorization: Bearer {emulator.api_key}'\n\n"
-            f"Ctrl-C stops it.\n"
+            f"{page}Ctrl-C stops it.\n"
         )
         sys.stdout.flush()
         with suppress(KeyboardInterrupt):

@@ -65,16 +65,28 @@ def run_program(emu: Emulator, *arguments: str, content: str | None = None, **ex
 
 
 ON_A_TERMINAL = "import os, sys; os.login_tty(0); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+ON_A_TERMINAL_AND_TO_A_FILE = ON_A_TERMINAL.replace(
+    "os.execv", "os.dup2(os.open({!r}, os.O_WRONLY | os.O_CREAT), 1); os.execv"
+)
 
 
 class Terminal:
     """A program on a terminal of its own; what it writes is kept, what a user would type is sent."""
 
-    def __init__(self, emu: Emulator, *arguments: str, **extra: str) -> None:
+    def __init__(self, emu: Emulator, *arguments: str, out: Path | None = None, **extra: str) -> None:
+        """Start it.
+
+        Args:
+            emu: Whom it asks.
+            arguments: What is typed.
+            out: A file for standard output, instead of the terminal.
+            extra: Further variables.
+        """
         self._master, slave = pty.openpty()
         self.seen = ""
+        code = ON_A_TERMINAL if out is None else ON_A_TERMINAL_AND_TO_A_FILE.format(str(out))
         self._process = subprocess.Popen(
-            [sys.executable, "-c", ON_A_TERMINAL, "-W", "error", "-m", "inference_do.cli", *arguments],
+            [sys.executable, "-c", code, "-W", "error", "-m", "inference_do.cli", *arguments],
             env=environment(emu, **{"TERM": "xterm-256color", **extra}),
             stdin=slave,
             stdout=slave,

@@ -75,16 +75,16 @@ def test_submit_names_the_line_that_is_wrong(emu, tmp_path, text, message):
     path = tmp_path / "in.jsonl"
     path.write_text(text)
     done = run(emu, "batch", "submit", str(path))
-    assert (done.code, done.out) == (1, "")
+    assert (done.code, done.out) == (2, "")
     assert message in done.err
     assert emu.requests == []
 
 
 def test_submit_says_what_cannot_be_read(emu, tmp_path):
     done = run(emu, "batch", "submit", str(tmp_path / "none.jsonl"))
-    assert (done.code, "none.jsonl' cannot be read: No such file" in done.err) == (1, True)
+    assert (done.code, "none.jsonl' cannot be read: No such file" in done.err) == (2, True)
     done = run(emu, "batch", "submit", written(tmp_path / "in.jsonl", requests(1)), "--metadata", "a")
-    assert (done.code, "--metadata takes NAME=TEXT, not 'a'" in done.err) == (1, True)
+    assert (done.code, "--metadata takes NAME=TEXT, not 'a'" in done.err) == (2, True)
 
 
 def test_status_says_how_it_stands(emu, clock, submitted):
@@ -126,7 +126,7 @@ def test_results_are_json_lines(emu, clock, submitted, tmp_path):
     assert rows["wrong"].keys() == {"custom_id", "error"}
     error = rows["wrong"]["error"]
     assert (error["class"], error["status"], error["retryable"]) == ("BadRequestError", 400, False)
-    assert "3 answers · 1 errors" in done.err
+    assert "3 answers · 1 error ·" in done.err
     assert "at the batches' price" in done.err
     output = tmp_path / "out.jsonl"
     again = run(emu, "batch", "results", submitted, str(output))
@@ -147,9 +147,9 @@ def test_the_list_fits_its_terminal(emu, clock, submitted):
     clock.advance(SECONDS)
     wide = run(emu, "batch", "list", COLUMNS="120").out
     assert next(line.split() for line in wide.splitlines() if submitted in line)[1:4] == ["completed", "4/4", "1"]
-    narrow = run(emu, "batch", "list", COLUMNS="60").out
-    assert "Left out, as the terminal is narrow: " in narrow
-    assert all(len(line) <= 60 for line in narrow.splitlines() if submitted in line)
+    narrow = run(emu, "batch", "list", COLUMNS="60")
+    assert "Left out, as the terminal is narrow: " in narrow.err
+    assert all(len(line) <= 60 for line in narrow.out.splitlines() if submitted in line)
     assert run(emu, "batch", "list", "--status", "failed").out == ""
 
 

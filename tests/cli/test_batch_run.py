@@ -64,7 +64,7 @@ def test_failures_and_bad_lines_are_named_and_tried_again(emu, rows, output):
     run(emu, "batch", "run", rows, str(output), *MODEL, "--prompt", "{text}")
     assert emu.posts == 7
     strict = run(emu, "batch", "run", rows, str(output), *MODEL, "--prompt", "{text}", "--strict")
-    assert strict.code == 1
+    assert strict.code == 2
     assert strict.err.startswith("ConfigError: 1 rows cannot be asked: row 7:")
 
 
@@ -104,7 +104,7 @@ def test_a_spending_limit(emu, rows, output):
     assert 0 < emu.posts < 6
     assert re.search(r"Stopped: \$0\.00000\d of max_cost \$0\.000010 are spent", done.err)
     free = run(emu, "batch", "run", rows, str(output), "-m", "my-own", "--prompt", "{text}", "--max-cost", "1")
-    assert (free.code, "needs a price" in free.err) == (1, True)
+    assert (free.code, "needs a price" in free.err) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_command_that_cannot_be_right(emu, rows, output, given, words):
 def test_another_prompt_is_refused_unless_it_begins_anew(emu, rows, output):
     run(emu, "batch", "run", rows, str(output), *MODEL, "--prompt", "{text}")
     other = run(emu, "batch", "run", rows, str(output), *MODEL, "--prompt", "Now {text}")
-    assert (other.code, "is the output of another job" in other.err) == (1, True)
+    assert (other.code, "is the output of another job" in other.err) == (2, True)
     anew = run(emu, "batch", "run", rows, str(output), *MODEL, "--prompt", "Now {text}", "--no-resume")
     assert anew.code == 0
     assert f"The earlier output is now '{output}.1'" in anew.err

@@ -18,7 +18,7 @@ from inference_do.models import MODELS_VARIABLE
 def test_the_table_needs_no_key_and_no_network(emu):
     done = run(emu, "models", DIGITALOCEAN_INFERENCE_KEY="")
     assert done.code == 0
-    assert "72 models. Prices: US dollars per million tokens" in done.out
+    assert "72 models. Prices: US dollars per million tokens" in done.err
     [line] = [line for line in done.out.splitlines() if "glm-5.2 " in line]
     assert line.split()[:5] == ["glm-5.2", "262,144", "0.7", "2.2", "2026-08-21"]
     assert line.split()[5:] == ["tools", "json", "thinks", "cache"]
@@ -37,7 +37,7 @@ def test_the_table_needs_no_key_and_no_network(emu):
 )
 def test_the_table_can_be_narrowed_and_widened(emu, arguments, count):
     done = run(emu, "models", *arguments)
-    assert f"{count} models." in done.out
+    assert f"{count} models." in done.err
 
 
 def test_what_a_model_cannot_do_here_is_not_promised(emu):
@@ -70,7 +70,7 @@ def test_check_asks_which_models_the_key_may_call():
         chats = sum(i.listed and "/v1/chat/completions" in i.endpoints for i in known_models().values())
         vectors = sum(i.listed and "/v1/embeddings" in i.endpoints for i in known_models().values())
         assert emu.posts == chats + vectors
-        assert f"72 models, {chats + vectors - 2} of which this key may call" in done.out
+        assert f"72 models, {chats + vectors - 2} of which this key may call" in done.err
         assert all(request.json.get("max_completion_tokens", 16) == 16 for request in emu.requests[1:])
 
 
@@ -104,11 +104,13 @@ def test_one_answer(emu):
 
 
 def test_thoughts_come_first_and_can_be_hidden(emu):
-    shown = run(emu, "chat", "Why?", "-m", "kimi-k3", "--effort", "low").out
-    assert shown.startswith("The last message is from the user: 'Why?'. I answer it.\n\nYou said: Why?")
+    shown = run(emu, "chat", "Why?", "-m", "kimi-k3", "--effort", "low")
+    assert shown.out == "You said: Why?\n"
+    assert shown.err.startswith("The last message is from the user: 'Why?'. I answer it.\n\nkimi-k3 · ")
     assert emu.requests[0].json["reasoning_effort"] == "low"
     hidden = run(emu, "chat", "Why?", "-m", "kimi-k3", "--no-reasoning")
     assert hidden.out == "You said: Why?\n"
+    assert hidden.err.startswith("kimi-k3 · ")
     assert "thinking)" in hidden.err
 
 
@@ -120,13 +122,13 @@ def test_settings_and_piped_prompts(emu):
     assert sent["messages"] == [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello there"}]
     assert sent["max_completion_tokens"] == 50
     done = run(emu, "chat", content=" \n")
-    assert (done.code, done.err) == (1, "ConfigError: there is nothing to say: give a prompt, or pipe one in\n")
+    assert (done.code, done.err) == (2, "ConfigError: there is nothing to say: give a prompt, or pipe one in\n")
 
 
 def test_a_budget_spent_on_thinking_is_explained(emu):
     done = run(emu, "chat", "Why?", "-m", "kimi-k3", "--max-tokens", "5", "--no-reasoning")
-    assert (done.code, done.out.strip()) == (0, "")
-    assert "before any text: it was thinking. Raise max_completion_tokens" in done.err
+    assert (done.code, done.out.strip()) == (3, "")
+    assert "before any text (length): the model was thinking. Raise --max-tokens" in done.err
 
 
 def test_a_router_tells_its_route(emu):
@@ -153,7 +155,7 @@ def test_text_cannot_steer_the_terminal(emu):
 )
 def test_failures_are_one_sentence(emu, arguments, detail):
     done = run(emu, "chat", "hi", *arguments)
-    assert (done.code, done.out) == (1, "")
+    assert (done.code, done.out) == (2 if "ConfigError" in done.err else 1, "")
     assert detail in done.err
     assert "Traceback" not in done.err
     assert done.err.count("\n") == 1
@@ -166,11 +168,11 @@ def test_all_is_well(emu):
     done = run(emu, "doctor", "--model", "router:mine")
     assert done.code == 0
     lines = [line for line in done.out.splitlines() if line.startswith("ok")]
-    assert lines[0] == "ok    key: a model access key, from DIGITALOCEAN_INFERENCE_KEY"
-    assert lines[1].startswith(f"ok    address: {emu.base_url} (from DIGITALOCEAN_INFERENCE_BASE_URL)")
+    assert lines[0] == "ok     key: a model access key, from DIGITALOCEAN_INFERENCE_KEY"
+    assert lines[1].startswith(f"ok     address: {emu.base_url} (from DIGITALOCEAN_INFERENCE_BASE_URL)")
     assert "72 models in" in lines[2]
-    assert "ok    limit of requests: 999,999 of 1,000,000 left" in lines
-    assert any("answered by llama3.3-70b-instruct (route mine)" in line for line in lines)
+    assert "ok     limit of requests: 999,999 of 1,000,000 left" in lines
+    assert any("answered by llama3.3-70b-instruct (route mine, api chat_completions)" in line for line in lines)
     assert "wrong" not in done.out
 
 
@@ -186,9 +188,9 @@ def test_all_is_well(emu):
 def test_what_a_401_means_depends_on_the_key(emu, key, kind, meaning):
     done = run(emu, "doctor", DIGITALOCEAN_INFERENCE_KEY="", MODEL_ACCESS_KEY=key)
     assert done.code == 1
-    assert f"ok    key: {kind}, from MODEL_ACCESS_KEY" in done.out
-    assert "wrong list of models: 401 Unauthorized" in done.out
-    assert meaning in done.err
+    assert f"ok     key: {kind}, from MODEL_ACCESS_KEY" in done.out
+    assert "wrong  list of models: 401 Unauthorized" in done.out
+    assert next(line for line in done.out.splitlines() if line.startswith("fix ") and meaning in line)
     assert key not in done.out + done.err
     assert "0123456789" not in done.out + done.err
 
@@ -198,29 +200,33 @@ def test_what_a_403_means(emu):
     emu.script(Status(403))
     done = run(emu, "doctor")
     assert done.code == 1
-    assert "the prepaid balance is used up, or the key is bound to a VPC" in done.err
+    assert "the prepaid balance is used up, or the key is bound to a VPC" in done.out
 
 
 def test_a_model_that_is_locked_or_unknown():
     with Emulator(locked_models=["openai-gpt-4o"]) as emu:
         locked = run(emu, "doctor", "-m", "openai-gpt-4o")
-        assert (locked.code, "it is not in the account's tier" in locked.err) == (1, True)
+        assert (locked.code, "it is not in the account's tier" in locked.out) == (1, True)
         unknown = run(emu, "doctor", "-m", "gpt-4o-mini")
         assert unknown.code == 1
         assert "nothing is known of 'gpt-4o-mini'; closest: openai-gpt-4o-mini" in unknown.out
-        assert "the model has another id" in unknown.err
+        assert "the model has another id" in unknown.out
 
 
 def test_nobody_there_no_key_no_address(emu):
     absent = run(emu, "doctor", "--base-url", "http://127.0.0.1:1/v1")
-    assert (absent.code, "Nothing answered: check the address" in absent.err) == (1, True)
+    assert absent.code == 1
+    assert (
+        "fix    Nothing answered: start what should answer at http://127.0.0.1:1/v1, or correct --base-url"
+        in absent.out
+    )
     assert "(from --base-url)" in absent.out
     keyless = run(emu, "doctor", DIGITALOCEAN_INFERENCE_KEY="")
-    assert (keyless.code, "wrong key: none: set DIGITALOCEAN_INFERENCE_KEY" in keyless.out) == (1, True)
+    assert (keyless.code, "wrong  key: none of DIGITALOCEAN_INFERENCE_KEY, MODEL" in keyless.out) == (1, True)
     broken = run(emu, "doctor", DIGITALOCEAN_INFERENCE_KEY="a key with spaces")
     assert (broken.code, "has a character at position 1" in broken.out) == (1, True)
     odd = run(emu, "doctor", "--base-url", "http://example.com/v1")
-    assert (odd.code, "wrong address: base_url must be https" in odd.out) == (1, True)
+    assert (odd.code, "wrong  address: base_url must be https" in odd.out) == (1, True)
 
 
 def test_limits_that_are_used_up_or_not_told(emu):
@@ -228,7 +234,7 @@ def test_limits_that_are_used_up_or_not_told(emu):
     used: Any = {"x-ratelimit-limit-requests": "120", "x-ratelimit-remaining-requests": "0"}
     emu.script(Status(200, body={"data": []}, headers={**used, "x-ratelimit-reset-requests": "1790000000"}))
     done = run(emu, "doctor")
-    assert "wrong limit of requests: 0 of 120 left, again at 14:13:20 UTC" in done.out
+    assert "wrong  limit of requests: 0 of 120 left, again at 14:13:20 UTC" in done.out
     emu.script(Status(200, body={"data": []}))
     assert "limits: not in this response" in run(emu, "doctor").out
 
@@ -264,7 +270,7 @@ def test_what_cannot_be_refreshed_is_reported(emu, tmp_path):
     done = run(emu, "refresh", str(tmp_path / "x.json"), "--catalogue")
     assert done.err == "ConfigError: the control plane needs a personal access token: set DIGITALOCEAN_TOKEN\n"
     done = run(emu, "refresh", str(tmp_path / "nowhere" / "x.json"))
-    assert (done.code, "cannot be written: No such file or directory" in done.err) == (1, True)
+    assert (done.code, "cannot be written: No such file or directory" in done.err) == (2, True)
 
 
 # --- serve ---
@@ -272,10 +278,10 @@ def test_what_cannot_be_refreshed_is_reported(emu, tmp_path):
 
 def test_it_listens_on_this_machine_only(emu):
     done = run(emu, "serve", "--host", "0.0.0.0")
-    assert (done.code, "host must be a loopback address" in done.err) == (1, True)
+    assert (done.code, "host must be a loopback address" in done.err) == (2, True)
     port = emu.base_url.rsplit(":", 1)[1].removesuffix("/v1")
     done = run(emu, "serve", "--port", port)
-    assert (done.code, "ConfigError: the emulator cannot listen on '127.0.0.1', port" in done.err) == (1, True)
+    assert (done.code, "ConfigError: the emulator cannot listen on '127.0.0.1', port" in done.err) == (2, True)
 
 
 @pytest.mark.parametrize("arguments", [["models", "--kindd", "x"], ["nothing"], ["chat", "--max-tokens", "0"]], ids=str)

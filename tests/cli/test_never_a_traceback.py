@@ -61,8 +61,10 @@ def test_an_answer_outside_the_encoding_of_standard_output(emu, encoding, shown)
 )
 def test_half_an_emoji_in_a_chunk(emu, deltas, shown):
     emu.script(events(*deltas))
-    code, out, _ = program(emu, *CHAT, "hi", environ={"PYTHONIOENCODING": "utf-8"})
-    assert (code, out.decode()) == (0, f"{shown}\n")
+    code, out, err = program(emu, *CHAT, "hi", environ={"PYTHONIOENCODING": "utf-8"})
+    thought, _, answer = shown.rpartition("\n\n")
+    assert (code, out.decode()) == (0, f"{answer}\n")
+    assert err.decode().startswith(thought)
 
 
 def test_half_an_emoji_does_not_end_a_conversation(emu):
@@ -73,7 +75,7 @@ def test_half_an_emoji_does_not_end_a_conversation(emu):
         terminal.wait_for("> ", count=2)
         terminal.type("two\n")
         terminal.wait_for("> ", count=3)
-        terminal.type("\n")
+        terminal.type("\x04")
         assert terminal.code() == 0
     assert emu.requests[1].json["messages"][1] == {"role": "assistant", "content": "a \ufffd"}
 
@@ -84,20 +86,22 @@ def test_half_an_emoji_does_not_end_a_conversation(emu):
 @pytest.mark.parametrize("locale", ["C.UTF-8", "C"])
 def test_piped_bytes_that_are_no_text(emu, locale):
     code, out, err = program(emu, *CHAT, stdin=None, input=b"a\xff\xfe", environ={"LC_ALL": locale, "LANG": locale})
-    assert (code, out, emu.posts) == (1, b"", 0)
+    assert (code, out, emu.posts) == (2, b"", 0)
     assert b"ConfigError: what is piped in is not utf-8 text: byte 0xff at 1" in err
 
 
-def test_typed_bytes_that_are_no_text(emu):
-    with Terminal(emu, *CHAT, LC_ALL="C.UTF-8") as terminal:
+def test_typed_bytes_that_are_no_text(emu, tmp_path):
+    """Without line editing, which leaves them out."""
+    with Terminal(emu, *CHAT, out=tmp_path / "out.txt", LC_ALL="C.UTF-8") as terminal:
         terminal.wait_for("> ")
         os.write(terminal._master, b"caf\xe9\n")
         terminal.wait_for("not UTF-8")
         terminal.type("hello\n")
-        terminal.wait_for("You said: hello")
+        terminal.wait_for(" out ")
         terminal.type("\x04")
         assert terminal.code() == 0
         assert "Traceback" not in terminal.text
+    assert (tmp_path / "out.txt").read_text() == "You said: hello\n"  # the prompt is on standard error
 
 
 def test_a_prompt_of_bytes_that_are_no_text(emu):
@@ -111,7 +115,7 @@ def closed(number: int):
 
 def test_closed_standard_input(emu):
     code, _, err = program(emu, *CHAT, preexec_fn=closed(0))
-    assert code == 1
+    assert code == 2
     assert b"there is nothing to say" in err
     code, out, _ = program(emu, *CHAT, "hi", preexec_fn=closed(0))
     assert (code, out) == (0, b"You said: hi\n")
@@ -120,7 +124,7 @@ def test_closed_standard_input(emu):
 def test_standard_input_that_cannot_be_read(emu, tmp_path):
     with (tmp_path / "x").open("w") as written:
         code, _, err = program(emu, *CHAT, stdin=written)
-    assert code == 1
+    assert code == 2
     assert b"ConfigError: standard input cannot be read" in err
 
 
@@ -176,7 +180,7 @@ def test_knowledge_that_cannot_be_read(emu, tmp_path, data, reason):
             pytest.skip("root reads everything")
         path.chmod(0)
     code, _, err = program(emu, "serve", "--port", "0", "--knowledge", str(path))
-    assert (code, b"ConfigError" in err, reason in err) == (1, True, True)
+    assert (code, b"ConfigError" in err, reason in err) == (2, True, True)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +198,7 @@ def test_a_file_of_models_that_is_none(emu, tmp_path, text):
     path = tmp_path / "models.json"
     path.write_text(text, encoding="utf-8", errors="surrogatepass")
     code, _, err = program(emu, "models", environ={MODELS_VARIABLE: str(path)})
-    assert (code, err.startswith(b"ConfigError: ")) == (1, True)
+    assert (code, err.startswith(b"ConfigError: ")) == (2, True)
     assert err.count(b"\n") == 1
 
 
@@ -204,7 +208,7 @@ def test_a_file_of_models_that_is_none(emu, tmp_path, text):
 def test_a_refusal_is_shown(emu):
     emu.reply(message={"content": None, "refusal": "I cannot help with that."})
     done = run(emu, *CHAT, "hi")
-    assert (done.code, done.out) == (0, "I cannot help with that.\n")
+    assert (done.code, done.out) == (3, "I cannot help with that.\n")
     assert done.err.startswith("The model refused to answer.\n")
 
 
@@ -219,7 +223,7 @@ def test_a_refusal_is_shown(emu):
 def test_an_answer_that_ended_early_leaves_a_note(emu, reason, note):
     emu.reply("Once upon", finish_reason=reason)
     done = run(emu, *CHAT, "hi")
-    assert (done.code, done.out) == (0, "Once upon\n")
+    assert (done.code, done.out) == (3 if note else 0, "Once upon\n")
     assert done.err.splitlines()[:-1] == ([note] if note else [])
 
 
@@ -241,14 +245,15 @@ def test_a_conversation_ends_by_a_word(word):
 
 def test_help_in_a_conversation_costs_nothing(emu):
     with Terminal(emu, *CHAT) as terminal:
-        terminal.wait_for("Ctrl-C stops an answer")
+        terminal.wait_for("/help shows what can be typed")
         terminal.type("/help\n")
-        terminal.wait_for("Ctrl-C stops an answer", count=2)
+        terminal.wait_for("Ctrl-C stops an answer")
         terminal.type("/undo\n")
-        terminal.wait_for("there is no command /undo")
+        terminal.wait_for("There is no command /undo")
         assert emu.posts == 0
-        terminal.type("/etc/hosts is what?\n")
-        terminal.wait_for("You said: /etc/hosts is what?")
+        for path in ("/etc/hosts is what?", "/etc/hosts", "/tmp is full"):
+            terminal.type(f"{path}\n")
+            terminal.wait_for(f"You said: {path}")
         terminal.type("exit\n")
         assert terminal.code() == 0
 
@@ -267,7 +272,7 @@ def test_a_turn_without_content_is_not_sent_again(emu):
 
 
 def test_a_defect_is_one_sentence_and_its_traceback_is_there_for_the_asking(emu, monkeypatch):
-    monkeypatch.setattr("inference_do.cli._app.show_models", lambda *_, **__: {}["x"])
+    monkeypatch.setattr("inference_do.cli._models.show_models", lambda *_, **__: {}["x"])
     done = run(emu, "models")
     assert (done.code, done.out) == (1, "")
     assert done.err.startswith("KeyError: 'x'\nThis is a defect, please report it; INFERENCE_DO_TRACEBACK=1")

@@ -21,7 +21,7 @@ def test_the_table_on_a_terminal_and_in_a_pipe(emu):
         assert "glm-5.2" in terminal.text
     piped = run_program(emu, "models", "glm")
     assert "\x1b" not in piped.out
-    assert piped.err == ""
+    assert piped.err.startswith("\n3 models.")
     assert "glm-5.2" in piped.out
 
 
@@ -66,9 +66,9 @@ def test_ctrl_c_stops_an_answer_and_not_the_conversation():
         terminal.type("one two three four five six seven eight nine ten eleven twelve thirteen fourteen\n")
         terminal.wait_for("You said")
         terminal.type("\x03")
-        terminal.wait_for("…")
+        terminal.wait_for("Stopped: this is no whole answer.")
         terminal.wait_for("> ", count=2)
-        terminal.type("\n")
+        terminal.type("\x04")
         assert terminal.code() == 0
         assert "Traceback" not in terminal.text
         assert len(emu.disconnects) == 1
@@ -80,7 +80,7 @@ def test_a_failure_in_a_conversation_does_not_end_it(emu):
         terminal.type("Hello\n")
         terminal.wait_for("NotFoundError: 404")
         terminal.wait_for("> ", count=2)
-        terminal.type("\n")
+        terminal.type("\x04")
         assert terminal.code() == 0
 
 
@@ -106,12 +106,27 @@ def test_serve_serves_until_it_is_stopped(emu, how, tmp_path):
         asked = {"query": "droplet", "num_results": 1}
         found = httpx.post(f"{base_url}/kb/retrieve", headers=headers, json=asked, timeout=5).json()
         assert found["results"][0]["text_content"] == "A droplet is a virtual machine."
+        first, page = terminal.text.split()[:2]
+        assert (first, httpx.get(page, timeout=5).status_code) == ("Playground:", 200)
         if how == "ctrl-c":
             terminal.type("\x03")
         else:
             terminal.stop()
         assert terminal.code() == 0
         assert "Traceback" not in terminal.text
+
+
+def test_serve_does_without_the_page_and_opens_it(emu, tmp_path):
+    with Terminal(emu, "serve", "--port", "0", "--no-playground") as terminal:
+        terminal.wait_for("Ctrl-C stops it.")
+        assert "Playground" not in terminal.text
+        base_url = re.search(r"BASE_URL=(\S+)", terminal.text)[1]  # type: ignore[index]
+        assert httpx.get(base_url.removesuffix("v1"), timeout=5).status_code == 401
+    opened = tmp_path / "opened"
+    browser = f"sh -c 'echo %s > {opened}'"
+    with Terminal(emu, "serve", "--port", "0", "--open", BROWSER=browser) as terminal:
+        terminal.wait_for("Ctrl-C stops it.")
+        assert opened.read_text().strip() == terminal.text.split()[1]
 
 
 def test_no_traceback_shows_the_key(emu):

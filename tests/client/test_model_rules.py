@@ -66,7 +66,7 @@ def test_a_model_of_another_endpoint_is_refused_with_what_to_do(emu, ask, model)
     detail = str(error)
     assert f"model '{model}' is not on /v1/chat/completions, only on /v1/responses (as of 2026-09-19" in detail
     assert f"register_model('{model}', endpoints=['/v1/chat/completions'])" in detail
-    near = detail.partition("there are ")[2].partition(";")[0].split(", ")
+    near = detail.partition("leave out api='chat_completions', or use ")[2].partition(";")[0].split(", ")
     assert len(near) == 3
     assert all("/v1/chat/completions" in model_info(other).endpoints for other in near)
     assert model_info(near[0]).provider == "OpenAI"
@@ -76,8 +76,10 @@ def test_the_two_endpoints_that_have_methods_are_distinguished(emu):
     wrong = chat(emu, model="bge-m3")
     assert "is not on /v1/chat/completions, only on /v1/embeddings" in str(wrong)
     assert "use embed()" in str(wrong)
-    with pytest.raises(ConfigError, match=r"only on /v1/chat/completions, /v1/messages .*use chat\(\) or stream\(\)"):
+    with pytest.raises(ConfigError, match=r"only on /v1/chat/completions, /v1/messages .*use chat\(\) or stream\(\);"):
         make(emu).embed(model="gemma-4-31B-it", input="x")
+    with pytest.raises(ConfigError, match=r"only on /v1/responses .*use chat\(\) or stream\(\);"):
+        make(emu).embed(model="openai-gpt-5.4", input="x")
     assert emu.posts == 0
 
 

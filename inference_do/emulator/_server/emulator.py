@@ -32,6 +32,7 @@ from .connection import ServerConnection
 from .knowledge import bases_of
 from .models import ServedModels
 from .pages import Pages
+from .playground.endpoint import Playground
 from .rate_limits import RateLimits
 from .scripts import Replies
 
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 __all__ = ["Emulator"]
 
 BACKLOG = 4096
+UNRECORDED = -1
+"""Index of a request that is not recorded."""
 KEPT_BYTES = 512 * 1024 * 1024
 """Bytes of bodies that `requests` remembers."""
 
@@ -89,6 +92,7 @@ class Emulator:
         batch_seconds: What a batch takes by this clock: a quarter to be validated, two to be answered, one to be
             written. Above 86,400 it expires before it is done.
         keys_without_batches: Keys that are taken for everything but batches.
+        playground: Whether there is a page at `/` to try it with, and its control API at `/_playground/`.
     """
 
     def __init__(
@@ -119,6 +123,7 @@ class Emulator:
         clock: Callable[[], float] = time.time,
         batch_seconds: float = SECONDS,
         keys_without_batches: Iterable[str] = (),
+        playground: bool = False,
     ) -> None:
         self._host = _loopback(host)
         self._port = port
@@ -133,13 +138,13 @@ class Emulator:
         """Answers instead of the API, where it returns something; for recordings."""
         self.agent_key = "agent-emulator-key"
         self._faults_on_get = faults_on_get
-        without = frozenset(keys_without_batches)
+        without, scheme = frozenset(keys_without_batches), "http" if ssl_context is None else "https"
         self._api = Api(
             keys=None if api_key is None else frozenset({api_key, *api_keys, *without}),
             batches=BatchJobs(
                 clock=clock,
                 seconds=batch_seconds,
-                scheme="http" if ssl_context is None else "https",
+                scheme=scheme,
                 keys_without=without,
             ),
             models=ServedModels(frozenset(models), frozenset(locked_models)),
@@ -150,16 +155,18 @@ class Emulator:
             limits=RateLimits(enforced=check_rate_limit(rate_limit), now=clock),
         )
         self._tls = ssl_context
-        self._pages = Pages.of(cors, hosts)
+        self._pages = Pages.of(cors, hosts, scheme if playground else None)
         self._kept_bytes = 0
         self._requests: deque[Request] = deque()
         self._keep = keep_requests
-        self._disconnects: list[Disconnect] = []
+        self._disconnects: deque[Disconnect] = deque(maxlen=max(1, keep_requests))
         self._served = self._posts = self._accepted = 0
         self._open: set[ServerConnection] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._stopping: asyncio.Event | None = None
+        keys = frozenset({self.api_key, self.agent_key, *api_keys, *without})
+        self._playground = Playground(self, self._api.limits, keys) if playground else None
 
     # What a test reads -----------------------------------------------------------------------------------------------
 
@@ -174,6 +181,11 @@ class Emulator:
         return f"{self._origin}/api/v1"
 
     @property
+    def page_url(self) -> str:
+        """Where the playground's page is, if there is one."""
+        return f"{self._origin}/"
+
+    @property
     def control_plane_url(self) -> str:
         """The base of what there is of the control plane: its catalogue of models."""
         return f"{self._origin}/v2"
@@ -184,13 +196,18 @@ class Emulator:
         return f"http{'' if self._tls is None else 's'}://{host}:{self._port}"
 
     @property
+    def is_secure(self) -> bool:
+        """Whether it serves https."""
+        return self._tls is not None
+
+    @property
     def requests(self) -> list[Request]:
         """Every request that arrived in full, oldest first."""
         return list(self._requests)
 
     @property
     def disconnects(self) -> list[Disconnect]:
-        """Every client that went away before its response was complete."""
+        """Every client that went away before its response was complete; of many the latest, as with requests."""
         return list(self._disconnects)
 
     @property
@@ -236,6 +253,8 @@ class Emulator:
         self._requests.clear()
         self._kept_bytes = 0
         self._disconnects.clear()
+        if self._playground is not None:
+            self._playground.journal.clear()
         self._served = self._posts = self._accepted = 0
 
     # Lifespan --------------------------------------------------------------------------------------------------------
@@ -315,14 +334,21 @@ class Emulator:
 
     def left(self, disconnect: Disconnect) -> None:
         """Record a client that left early."""
+        if disconnect.request == UNRECORDED:
+            return
         self._disconnects.append(disconnect)
+        if self._playground is not None:
+            self._playground.journal.left(disconnect.request)
 
     def knows(self, headers: Mapping[str, str], path: str) -> bool:
         """Return whether a request has a key that is taken."""
-        return self._api.knows(headers, path)
+        return not (self._playground and self._playground.owns(path)) and self._api.knows(headers, path)
 
     def received(self, request: Request) -> tuple[int, Iterator[Step]]:
-        """Record a request and decide what happens to it."""
+        """Record a request and decide what happens to it; what the playground's page asks for is not recorded."""
+        page = self._playground
+        if page is not None and page.owns(request.path):
+            return UNRECORDED, page.answer(request, self._pages.host_refusal(request))
         index = self._served
         self._served += 1
         self._record(request)
@@ -338,7 +364,10 @@ class Emulator:
         response, delivery = apply(response, delivery, faults)
         response = self._pages.marked(response, request)
         close = request.headers.get("connection", "").lower() == "close"
-        return index, steps(response, delivery, close=close)
+        script = steps(response, delivery, close=close)
+        if page is not None:
+            script = page.journal.follow(index, request, response, [type(fault).__name__ for fault in faults], script)
+        return index, script
 
     def _record(self, request: Request) -> None:
         self._requests.append(request)

@@ -1,4 +1,4 @@
-"""What pages in a browser may ask: nothing, unless the emulator was made to allow their origin.
+"""What pages in a browser may ask: nothing, unless the emulator was made to allow their origin, or has a page itself.
 
 * A page of another origin sends `Origin`; one that is not allowed gets 403, and takes no element of a script.
 * A page can make its own name point to this machine (DNS rebinding), and is then of the same origin. Its requests have
@@ -31,10 +31,12 @@ class Pages:
 
     origins: frozenset[str]
     hosts: frozenset[str] = frozenset()
+    own_scheme: str | None = None
+    """Of the emulator's own page; None if it has none."""
 
     @classmethod
-    def of(cls, cors: str | Iterable[str], hosts: str | Iterable[str] = ()) -> Self:
-        """Make it of origins, of which `*` allows all, and of hosts.
+    def of(cls, cors: str | Iterable[str], hosts: str | Iterable[str] = (), own_scheme: str | None = None) -> Self:
+        """Make it of origins, of which `*` allows all, of hosts, and of the scheme of the emulator's own page.
 
         Raises:
             ValueError: It is no origin.
@@ -44,17 +46,25 @@ class Pages:
             if origin != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/\s]+", origin):
                 msg = f"cors takes origins such as 'http://localhost:3000', or '*' for all, not {origin!r}"
                 raise ValueError(msg)
-        return cls(origins, frozenset({hosts} if isinstance(hosts, str) else hosts))
+        return cls(origins, frozenset({hosts} if isinstance(hosts, str) else hosts), own_scheme)
 
     def answer(self, request: Request) -> ServerResponse | None:
         """Answer a page's question whether it may ask, or refuse its request; None for all other requests."""
-        host, origin = request.headers.get("host"), request.headers.get("origin")
-        if host and not self._is_ours(_name_of(host)):
-            return _refused(f"the emulator does not answer to the host {host!r}: Emulator(hosts=[...]) adds a name")
-        if origin is not None and not self._allows(origin):
+        origin = request.headers.get("origin")
+        if (refused := self.host_refusal(request)) is not None:
+            return refused
+        is_own = self.own_scheme is not None and origin == f"{self.own_scheme}://{request.headers.get('host')}"
+        if origin is not None and not is_own and not self._allows(origin):
             return _refused(f"pages of {origin!r} may not ask: Emulator(cors=[{origin!r}]) allows them")
         if request.method == "OPTIONS" and origin is not None and "access-control-request-method" in request.headers:
             return ServerResponse(headers=_permission(request))
+        return None
+
+    def host_refusal(self, request: Request) -> ServerResponse | None:
+        """Refuse a request for a host that is none of this machine's; None for all other requests."""
+        host = request.headers.get("host")
+        if host and not self._is_ours(_name_of(host)):
+            return _refused(f"the emulator does not answer to the host {host!r}: Emulator(hosts=[...]) adds a name")
         return None
 
     def marked(self, response: ServerResponse, request: Request) -> ServerResponse:

@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inference_do.emulator._http import Refusal
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 REQUESTS, TOKENS, TOKENS_OF_DAY = "requests", "tokens-per-minute", "tokens-per-day"
 UNLIMITED = {REQUESTS: 1_000_000, TOKENS: 100_000_000, TOKENS_OF_DAY: 10_000_000_000}
 """What is reported where no limit is enforced."""
+
+MOST = 1_000
+"""Accounts whose use is remembered; the oldest are forgotten first."""
 
 Account = tuple[str, str]
 """A key and a model."""
@@ -81,11 +84,26 @@ class RateLimits:
         """Forget what was used."""
         self._levels.clear()
 
+    def set(self, limit: RateLimit | None) -> None:
+        """Enforce another limit, or none, from now on; what was used of the one before is forgotten."""
+        self.enforced = limit
+        self.clear()
+
+    def left(self) -> list[dict[str, Any]]:
+        """Return what is left now of each limit that somebody used, without keys."""
+        return [
+            {"model": model, "name": name, "limit": level.limit, "left": max(0, int(level.left))}
+            for key, model in list(self._levels)
+            for name, level in self._levels_of((key, model)).items()
+        ]
+
     def _levels_of(self, account: Account) -> dict[str, LimitLevel]:
         """Return what is left now of the limits that are enforced."""
         if self.enforced is None:
             return {}
         now, limits = self.now(), {REQUESTS: self.enforced.requests, TOKENS: self.enforced.tokens}
+        while len(self._levels) >= MOST and account not in self._levels:
+            del self._levels[next(iter(self._levels))]
         levels = self._levels.setdefault(
             account, {name: LimitLevel(limit, limit, now) for name, limit in limits.items() if limit is not None}
         )

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 GENERAL = "llama3.3-70b-instruct"
 CODE = "qwen3-coder-flash"
 CODE_WORDS = re.compile(r"```|\b(code|python|function|class|compile|refactor|traceback)\b", re.IGNORECASE)
+MOST = 10_000
+"""Sessions that are remembered."""
 
 Route = tuple[str, str]
 """A model, and the task that it was chosen for."""
@@ -36,6 +38,8 @@ class Router:
             affinity: The request's `X-Model-Affinity`; `none` is no session.
         """
         if affinity and affinity != "none":
+            while len(self._pinned) >= MOST:
+                del self._pinned[next(iter(self._pinned))]
             return self._pinned.setdefault(f"{body['model']} {affinity}", _route_of(body))
         return _route_of(body)
 
