@@ -16,6 +16,7 @@ PAGES: dict[str, tuple[int, tuple[str, ...]]] = {
     "clusters": (1, ("You said: Hello",)),
     "emulator": (3, ()),
     "jobs": (2, ("\n200 0 0.00", "You said: row 99")),
+    "llamaindex-testing": (3, ("test_a_function_agent",)),
     "migration": (3, ("You said: Say hello",)),
     "observability": (2, ()),
     "platform": (5, ("length '' 5", "qwen3-coder-flash code-generation")),
