@@ -1,1 +1,1 @@
-"""What the project costs beside its peers and beside the frameworks alone: `scripts/benchmark --help`."""
+"""What the project costs beside the alternatives and beside the frameworks alone: `scripts/benchmark --help`."""

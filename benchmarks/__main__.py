@@ -17,25 +17,30 @@ from .rounds import Result, run, server
 from .subjects import ENTRIES, SUBJECTS
 
 RESULTS = HOME / "results.json"
-PAGE = ROOT / "docs" / "performance.md"
-PLOT = ROOT / "docs" / "performance.svg"
-README = ROOT / "README.md"
+PAGES = report.Pages(
+    overview=ROOT / "docs" / "performance.md",
+    details=ROOT / "docs" / "performance-details.md",
+    plot=ROOT / "docs" / "performance.svg",
+    readme=ROOT / "README.md",
+)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/benchmark",
-        description="Measures the project beside its peers and the frameworks alone. Results are kept and added "
+        description="Measures the project beside the alternatives and the frameworks alone. Results are kept and added "
         "to: a part or a subject that is measured again replaces what was there.",
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"all by default: {', '.join(PARTS)}")
     parser.add_argument("--subjects", metavar="NAMES", help=f"comma-separated: {', '.join(SUBJECTS)}")
-    parser.add_argument("--only", choices=("ours", "peer", "baseline"), action="append", help="a kind of subject")
+    parser.add_argument(
+        "--only", choices=("ours", "alternative", "baseline"), action="append", help="a kind of subject"
+    )
     parser.add_argument("--environment", choices=("client", "langchain", "llamaindex"), action="append")
     parser.add_argument("--rounds", type=int, help="in place of each part's own number")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="FILE", help="default: %(default)s")
     parser.add_argument(
-        "--write", action="store_true", help="write the results into docs/performance.md and the README"
+        "--write", action="store_true", help="write the results into docs/performance*.md and the README"
     )
     parser.add_argument("--report", action="store_true", help="measure nothing, report what is kept")
     chosen = parser.parse_args()
@@ -92,7 +97,7 @@ def main() -> None:
         _measure(chosen)
     results = _read(chosen.results)
     if chosen.write:
-        report.write(results, PAGE, PLOT, README)
+        report.write(results, PAGES)
     else:
         print(report.page(results))
 

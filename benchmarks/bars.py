@@ -61,14 +61,14 @@ def _instructions(what: str, subject: str, beside: tuple[str, ...], limits: dict
         )
 
 
-def _apis(what: str, subject: str, **peers: str) -> Iterator[Bar]:
-    """What a delta of the other APIs costs, beside chat completions through the same subject, and beside a peer's."""
+def _apis(what: str, subject: str, **alternatives: str) -> Iterator[Bar]:
+    """What a delta of the other APIs costs, beside chat completions through the same subject and an alternative."""
     for api, most in (("responses", 1.25), ("messages", 1.15)):
         delta = {"part": "apis", "subject": subject, "metric": api, "unit": "x"}
         name = f"{what}: per delta of /{api}"
         yield Bar(what=f"{name} / of chat completions", most=most, per="=chat_completions", **delta)
-        if peer := peers.get(api):
-            yield Bar(what=f"{name} / {peer}'s", most=0.25, per=peer, **delta)
+        if alternative := alternatives.get(api):
+            yield Bar(what=f"{name} / {alternative}'s", most=0.25, per=alternative, **delta)
 
 
 NAMES = {
@@ -83,22 +83,22 @@ LLAMAINDEX = ("OpenAILike", "GradientAI", "LlamaIndex itself")
 CLIENT = ("openai SDK", "httpx by hand")
 
 
-def _beginning(ours: str, baseline: str, peer: str) -> Iterator[Bar]:
+def _beginning(ours: str, baseline: str, alternative: str) -> Iterator[Bar]:
     """What it costs until a first object is there, and for further ones."""
-    cold = {"part": "cold", "subject": ours, "beside": (peer,)}
+    cold = {"part": "cold", "subject": ours, "beside": (alternative,)}
     yield Bar(what=f"{ours}: cold start / {baseline}", metric="cpu_ms", most=1.10, per=baseline, unit="x", **cold)
     yield Bar(what=f"{ours}: cold start above {baseline}", metric="mib", most=5, above=baseline, unit="MiB", **cold)
     yield Bar(what=f"{ours}: import alone", part="import", subject=ours, metric="wall_ms", most=5, unit="ms")
-    build = {"part": "build", "subject": ours, "beside": (peer,)}
+    build = {"part": "build", "subject": ours, "beside": (alternative,)}
     yield Bar(what=f"{ours}: construction after the first", metric="next_cpu_ms", most=0.05, unit="ms", **build)
     yield Bar(what=f"{ours}: TLS contexts of 5 objects", metric="tls_contexts_of_5", most=1, **build)
 
 
-def _connecting(ours: str, peer: str) -> Iterator[Bar]:
+def _connecting(ours: str, alternative: str) -> Iterator[Bar]:
     """How many connections there are, and what idle ones cost."""
     for metric in ("calls", "streams", "async_calls", "async_streams"):
         what = f"{ours}: connections of 100 {metric.replace('_', ' ')}"
-        yield Bar(what=what, part="connections", subject=ours, metric=metric, most=1, beside=(peer,))
+        yield Bar(what=what, part="connections", subject=ours, metric=metric, most=1, beside=(alternative,))
     for prefix, name in (("", "call"), ("async_", "async call")):
         yield Bar(
             what=f"{ours}: {name} with 300 idle connections / with one",
@@ -107,37 +107,44 @@ def _connecting(ours: str, peer: str) -> Iterator[Bar]:
             metric=f"{prefix}many_us",
             most=1.1,
             per=f"={prefix}one_us",
-            beside=(peer,),
+            beside=(alternative,),
             unit="x",
         )
 
 
-def _under_load(ours: str, peer: str) -> Iterator[Bar]:
+def _under_load(ours: str, alternative: str) -> Iterator[Bar]:
     """Many streams at once, and many threads."""
-    paced = {"part": "paced-1000", "subject": ours, "beside": (peer,)}
+    paced = {"part": "paced-1000", "subject": ours, "beside": (alternative,)}
     yield Bar(what=f"{ours}: 1,000 streams, finished", metric="finished", least=1000, **paced)
     yield Bar(what=f"{ours}: 1,000 streams, time / ideal", metric="x_ideal", most=1.3, unit="x", **paced)
     yield Bar(what=f"{ours}: 1,000 streams, memory", metric="mib", most=200, unit="MiB", **paced)
-    yield Bar(what=f"{ours}: 1,000 streams, CPU / {peer}'s", metric="cpu_s", most=0.4, per=peer, unit="x", **paced)
-    what = f"{ours}: 64 threads, calls a second / {peer}'s"
-    yield Bar(what=what, part="threads", subject=ours, metric="calls_per_s", least=3, per=peer, unit="x")
+    yield Bar(
+        what=f"{ours}: 1,000 streams, CPU / {alternative}'s",
+        metric="cpu_s",
+        most=0.4,
+        per=alternative,
+        unit="x",
+        **paced,
+    )
+    what = f"{ours}: 64 threads, calls a second / {alternative}'s"
+    yield Bar(what=what, part="threads", subject=ours, metric="calls_per_s", least=3, per=alternative, unit="x")
 
 
 def _each_framework() -> Iterator[Bar]:
-    for ours, baseline, peer in (
+    for ours, baseline, alternative in (
         ("ChatDigitalOcean", "LangChain itself", "ChatOpenAI"),
         ("DigitalOcean", "LlamaIndex itself", "OpenAILike"),
     ):
-        yield from _beginning(ours, baseline, peer)
-        yield from _connecting(ours, peer)
-        yield from _under_load(ours, peer)
+        yield from _beginning(ours, baseline, alternative)
+        yield from _connecting(ours, alternative)
+        yield from _under_load(ours, alternative)
 
 
-def _embedding(ours: str, peer: str, names: str) -> Iterator[Bar]:
+def _embedding(ours: str, alternative: str, names: str) -> Iterator[Bar]:
     """What 2,048 vectors cost, by each package's own class."""
     for metric, kind in (("cpu_ms", ""), ("async_cpu_ms", ", async")):
         what = f"{names}: 2,048 vectors of 1,024 numbers{kind}, CPU"
-        yield Bar(what=what, part="embeddings", subject=ours, metric=metric, most=1, per=peer, unit="x")
+        yield Bar(what=what, part="embeddings", subject=ours, metric=metric, most=1, per=alternative, unit="x")
 
 
 BARS = (

@@ -1,4 +1,4 @@
-"""The virtual environments that subjects run in: one for each framework, with all its peers.
+"""The virtual environments that subjects run in: one for each framework, with all the alternatives.
 
 They are kept in `.benchmark/` and made again when what they are made from has changed.
 """
@@ -73,8 +73,8 @@ def _fingerprint(name: str) -> str:
 
 
 def _make(home: Path, python: Path, requirements: tuple[str, ...]) -> None:
-    own, *peers = requirements
-    wanted = ["--constraint", str(CONSTRAINTS), "--editable", own, *peers]
+    own, *alternatives = requirements
+    wanted = ["--constraint", str(CONSTRAINTS), "--editable", own, *alternatives]
     if uv := shutil.which("uv"):
         _run(uv, "venv", "--quiet", "--python", sys.executable, str(home))
         _run(uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python), *wanted)

@@ -10,8 +10,12 @@ from .bars import K, M
 from .series import Results, middle, shortened
 from .subjects import ENTRIES, Entry
 
-COLOURS = {"ours": "#0069ff", "peer": "#8c959f", "baseline": "#d4a72c"}
-MEANING = {"ours": "this project", "peer": "its peers", "baseline": "the baseline: the framework, or HTTP, alone"}
+COLOURS = {"ours": "#0069ff", "alternative": "#8c959f", "baseline": "#d4a72c"}
+MEANING = {
+    "ours": "this project",
+    "alternative": "alternatives",
+    "baseline": "baselines: the framework, or HTTP, alone",
+}
 TITLES = {"langchain": "LangChain", "llamaindex": "LlamaIndex", "client": "Bare client"}
 LABEL, BAR, VALUE, GAP = 130, 250, 70, 10
 ROW, HEAD, TOP = 20, 30, 58

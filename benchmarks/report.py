@@ -1,8 +1,12 @@
-"""The results as tables for `docs/performance.md`, between its markers, and beside it as a plot."""
+"""The results between the marks of pages, and as a plot.
+
+`docs/performance.md` and the README have a few figures, `docs/performance-details.md` has all of them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tools.fill_in import put
@@ -12,7 +16,7 @@ from .bars import BARS, Bar, K, M
 from .parts import PARTS
 from .rounds import Result
 from .series import Results, Series, middle, ratio, shortened
-from .subjects import BASELINES, ENTRIES, Entry
+from .subjects import BASELINES, ENTRIES, SUBJECTS, Entry
 
 BEGIN, END = "<!-- benchmark: begin -->", "<!-- benchmark: end -->"
 OURS = {entry.environment: entry.name for entry in reversed(ENTRIES) if entry.kind == "ours"}
@@ -21,18 +25,22 @@ SCALES = {"M": M, "k": K}
 SHARED = ("call", "acall", "delta", "adelta", "fragment")
 
 COMPARED = (
-    ("ChatDigitalOcean", "ChatOpenAI", "ChatGradient", "LangChain itself"),
-    ("DigitalOcean", "OpenAILike", "GradientAI", "LlamaIndex itself"),
+    "ChatDigitalOcean",
+    "ChatOpenAI",
+    "ChatGradient",
+    "LangChain itself",
+    "DigitalOcean",
+    "OpenAILike",
+    "GradientAI",
+    "LlamaIndex itself",
 )
-"""Who stands in the README: ours, OpenAI's package, DigitalOcean's own, the framework with nothing behind it."""
+"""Who stands in the overview: for each framework ours, OpenAI's package, DigitalOcean's own, the framework alone."""
 
 FIGURES = (
-    ("a call, instructions", "instructions", "call", "M"),
-    ("an asynchronous call", "instructions", "acall", "M"),
-    ("a streamed delta", "instructions", "delta", "k"),
-    ("an asynchronous one", "instructions", "adelta", "k"),
-    ("a fragment of a tool call", "instructions", "fragment", "k"),
-    ("from import to the first answer, CPU", "cold", "cpu_ms", "ms"),
+    ("a call, M instructions", "instructions", "call", "M"),
+    ("a streamed delta, k instructions", "instructions", "delta", "k"),
+    ("a fragment of a tool call, k", "instructions", "fragment", "k"),
+    ("import to first answer, CPU ms", "cold", "cpu_ms", ""),
     ("connections of 100 streams", "connections", "streams", ""),
     ("calls a second of 64 threads", "threads", "calls_per_s", ""),
 )
@@ -144,27 +152,37 @@ def line(result: Result) -> str:
     return ", ".join(parts)
 
 
-def write(results: Iterable[Result], target: Path, picture: Path, readme: Path) -> None:
-    """Put the tables between the markers of the page and of the README, and draw the plot."""
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """What the results are written into."""
+
+    overview: Path
+    details: Path
+    plot: Path
+    readme: Path
+    """Left as it is where it has no marks."""
+
+
+def write(results: Iterable[Result], pages: Pages) -> None:
+    """Put the tables between the marks of the pages, and draw the plot."""
     kept = list(results)
-    put(target, BEGIN, END, page(kept))
-    put(readme, BEGIN, END, summary(kept))
-    picture.write_text(plot.drawn(Results(kept)))
+    put(pages.overview, BEGIN, END, overview(kept))
+    put(pages.details, BEGIN, END, page(kept))
+    if BEGIN in pages.readme.read_text(encoding="utf-8"):
+        put(pages.readme, BEGIN, END, overview(kept))
+    pages.plot.write_text(plot.drawn(Results(kept)))
 
 
-def summary(kept: Iterable[Result]) -> str:
-    """Return a few figures of each framework's models, as Markdown."""
+def overview(kept: Iterable[Result]) -> str:
+    """Return a few figures of each framework's models, as Markdown: a row for each model."""
     results = Results(kept)
-    return "\n".join(_compared(results, names) for names in COMPARED)
-
-
-def _compared(results: Results, names: Sequence[str]) -> str:
     rows = []
-    for title, part, metric, unit in FIGURES:
-        found = [middle(results.series(part, name, metric)) for name in names]
-        if found[0] is not None:
-            rows.append([title, *("-" if value is None else _scaled(value, unit) for value in found)])
-    return _table(["", *names], rows) if rows else ""
+    for name in COMPARED:
+        found = [(middle(results.series(part, name, metric)), unit) for _, part, metric, unit in FIGURES]
+        if any(value is not None for value, _ in found):
+            shown = f"**{name}**" if SUBJECTS[name].kind == "ours" else name
+            rows.append([shown, *("-" if value is None else _number(value, unit) for value, unit in found)])
+    return _table(["", *(title for title, *_ in FIGURES)], rows)
 
 
 def page(kept: Iterable[Result]) -> str:
@@ -189,7 +207,7 @@ def _bars(results: Results) -> str:
                 _beside(bar, results),
             ]
         )
-    return "### To reach\n\n" + _table(["what", "bar", "measured", "met", "for comparison"], rows)
+    return "### Goals\n\n" + _table(["what", "goal", "measured", "met", "for comparison"], rows)
 
 
 def _shares(results: Results) -> str:
@@ -263,4 +281,8 @@ def _shown(series: Series, unit: str, *, is_plain: bool = False) -> str:
 
 
 def _scaled(value: float, unit: str) -> str:
-    return f"{shortened(value / SCALES.get(unit, 1))} {unit}".strip()
+    return f"{_number(value, unit)} {unit}".strip()
+
+
+def _number(value: float, unit: str) -> str:
+    return shortened(value / SCALES.get(unit, 1))

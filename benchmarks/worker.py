@@ -12,7 +12,7 @@ from .subjects import load
 
 
 def main(part: str, name: str, port: str, control: str) -> None:
-    warnings.simplefilter("ignore")  # the peers' own
+    warnings.simplefilter("ignore")  # the alternatives' own
     subject = load(name, int(port))
     measured = parts.load(part)(subject, int(control))
     sys.stdout.flush()

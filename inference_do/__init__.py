@@ -177,4 +177,15 @@ _HOMES = {
     "register_model": "models",
 }
 
-__getattr__, __dir__ = lazy_names(__name__, _HOMES)
+_ELSEWHERE = {
+    "AsyncGradient": "here it is AsyncClient",
+    "ChatDigitalOcean": "it is in langchain_do",
+    "DigitalOcean": "it is in llamaindex_do",
+    "DigitalOceanEmbedding": "it is in llamaindex_do",
+    "DigitalOceanEmbeddings": "it is in langchain_do",
+    "Gradient": "here it is Client",
+    "GradientAI": "here it is Client; LlamaIndex's LLM is llamaindex_do.DigitalOcean",
+}
+"""Names of other packages' clients, and of the frameworks' classes."""
+
+__getattr__, __dir__ = lazy_names(__name__, _HOMES, elsewhere=_ELSEWHERE)

@@ -46,7 +46,14 @@ KEY_VARIABLES = (
 Key = str | SecretStr | Callable[[], str | SecretStr] | Callable[[], Awaitable[str | SecretStr]]
 """A key, or a function that is asked for one before each request; an asynchronous one serves asynchronous calls."""
 
-UNREAD = ("GRADIENT_API_KEY", "DIGITAL_OCEAN", "DIGITALOCEAN_API_KEY", "OPENAI_API_KEY")
+UNREAD = (
+    "DIGITALOCEAN_API_KEY",
+    "DIGITALOCEAN_MODEL_ACCESS_KEY",
+    "DIGITAL_OCEAN",
+    "GRADIENT_AGENT_ACCESS_KEY",
+    "GRADIENT_API_KEY",
+    "OPENAI_API_KEY",
+)
 """Variables of other packages, which are not read; they are named where no key is found."""
 
 MASK = "**********"
@@ -108,6 +115,10 @@ class Secret:
     def _keep(self, key: Any) -> str:
         self._last, self._pattern = _checked_key(key), None
         return self._last.get_secret_value()
+
+    def is_of_variable(self, name: str) -> bool:
+        """Return whether the key is what an environment variable holds."""
+        return self._last is not None and self._last.get_secret_value() == os.environ.get(name)
 
     def scrub(self, text: str) -> str:
         """Return `text` with the key masked, wherever a server repeated it: as it is, or as JSON or URLs write it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
+from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
@@ -13,6 +14,7 @@ from ._callers import callers_level
 from .errors import ConfigError
 
 BASE_URL = "https://inference.do-ai.run/v1"
+KNOWLEDGE_URL = "https://kbaas.do-ai.run/v1"
 AGENT_HOSTS = ".agents.do-ai.run"
 VERSIONED_HOSTS = frozenset({"inference.do-ai.run", "kbaas.do-ai.run"})
 OWN_HOSTS = ".do-ai.run"
@@ -20,8 +22,15 @@ DEDICATED_HOSTS = "-dedicated-inference.do-infra.ai"
 """DigitalOcean's hosts whose API is at `/v1`."""
 BASE_URL_VARIABLE = "DIGITALOCEAN_INFERENCE_BASE_URL"
 
-UNREAD_URLS = ("GRADIENT_INFERENCE_ENDPOINT", "GRADIENT_BASE_URL", "GRADIENT_AGENT_ENDPOINT")
-"""Variables of the retired SDK, which are not read: https://pypi.org/project/gradient."""
+UNREAD_URLS: Mapping[str, tuple[str, ...]] = {
+    BASE_URL: ("GRADIENT_INFERENCE_ENDPOINT", "GRADIENT_BASE_URL", "GRADIENT_AGENT_ENDPOINT"),
+    KNOWLEDGE_URL: ("GRADIENT_KBASS_ENDPOINT",),
+}
+"""Variables that the retired SDK reads in place of a default address, and nothing here: https://pypi.org/project/gradient.
+"""
+OPENAI_URLS = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
+"""Variables that say where the key in `OPENAI_KEY` is for. They matter only to somebody who gives that key."""
+OPENAI_KEY = "OPENAI_API_KEY"
 
 PORTS = {"http": 80, "https": 443}
 METHODS = ("/chat/completions", "/completions", "/embeddings", "/responses", "/messages", "/models")
@@ -47,20 +56,25 @@ def check_base_url(url: object, *, allow_http: bool = False) -> str:
     """
     if not url and not (url := os.environ.get(BASE_URL_VARIABLE)):
         url = BASE_URL
-        _warn_of_unread()
     if not isinstance(url, str):
         message = f"base_url must be a string, not {type(url).__name__}"
         raise ConfigError(message)
     return checked(url, allow_http=bool(allow_http))
 
 
-def _warn_of_unread() -> None:
-    """Warn where a variable names another address than the one that the key is now sent to."""
-    for name in UNREAD_URLS:
-        if (value := os.environ.get(name)) and urlsplit(BASE_URL).netloc not in value:
+def warn_of_unread(url: str, *, is_openai_key: bool = False) -> None:
+    """Warn where a variable of another package names another address than the one that the key is now sent to.
+
+    Args:
+        url: The address, which nobody gave: it is a default.
+        is_openai_key: Whether the key is the value of `OPENAI_KEY`.
+    """
+    for name in (*UNREAD_URLS.get(url, ()), *(OPENAI_URLS if is_openai_key else ())):
+        if (value := os.environ.get(name)) and urlsplit(url).netloc not in value:
+            variable = f"Set {BASE_URL_VARIABLE} or give" if url == BASE_URL else "Give"
             warnings.warn(
-                f"{name} is set, but not read: requests go to {BASE_URL}. Set {BASE_URL_VARIABLE} or give base_url= to "
-                f"send them elsewhere; unset {name} if this is meant",
+                f"{name} is set, but not read: requests go to {url}. {variable} base_url= to send them elsewhere; "
+                f"unset {name}, or give base_url={url!r}, if this is meant",
                 stacklevel=callers_level(),
             )
 

@@ -16,7 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 from ._keys import KEY_VARIABLES, Key, Secret, find_key
 from ._slips import check_arguments
-from ._urls import BASE_URL, BASE_URL_VARIABLE, check_base_url, host_and_port, is_of_this_machine, of_agent
+from ._urls import (
+    BASE_URL,
+    BASE_URL_VARIABLE,
+    OPENAI_KEY,
+    check_base_url,
+    host_and_port,
+    is_of_this_machine,
+    of_agent,
+    warn_of_unread,
+)
 from .errors import ConfigError, Phase
 from .limits import RateLimit, check_rate_limit
 
@@ -90,7 +99,7 @@ class Timeout:
                 return cls(connect=value, pool=value, write=value, first_token=value, idle=value)
             case _:
                 message = (
-                    "timeout must be a Timeout or a number of seconds, above 0 and at most a million, "
+                    "timeout must be a number of seconds, above 0 and at most a million, or an inference_do.Timeout, "
                     f"not {_shown(value)}"
                 )
                 raise ConfigError(message)
@@ -104,7 +113,11 @@ def _shown(value: object) -> str:
     """Return how a message shows a wrong value: a text may be a key that was given in the wrong place."""
     if isinstance(value, str) and not LIKE_A_KEY.search(value):
         return repr(value)
-    return f"a {type(value).__name__}" if isinstance(value, str | bytes | list | tuple | dict) else repr(value)
+    if isinstance(value, str | bytes | list | tuple | dict):
+        return f"a {type(value).__name__}"
+    if (package := type(value).__module__.partition(".")[0]) == "httpx":
+        return f"an {package}.{type(value).__name__}"  # it prints itself as what it should be
+    return repr(value)
 
 
 def _is_positive(value: object) -> bool:
@@ -282,8 +295,11 @@ class Config:
         """
         url, is_agent = of_agent(check_base_url(base_url, allow_http=allow_http))
         query = {"agent": "true"} if is_agent else {}
+        secret = find_key(api_key)
+        if not base_url:
+            warn_of_unread(url, is_openai_key=secret.is_of_variable(OPENAI_KEY))
         return cls(
-            secret=find_key(api_key),
+            secret=secret,
             base_url=url,
             timeout=Timeout.of(timeout),
             max_retries=check_retries(max_retries),

@@ -19,15 +19,13 @@ from pydantic import Field
 
 from ._keys import as_secret
 from ._slips import check_arguments, check_names
-from ._urls import check_base_url
+from ._urls import KNOWLEDGE_URL, check_base_url, warn_of_unread
 from .config import Config, Key, Timeout, check_mapping
 from .connection import ClientPair
 from .errors import ConfigError
 from .types import Count, Items, Reply, Text, Wire
 
 __all__ = ["KNOWLEDGE_URL", "AgentDocument", "KnowledgeBase", "RetrievedDocument", "documents_of_agent"]
-
-KNOWLEDGE_URL = "https://kbaas.do-ai.run/v1"
 
 FILTERS = frozenset({"must", "should", "must_not"})
 OPERATORS = frozenset({"eq", "ne", "gt", "gte", "lt", "lte", "in", "not_in", "contains"})
@@ -90,6 +88,8 @@ class KnowledgeBase:
         try:
             check_arguments(type(self), unknown, base_url=base_url, ca=ca, timeout=timeout)
             if clients is None:
+                if not base_url:
+                    warn_of_unread(KNOWLEDGE_URL)
                 settings: dict[str, Any] = {
                     "api_key": api_key,
                     "base_url": check_base_url(base_url or KNOWLEDGE_URL, allow_http=allow_http),

@@ -96,10 +96,16 @@ _HOMES = {
 }
 
 _ELSEWHERE = {
+    "ChatDigitalocean": "here it is ChatDigitalOcean",
     "ChatGradient": "here it is ChatDigitalOcean",
+    "ChatOpenAI": "here it is ChatDigitalOcean; OpenAI's own is in langchain_openai",
     "DigitalOcean": "LlamaIndex's LLM is llamaindex_do.DigitalOcean; here it is ChatDigitalOcean",
     "DigitalOceanEmbedding": "here it is DigitalOceanEmbeddings; LlamaIndex's is llamaindex_do.DigitalOceanEmbedding",
     "DigitalOceanGradientEmbeddings": "here it is DigitalOceanEmbeddings",
+    "GradientKBRetriever": "here it is DigitalOceanKnowledgeBaseRetriever",
+    "LangchainDigitaloceanEmbeddings": "here it is DigitalOceanEmbeddings",
+    "LangchainDigitaloceanRetriever": "here it is DigitalOceanKnowledgeBaseRetriever",
+    "OpenAIEmbeddings": "here it is DigitalOceanEmbeddings; OpenAI's own is in langchain_openai",
 }
 """Names of earlier packages, and of the other framework's."""
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import Field, ValidationError, field_serializer, field_validator
 
 from inference_do import ConfigError
-from inference_do._adapters.arguments import problems_of, settle
+from inference_do._adapters.arguments import problems_of
 from inference_do._adapters.settings import ConnectionSettings, Number, Whole, as_secret
 
 from ._errors import translate
@@ -45,7 +45,7 @@ class Connected(ConnectionSettings):
             try:
                 values = self._read_names(values)
                 self._check_names(values)
-                super().__init__(**settle(values, known=self.ARGUMENTS, aliases=self.ALIASES, further="model_kwargs"))
+                super().__init__(**self._settled(values))
                 self._check_connection()
             except ValidationError as error:
                 failure = ConfigError(f"{type(self).__name__}: {problems_of(error)}")

@@ -120,7 +120,7 @@ def merge(settings: Settings, stop: list[str] | None, given: Mapping[str, Any]) 
 
 def streaming_options(settings: Settings, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the `stream_options` of a streamed call; usage is asked for unless it was turned off."""
-    if (options := given.get("stream_options")) is not None:
+    if (options := given.get("stream_options", settings.model_kwargs.get("stream_options"))) is not None:
         return dict(options)
     wanted = given.get("stream_usage")
     return {"include_usage": settings.stream_usage if wanted is None else bool(wanted)}

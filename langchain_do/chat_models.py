@@ -26,6 +26,7 @@ from langchain_core.tools import BaseTool
 from pydantic import Field, field_validator, model_validator
 
 from inference_do import ConfigError, RateLimit, Timeout
+from inference_do._adapters.arguments import CHAT_REQUEST_FIELDS
 from inference_do._adapters.cache_marks import mark_for_cache
 from inference_do._adapters.histories import write_json
 from inference_do._adapters.merging import named_api, renamed
@@ -138,6 +139,7 @@ class ChatDigitalOcean(Connected, CheckedCalls, defer_build=False):
     )
 
     ALIASES: ClassVar[Mapping[str, str]] = {**ALIASES, "stream": "streaming"}
+    REQUEST_FIELDS: ClassVar[frozenset[str]] = CHAT_REQUEST_FIELDS
 
     @field_validator("model_kwargs", "extra_body", check_fields=False)
     @classmethod

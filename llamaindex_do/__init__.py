@@ -49,6 +49,7 @@ _ELSEWHERE = {
     "DigitalOceanEmbeddings": "here it is DigitalOceanEmbedding; LangChain's is langchain_do.DigitalOceanEmbeddings",
     "GradientAI": "here it is DigitalOcean",
     "GradientKBRetriever": "here it is DigitalOceanKnowledgeBaseRetriever",
+    "OpenAILike": "here it is DigitalOcean",
 }
 """Names of earlier packages, and of the other framework's."""
 

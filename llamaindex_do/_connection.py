@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import ValidationError
 
-from inference_do._adapters.arguments import problems_of, settle
+from inference_do._adapters.arguments import problems_of
 from inference_do._adapters.settings import ConnectionSettings, OptionalKey, as_secret, check_form, key_field
 from inference_do.errors import ConfigError
 
@@ -41,7 +41,7 @@ class Connected(ConnectionSettings):
         options.pop("class_name", None)
         try:
             self._check_names(options)
-            super().__init__(**settle(options, known=self.ARGUMENTS, aliases=self.ALIASES, further="additional_kwargs"))
+            super().__init__(**self._settled(options))
             self._check()
         except ValidationError as error:
             failure = ConfigError(f"{type(self).__name__}: {problems_of(error)}")

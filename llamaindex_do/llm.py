@@ -25,6 +25,7 @@ from llama_index.core.llms.function_calling import FunctionCallingLLM
 from pydantic import BaseModel, Field, field_validator
 from typing_extensions import override
 
+from inference_do._adapters.arguments import CHAT_REQUEST_FIELDS
 from inference_do._adapters.cache_marks import mark_for_cache
 from inference_do._adapters.merging import named_api, renamed
 from inference_do._adapters.settings import Number, Whole
@@ -85,6 +86,7 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
         "stop_sequences": "stop",
         "stream": "streaming",
     }
+    REQUEST_FIELDS: ClassVar[frozenset[str]] = CHAT_REQUEST_FIELDS
 
     model: str = Field(description="A model's id, `router:NAME`, or what a dedicated endpoint calls its model.")
     temperature: Number | None = Field(default=None, description="0 to 2.")

@@ -115,6 +115,6 @@ def reported(measured: dict[str, Any]) -> Iterator[None]:
         yield
     except NotImplementedError:
         return
-    except Exception as error:  # noqa: BLE001  a peer may raise anything
+    except Exception as error:  # noqa: BLE001  an alternative may raise anything
         message = " ".join(str(error).split())[:160]
         measured.setdefault("errors", []).append(f"{type(error).__name__}: {message}")

@@ -60,7 +60,7 @@ class Listener:
         try:
             async with asyncio.timeout(self._load.ideal * DEADLINE):
                 await subject.astream(model, self._load.scenario, self.take)
-        except Exception as error:  # noqa: BLE001  a peer may raise anything
+        except Exception as error:  # noqa: BLE001  an alternative may raise anything
             return "not done in time" if type(error) is TimeoutError else type(error).__name__
         return None if self._seen == self._load.deltas else "deltas are missing"
 

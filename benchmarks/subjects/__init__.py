@@ -1,4 +1,4 @@
-"""Who is measured: the project, its peers and the baselines, each behind the same few methods.
+"""Who is measured: the project, the alternatives and the baselines, each behind the same few methods.
 
 A subject's module imports nothing at its head but the standard library: importing is measured too.
 """
@@ -20,7 +20,7 @@ class Entry:
     name: str
     environment: str
     kind: str
-    """`ours`, `peer` or `baseline`."""
+    """`ours`, `alternative` or `baseline`."""
     home: str
     parts: tuple[str, ...] = ()
     """The parts that measure it; all if empty."""
@@ -31,24 +31,24 @@ OTHERS = ("apis",)
 ENTRIES = (
     Entry("Client", "client", "ours", "client.Ours"),
     Entry("Client (typed chunks)", "client", "ours", "client.OursTyped"),
-    Entry("openai SDK", "client", "peer", "client.OpenAI"),
-    Entry("anthropic SDK", "client", "peer", "client.Anthropic", OTHERS),
+    Entry("openai SDK", "client", "alternative", "client.OpenAI"),
+    Entry("anthropic SDK", "client", "alternative", "client.Anthropic", OTHERS),
     Entry("httpx by hand", "client", "baseline", "baselines.Httpx"),
     Entry("raw socket", "client", "baseline", "baselines.RawSocket"),
     Entry("ChatDigitalOcean", "langchain", "ours", "langchain.Ours"),
-    Entry("ChatOpenAI", "langchain", "peer", "langchain.OpenAI"),
-    Entry("ChatAnthropic", "langchain", "peer", "langchain.Anthropic", OTHERS),
-    Entry("ChatGradient", "langchain", "peer", "langchain.Gradient"),
-    Entry("ChatGroq", "langchain", "peer", "langchain.Groq"),
-    Entry("ChatOpenRouter", "langchain", "peer", "langchain.OpenRouter"),
-    Entry("ChatLiteLLM", "langchain", "peer", "langchain.LiteLLM"),
+    Entry("ChatOpenAI", "langchain", "alternative", "langchain.OpenAI"),
+    Entry("ChatAnthropic", "langchain", "alternative", "langchain.Anthropic", OTHERS),
+    Entry("ChatGradient", "langchain", "alternative", "langchain.Gradient"),
+    Entry("ChatGroq", "langchain", "alternative", "langchain.Groq"),
+    Entry("ChatOpenRouter", "langchain", "alternative", "langchain.OpenRouter"),
+    Entry("ChatLiteLLM", "langchain", "alternative", "langchain.LiteLLM"),
     Entry("LangChain itself", "langchain", "baseline", "langchain.Baseline"),
     Entry("DigitalOcean", "llamaindex", "ours", "llamaindex.Ours"),
-    Entry("OpenAILike", "llamaindex", "peer", "llamaindex.OpenAILike"),
-    Entry("OpenAIResponses", "llamaindex", "peer", "llamaindex.OpenAIResponses", OTHERS),
-    Entry("Anthropic", "llamaindex", "peer", "llamaindex.Anthropic", OTHERS),
-    Entry("GradientAI", "llamaindex", "peer", "llamaindex.GradientAI"),
-    Entry("LiteLLM", "llamaindex", "peer", "llamaindex.LiteLLM"),
+    Entry("OpenAILike", "llamaindex", "alternative", "llamaindex.OpenAILike"),
+    Entry("OpenAIResponses", "llamaindex", "alternative", "llamaindex.OpenAIResponses", OTHERS),
+    Entry("Anthropic", "llamaindex", "alternative", "llamaindex.Anthropic", OTHERS),
+    Entry("GradientAI", "llamaindex", "alternative", "llamaindex.GradientAI"),
+    Entry("LiteLLM", "llamaindex", "alternative", "llamaindex.LiteLLM"),
     Entry("LlamaIndex itself", "llamaindex", "baseline", "llamaindex.Baseline"),
 )
 SUBJECTS = {entry.name: entry for entry in ENTRIES}

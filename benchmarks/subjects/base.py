@@ -10,8 +10,8 @@ CHAT = "chat_completions"
 OTHER_APIS = ("responses", "messages")
 """As ours name them."""
 PATIENCE = 600.0
-"""Seconds that peers may take for each step of a request, in place of the 5 to 60 that some have by default: under
-Callgrind the first connection alone can take longer on a busy machine."""
+"""Seconds that alternatives may take for each step of a request, in place of the 5 to 60 that some have by default:
+under Callgrind the first connection alone can take longer on a busy machine."""
 Take = Callable[[str], object]
 """Is given each text of a stream as it comes."""
 

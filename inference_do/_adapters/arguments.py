@@ -23,6 +23,7 @@ from .merging import renamed
 
 __all__ = [
     "CALL_NAMES",
+    "CHAT_REQUEST_FIELDS",
     "check_names",
     "check_text",
     "check_texts",
@@ -32,9 +33,35 @@ __all__ = [
     "settle",
 ]
 
+CHAT_REQUEST_FIELDS = frozenset(
+    {
+        "audio",
+        "include",
+        "instructions",
+        "modalities",
+        "prediction",
+        "prompt_cache_key",
+        "safety_identifier",
+        "store",
+        "stream_options",
+        "thinking",
+        "tool_choice",
+        "tools",
+        "truncation",
+        "verbosity",
+        "web_search_options",
+    }
+)
+"""Fields of chat requests that are no settings of a model here, but of other packages' models: no slips."""
+
 
 def settle(
-    values: Mapping[str, Any], *, known: AbstractSet[str], aliases: Mapping[str, str], further: str
+    values: Mapping[str, Any],
+    *,
+    known: AbstractSet[str],
+    aliases: Mapping[str, str],
+    further: str,
+    fields: AbstractSet[str] = frozenset(),
 ) -> dict[str, Any]:
     """Return an object's arguments under the names of its fields.
 
@@ -43,6 +70,7 @@ def settle(
         known: The names of the object's fields, and their aliases.
         aliases: Other names of fields, with the fields' own.
         further: The field that holds further fields of every request.
+        fields: Names of such fields that the API documents, which are no slips.
 
     Raises:
         ConfigError: One field is given twice with different values.
@@ -58,11 +86,12 @@ def settle(
             raise ConfigError(message)
         del extra[name]
     for name in [name for name in settled if name not in known]:
-        warnings.warn(
-            f"{name} is no argument of this class and will be sent as a field of the request; "
-            f"put it into {further} or extra_body to say that this is meant",
-            stacklevel=callers_level(),
-        )
+        if name not in fields:
+            warnings.warn(
+                f"{name} is no argument of this class and will be sent as a field of the request; "
+                f"put it into {further} or extra_body to say that this is meant",
+                stacklevel=callers_level(),
+            )
         extra[name] = settled.pop(name)
     return {**settled, further: extra}
 
@@ -112,7 +141,13 @@ def check_text(text: object) -> list[str]:
 def problems_of(error: ValidationError) -> str:
     """Return what pydantic found, in one line and without the values, which may be secret."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    reported = {(item["loc"][0] if item["loc"] else ""): item["msg"].removeprefix("Value error, ") for item in found}
+    reported = {(item["loc"][0] if item["loc"] else ""): _problem(item) for item in found}
     return "; ".join(
         problem if problem.startswith(str(name)) else f"{name}: {problem}" for name, problem in reported.items()
     )
+
+
+def _problem(item: Mapping[str, Any]) -> str:
+    if item["type"] == "missing":
+        return "it has no default and must be given"
+    return str(item["msg"]).removeprefix("Value error, ")

@@ -16,13 +16,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from inference_do._keys import NoKey, as_secret, key_of_environment, key_to_pickle
 from inference_do._slips import BODIES, problem_of_names
 from inference_do._tool_secrets import mask_tools
-from inference_do._urls import BASE_URL_VARIABLE, is_trusted
+from inference_do._urls import BASE_URL_VARIABLE, is_trusted, warn_of_unread
 from inference_do.config import Config, Key, Timeout, check_http_client
 from inference_do.connection import SETTINGS, ClientPair
 from inference_do.errors import ConfigError
 from inference_do.limits import RateLimit
 
-from .arguments import names_of
+from .arguments import names_of, settle
 
 __all__ = ["ConnectionSettings", "Number", "OptionalKey", "Whole", "as_secret", "check_form", "key_field"]
 
@@ -113,6 +113,8 @@ class ConnectionSettings(BaseModel):
     """Other names of fields, with the fields' own."""
     ARGUMENTS: ClassVar[frozenset[str]] = frozenset()
     """Every name that an argument may have."""
+    REQUEST_FIELDS: ClassVar[frozenset[str]] = frozenset()
+    """Fields of requests that are no arguments, and are sent without a warning all the same."""
     INHERITED: ClassVar[Mapping[str, str]] = {}
     """Descriptions of the framework's own fields."""
 
@@ -228,6 +230,17 @@ class ConnectionSettings(BaseModel):
             raise ConfigError(problem)
 
     @classmethod
+    def _settled(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments under the names of fields.
+
+        Raises:
+            ConfigError: One field is given twice with different values.
+        """
+        return settle(
+            values, known=cls.ARGUMENTS, aliases=cls.ALIASES, further=cls._further(), fields=cls.REQUEST_FIELDS
+        )
+
+    @classmethod
     def _further(cls) -> str:
         """Return the field that holds further fields of every request."""
         return "model_kwargs" if "model_kwargs" in cls.model_fields else "additional_kwargs"
@@ -238,6 +251,8 @@ class ConnectionSettings(BaseModel):
         Raises:
             ConfigError: One cannot be right, or there is no key.
         """
+        if self.base_url and "base_url" not in self.model_fields_set:
+            warn_of_unread(self.base_url)
         vars(self)["base_url"] = Config.build(**self._settings).base_url
         check_http_client(self.http_client, is_async=False)
         check_http_client(self.http_async_client, is_async=True)

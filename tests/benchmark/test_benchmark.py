@@ -158,26 +158,48 @@ COUNTED = [
 ]
 
 
-def test_the_tables_stand_between_the_markers(tmp_path):
-    page, picture, readme = tmp_path / "page.md", tmp_path / "plot.svg", tmp_path / "readme.md"
-    for text in (page, readme):
-        text.write_text(f"# Before\n\n{report.BEGIN}\nold\n{report.END}\n\nafter\n")
-    counted = [*COUNTED, Result("instructions", "ChatDigitalOcean", 0, {"call": 5.0e6})]
-    report.write(counted, page, picture, readme)
-    assert "| a call, instructions | 5 M | - | - | - |" in readme.read_text()
-    assert "DigitalOcean | OpenAILike" not in readme.read_text()
-    report.write(COUNTED, page, picture, readme)
-    written = page.read_text()
-    assert written.startswith(f"# Before\n\n{report.BEGIN}\n\n### To reach\n")
+@pytest.fixture
+def pages(tmp_path):
+    made = report.Pages(**{name: tmp_path / name for name in ("overview", "details", "plot", "readme")})
+    for page in (made.overview, made.details, made.readme):
+        page.write_text(f"# Before\n\n{report.BEGIN}\nold\n{report.END}\n\nafter\n")
+    return made
+
+
+def test_the_tables_stand_between_the_markers(pages):
+    report.write(COUNTED, pages)
+    written = pages.details.read_text()
+    assert written.startswith(f"# Before\n\n{report.BEGIN}\n\n### Goals\n")
     assert written.endswith(f"{report.END}\n\nafter\n")
     assert "old" not in written
     assert "| bare client: call | ≤ 1.5 M | 2 M | **no** | openai SDK 8 M |" in written
     assert "| bare client: per delta | ≤ 48 k | 96 k | **no** | openai SDK 800 k |" in written
     assert "| openai SDK | 8 | - | - | - | 800 | - | - | 4 x |" in written
     assert "* openai SDK: ValueError: no" in written
-    report.write(COUNTED, page, picture, readme)
-    assert page.read_text() == written
-    assert ET.fromstring(picture.read_text()).tag.endswith("svg")
+    report.write(COUNTED, pages)
+    assert pages.details.read_text() == written
+    assert ET.fromstring(pages.plot.read_text()).tag.endswith("svg")
+
+
+def test_the_overview_has_a_row_for_each_model(pages):
+    others = [
+        Result("instructions", "ChatDigitalOcean", 0, {"call": 5.0e6, "delta": 108e3}),
+        Result("connections", "ChatOpenAI", 0, {"streams": 99}),
+    ]
+    report.write([*COUNTED, *others], pages)
+    for page in (pages.overview, pages.readme):
+        rows = [line for line in page.read_text().splitlines() if line.startswith("| ")]
+        assert rows[0].startswith("|  | a call, M instructions | a streamed delta, k instructions |")
+        assert rows[2:] == [
+            "| **ChatDigitalOcean** | 5 | 108 | - | - | - | - |",
+            "| ChatOpenAI | - | - | - | - | 99 | - |",
+        ]
+
+
+def test_a_readme_without_marks_stays_as_it_is(pages):
+    pages.readme.write_text("# Read me\n")
+    report.write(COUNTED, pages)
+    assert pages.readme.read_text() == "# Read me\n"
 
 
 def test_what_is_neither_the_frameworks_nor_the_clients_is_the_adapters():

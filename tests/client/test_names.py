@@ -221,6 +221,24 @@ def test_the_address_of_the_retired_package_is_warned_of(monkeypatch: pytest.Mon
     assert Client("k").base_url == "https://gateway.example/v1"
 
 
+def test_the_address_of_openais_key_is_warned_of_with_that_key_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://gateway.example/v1")
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    Client("sk-do-v1-of-digitalocean")  # warnings are errors
+    Client(KEY, base_url="https://gateway.example/v1")
+    with pytest.warns(UserWarning, match="OPENAI_BASE_URL is set") as warned:
+        Client(SecretStr(KEY))
+    assert KEY not in str(warned[0].message)
+
+
+def test_the_address_of_knowledge_bases_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADIENT_KBASS_ENDPOINT", "gateway.example")
+    with pytest.warns(UserWarning, match="GRADIENT_KBASS_ENDPOINT .* https://kbaas") as warned:
+        KnowledgeBase("11f0", api_key="k")
+    assert (len(warned), warned[0].filename) == (1, __file__)
+    KnowledgeBase("11f0", api_key="k", base_url="https://gateway.example/v1")
+
+
 def test_keys_of_other_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRADIENT_API_KEY", KEY)
     message = refused(Client)

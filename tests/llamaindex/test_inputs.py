@@ -126,7 +126,7 @@ def test_collections(llm: DigitalOcean, name: str) -> None:
     [
         (
             {"timeout": True},
-            "timeout must be a Timeout or a number of seconds, above 0 and at most a million, not True",
+            "timeout must be a number of seconds, above 0 and at most a million, or an inference_do.Timeout, not True",
         ),
         ({"max_retries": True}, "max_retries: must be a number, not True"),
         ({"temperature": False}, "temperature: must be a number, not False"),

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import broken_llms as b
@@ -199,6 +201,18 @@ def test_a_failure_says_what_is_wrong_and_which_flag_is_about_it() -> None:
     assert caught.value.__notes__ == [
         "If this is not meant to be offered, say so in the class of the test: has_usage = False"
     ]
+
+
+def test_the_page_has_the_flags() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "llamaindex-testing.md").read_text(encoding="utf-8")
+    named = {
+        flag
+        for line in page.splitlines()
+        if line.startswith("| `")
+        for flag in re.findall(r"`(\w+)`", line.split("|")[1])
+    }
+    flags = {name for kind in LLMConformance.__mro__ for name, value in vars(kind).items() if isinstance(value, bool)}
+    assert flags <= named
 
 
 class Script:

@@ -212,7 +212,7 @@ def test_a_field_that_is_not_known_is_sent_with_a_warning(emu: Emulator) -> None
 
 
 def test_no_model_and_no_key_are_refused() -> None:
-    with pytest.raises(ConfigError, match="model: Field required"):
+    with pytest.raises(ConfigError, match="model: it has no default and must be given"):
         DigitalOcean(api_key="k")
     with pytest.raises(ConfigError, match="DIGITALOCEAN_INFERENCE_KEY"):
         DigitalOcean(model="m")
