@@ -43,7 +43,8 @@ def main() -> None:
         chain = PROMPT | model | StrOutputParser()
         question = "Who may open the battery of an electric bike?"
         [best] = store.similarity_search(question, k=1)
-        print(f"Question: {question}\nAnswer, by one chain:", chain.invoke({"context": best.page_content, "question": question}))
+        answer = chain.invoke({"context": best.page_content, "question": question})
+        print(f"Question: {question}\nAnswer, by one chain: {answer}")
 
 
 if __name__ == "__main__":
