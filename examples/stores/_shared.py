@@ -7,10 +7,10 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1]))
 
-from _documents import sections
+from _documents import Section, sections
 from _place import place
 
-__all__ = ["argument", "place", "sections"]
+__all__ = ["Section", "argument", "place", "sections"]
 
 
 def argument(meaning: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 
-from _shared import argument, place, sections
+from _shared import Section, argument, place, sections
 from llama_index.core import VectorStoreIndex
 from llama_index.core.base.response.schema import StreamingResponse
 from llama_index.core.schema import TextNode
@@ -19,28 +19,35 @@ from llamaindex_do import DigitalOcean, DigitalOceanEmbedding
 QUESTION = "How many months is the warranty on a repair?"
 
 
+def node(part: Section) -> TextNode:
+    """Return a section as LlamaIndex has it."""
+    return TextNode(id_=part.id, text=part.text, metadata={"source": part.source})
+
+
 def main() -> None:
     """Fill the store with what it does not have, and ask a question."""
     with place() as here:
         embedding = DigitalOceanEmbedding(model_name=here.embedding_model, **here.embedding_connection)
+        dimensions = model_info(here.embedding_model).dimensions or len(embedding.get_text_embedding("How many?"))
         url = argument("URL")
         store = PGVectorStore(
-            connection_string="postgresql+psycopg2" + url.removeprefix("postgresql"),
-            async_connection_string="postgresql+asyncpg" + url.removeprefix("postgresql"),
-            table_name="handbook",  # LlamaIndex calls it data_handbook
-            embed_dim=model_info(here.embedding_model).dimensions or len(embedding.get_text_embedding("How many?")),
+            connection_string=url.replace("postgresql:", "postgresql+psycopg2:", 1),
+            async_connection_string=url.replace("postgresql:", "postgresql+asyncpg:", 1),
+            table_name="handbook_llamaindex",  # with data_ before it
+            embed_dim=dimensions,
         )
         index = VectorStoreIndex.from_vector_store(store, embed_model=embedding)
 
-        wanted = [TextNode(id_=part.id, text=part.text, metadata={"source": part.source}) for part in sections()]
-        stored = {node.node_id for node in store.get_nodes([node.node_id for node in wanted])}
-        new = [node for node in wanted if node.node_id not in stored]
+        wanted = {part.id: node(part) for part in sections()}
+        stored = {found.node_id for found in store.get_nodes(list(wanted))}
+        new = [wanted[id_] for id_ in wanted if id_ not in stored]
         index.insert_nodes(new)
         print(f"Passages: {len(stored)} were stored, {len(new)} are new")
 
         print(f"Question: {QUESTION}")
         llm = DigitalOcean(model=here.model, temperature=0, max_tokens=200, **here.connection)
-        response = index.as_query_engine(llm=llm, similarity_top_k=2, streaming=True).query(QUESTION)
+        engine = index.as_query_engine(llm=llm, similarity_top_k=2, streaming=True)
+        response = engine.query(QUESTION)
         assert isinstance(response, StreamingResponse)
         for found in response.source_nodes:
             print(f"Source:   {found.metadata['source']} (score {found.score:.2f})")
