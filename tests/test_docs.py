@@ -14,11 +14,12 @@ PAGES: dict[str, tuple[int, tuple[str, ...]]] = {
     # a page, how many blocks it has, and what some of them print
     "batches": (5, ("city=",)),
     "clusters": (1, ("You said: Hello",)),
+    "embeddings": (7, ("2 1024", "The shops open at nine.")),
     "emulator": (3, ()),
     "jobs": (2, ("\n200 0 0.00", "You said: row 99")),
     "observability": (2, ()),
     "platform": (5, ("length '' 5", "qwen3-coder-flash code-generation")),
-    "reliability": (4, ("\n20\n",)),
+    "reliability": (3, ("\n20\n",)),
 }
 
 

@@ -29,7 +29,10 @@ def document(part: Section) -> Document:
 def main() -> None:
     """Fill the store with what it does not have, and ask a question."""
     with place() as here:
-        embeddings = DigitalOceanEmbeddings(model=here.embedding_model, **here.embedding_connection)
+        embeddings = DigitalOceanEmbeddings(
+            model=here.embedding_model,
+            **here.embedding_connection,
+        )
         store = Chroma(
             "handbook",
             embeddings,
@@ -49,7 +52,7 @@ def main() -> None:
         for found, score in best:
             print(f"Source:   {found.metadata['source']} (score {score:.2f})")
         context = "\n\n".join(found.page_content for found, _ in best)
-        model = ChatDigitalOcean(model=here.model, temperature=0, max_tokens=200, **here.connection)
+        model = ChatDigitalOcean(model=here.model, temperature=0, **here.connection)
         print("Answer:   ", end="")
         for chunk in (PROMPT | model).stream({"context": context, "question": QUESTION}):
             print(chunk.text, end="", flush=True)

@@ -29,7 +29,10 @@ def main() -> None:
             persist_dir=argument("FOLDER"),
             collection_kwargs={"configuration": {"hnsw": {"space": "cosine"}}},
         )
-        embedding = DigitalOceanEmbedding(model_name=here.embedding_model, **here.embedding_connection)
+        embedding = DigitalOceanEmbedding(
+            model_name=here.embedding_model,
+            **here.embedding_connection,
+        )
         index = VectorStoreIndex.from_vector_store(store, embed_model=embedding)
 
         wanted = {part.id: node(part) for part in sections()}
@@ -39,7 +42,7 @@ def main() -> None:
         print(f"Passages: {len(stored)} were stored, {len(new)} are new")
 
         print(f"Question: {QUESTION}")
-        llm = DigitalOcean(model=here.model, temperature=0, max_tokens=200, **here.connection)
+        llm = DigitalOcean(model=here.model, temperature=0, **here.connection)
         engine = index.as_query_engine(llm=llm, similarity_top_k=2, streaming=True)
         response = engine.query(QUESTION)
         assert isinstance(response, StreamingResponse)

@@ -35,8 +35,12 @@ def document(part: Section) -> Document:
 def main() -> None:
     """Fill the store with what it does not have, and ask a question."""
     with place() as here:
-        embeddings = DigitalOceanEmbeddings(model=here.embedding_model, **here.embedding_connection)
-        dimensions = model_info(here.embedding_model).dimensions or len(embeddings.embed_query("How many?"))
+        embeddings = DigitalOceanEmbeddings(
+            model=here.embedding_model,
+            **here.embedding_connection,
+        )
+        dimensions = model_info(here.embedding_model).dimensions
+        dimensions = dimensions or len(embeddings.embed_query("How many?"))
         url = argument("URL").replace("postgresql:", "postgresql+psycopg:", 1)
         engine = PGEngine.from_connection_string(url)
         with suppress(ProgrammingError):  # the table is there already
@@ -55,7 +59,7 @@ def main() -> None:
         for found, score in best:
             print(f"Source:   {found.metadata['source']} (score {score:.2f})")
         context = "\n\n".join(found.page_content for found, _ in best)
-        model = ChatDigitalOcean(model=here.model, temperature=0, max_tokens=200, **here.connection)
+        model = ChatDigitalOcean(model=here.model, temperature=0, **here.connection)
         print("Answer:   ", end="")
         for chunk in (PROMPT | model).stream({"context": context, "question": QUESTION}):
             print(chunk.text, end="", flush=True)

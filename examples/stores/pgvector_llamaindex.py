@@ -27,12 +27,16 @@ def node(part: Section) -> TextNode:
 def main() -> None:
     """Fill the store with what it does not have, and ask a question."""
     with place() as here:
-        embedding = DigitalOceanEmbedding(model_name=here.embedding_model, **here.embedding_connection)
-        dimensions = model_info(here.embedding_model).dimensions or len(embedding.get_text_embedding("How many?"))
-        url = argument("URL")
+        embedding = DigitalOceanEmbedding(
+            model_name=here.embedding_model,
+            **here.embedding_connection,
+        )
+        dimensions = model_info(here.embedding_model).dimensions
+        dimensions = dimensions or len(embedding.get_text_embedding("How many?"))
+        url = argument("URL").replace("postgresql:", "postgresql+psycopg:", 1)
         store = PGVectorStore(
-            connection_string=url.replace("postgresql:", "postgresql+psycopg2:", 1),
-            async_connection_string=url.replace("postgresql:", "postgresql+asyncpg:", 1),
+            connection_string=url,
+            async_connection_string=url,
             table_name="handbook_llamaindex",  # with data_ before it
             embed_dim=dimensions,
         )
@@ -45,7 +49,7 @@ def main() -> None:
         print(f"Passages: {len(stored)} were stored, {len(new)} are new")
 
         print(f"Question: {QUESTION}")
-        llm = DigitalOcean(model=here.model, temperature=0, max_tokens=200, **here.connection)
+        llm = DigitalOcean(model=here.model, temperature=0, **here.connection)
         engine = index.as_query_engine(llm=llm, similarity_top_k=2, streaming=True)
         response = engine.query(QUESTION)
         assert isinstance(response, StreamingResponse)
