@@ -37,6 +37,7 @@ def place() -> Iterator[Place]:
         yield Place(model, embedding_model, {}, {"base_url": other} if other else {})
         return
     with Emulator() as emulator:
-        print(f"[No key is set: the embedded emulator answers in the name of {model}; nothing leaves this machine]\n")
+        print(f"[No key is set: the embedded emulator answers in the name of {model}.")
+        print(" Nothing leaves this machine.]\n")
         connection = {"api_key": emulator.api_key, "base_url": emulator.base_url}
         yield Place(model, embedding_model, connection, connection)

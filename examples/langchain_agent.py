@@ -13,7 +13,7 @@ from langchain_do import ChatDigitalOcean
 
 @tool
 def find_section(title: str) -> str:
-    """Return the section of the guides whose title has these words."""
+    """Return the section of the company's handbook whose title has these words."""
     for source, text in sections():
         if title.lower() in source.lower():
             return f"{source}\n{text}"
@@ -31,7 +31,7 @@ def main() -> None:
     with place() as here:
         model = ChatDigitalOcean(model=here.model, temperature=0, max_tokens=300, **here.connection)
         agent = create_agent(model, [find_section, multiply])
-        for task in ("Multiply 21 by 2.", 'Use find_section with the title "Rate limits" and tell me what it says.'):
+        for task in ("Multiply 21 by 2.", 'Use find_section with the title "Late returns" and tell me what it says.'):
             print(f"Task: {task}")
             for step in agent.stream({"messages": [HumanMessage(task)]}, stream_mode="updates"):
                 for message in next(iter(step.values()))["messages"]:

@@ -13,8 +13,8 @@ from langchain_core.vectorstores import InMemoryVectorStore
 from langchain_do import ChatDigitalOcean, DigitalOceanEmbeddings
 
 QUESTIONS = [
-    "How many times is a failed request sent again by default?",
-    "Which field limits the longest answer?",
+    "How many days of paid leave does everybody have?",
+    "How high is the deposit for a cargo bike?",
 ]
 PROMPT = ChatPromptTemplate.from_messages(
     [
@@ -37,12 +37,14 @@ def main() -> None:
             for chunk in (PROMPT | model).stream({"context": best.page_content, "question": question}):
                 print(chunk.text, end="", flush=True)
                 usage = chunk.usage_metadata or usage  # it comes with the last chunk
-            print(f"\nTokens:   {usage}\n")
+            assert usage is not None
+            print(f"\nTokens:   {usage['input_tokens']} in, {usage['output_tokens']} out\n")
 
         chain = PROMPT | model | StrOutputParser()
-        question = "In which order are the variables tried?"
+        question = "Who may open the battery of an electric bike?"
         [best] = store.similarity_search(question, k=1)
-        print("As one chain:", chain.invoke({"context": best.page_content, "question": question}))
+        answer = chain.invoke({"context": best.page_content, "question": question})
+        print(f"Question: {question}\nAnswer, by one chain: {answer}")
 
 
 if __name__ == "__main__":

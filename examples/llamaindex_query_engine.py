@@ -12,8 +12,8 @@ from llama_index.core.schema import TextNode
 from llamaindex_do import DigitalOcean, DigitalOceanEmbedding
 
 QUESTIONS = [
-    "How many connections do one hundred streams need?",
-    "Which header has the second at which there is room again?",
+    "How late may a bike come back without a charge?",
+    "What is paid for a ride between the shops by bike?",
 ]
 
 
