@@ -101,10 +101,9 @@ class Exchange(ABC):
             if isinstance(self._request, KeylessRequest):
                 request = keyless_request(self._face, self._request, self._extensions)
             else:
-                further = {} if command.telemetry is None else command.telemetry.headers()
-                further["Authorization"] = f"Bearer {await self._key()}"
-                request = self._build(client, _url(self._request), further)
-                further.clear()
+                traced = {} if command.telemetry is None else command.telemetry.headers()
+                url = _url(self._request)
+                request = self._build(client, url, traced | {"Authorization": f"Bearer {await self._key()}"})
             try:
                 with NO_SCOPE if command.telemetry is None else command.telemetry.scope():
                     response = await self._perform(client, request)
