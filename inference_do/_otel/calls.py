@@ -9,12 +9,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
+from contextvars import copy_context
 from functools import wraps
 from traceback import format_tb
 from typing import Any, TypeVar, cast
 
 from opentelemetry import propagate
-from opentelemetry.context import Context, get_current
+from opentelemetry.context import Context, get_current, get_value
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.trace import NoOpTracerProvider
 from opentelemetry.util.genai.completion_hook import load_completion_hook
 from opentelemetry.util.genai.handler import TelemetryHandler
@@ -47,6 +49,9 @@ from .content import Part, answer_messages, request_messages, tool_definitions
 __all__ = ["GenAITelemetry"]
 
 LOGGER = logging.getLogger("inference_do")
+
+REPORTED_ABOVE = "suppress_language_model_instrumentation"
+"""What OpenLLMetry's instrumentations of frameworks put into the context of a call that they report."""
 
 Invocation = InferenceInvocation | EmbeddingInvocation | RetrievalInvocation
 
@@ -101,7 +106,7 @@ class GenAITelemetry:
     def of_call(self, path: str, body: Mapping[str, Any], *, api: str | None, base_url: str) -> _ReportedCall | None:
         """Return what is to be told of a call; see `Telemetry`."""
         operation = operation_of(path, body, api=api, base_url=base_url)
-        if operation is None:
+        if operation is None or not is_instrumentation_enabled() or get_value(REPORTED_ABOVE):
             return None
         handler = self._without_spans if has_span_elsewhere() else self._handler
         return _ReportedCall(handler, operation, body, base_url, has_content=api is not None)
@@ -127,9 +132,7 @@ class _ReportedCall:
     @_harmless
     def begin(self) -> None:
         """Start the span; it is not made the current one, since the caller's code runs between two chunks."""
-        invocation = self._start()
-        invocation.suspend()
-        self._invocation = invocation
+        self._invocation = invocation = copy_context().run(self._start)
         for name, value in request_fields(self._operation, self._body).items():
             setattr(invocation, name, value)
         if self._operation.agent:
@@ -143,6 +146,12 @@ class _ReportedCall:
             self._take_request(invocation)
 
     def _start(self) -> Invocation:
+        """Return the span; it is the current one here for a moment, wherefore this is run in a copy of the context."""
+        invocation = self._opened()
+        invocation.suspend()
+        return invocation
+
+    def _opened(self) -> Invocation:
         operation = self._operation
         host, port = server_of(self._base_url)
         model = self._body.get("model") if operation.name != "invoke_agent" else None
