@@ -7,7 +7,9 @@ import json
 from pathlib import Path
 
 import pytest
+from batch_kit import SECONDS, SOON, emulator, requests
 from client_kit import ASK, VECTORS, achat, astream, chat, make, make_async, stream
+from jobs_kit import MODES, asking, go, rows_of
 from opentelemetry.trace import SpanKind, StatusCode
 from telemetry_kit import reported
 
@@ -139,6 +141,24 @@ def test_an_image(emu, told):
 
 def test_the_list_of_models_is_no_span(emu, told):
     make(emu).models()
+    assert told.spans == ()
+
+
+@MODES
+def test_each_row_of_a_job_is_a_span_below_the_callers_own(emu, told, mode):
+    with told.tracer_provider.get_tracer("app").start_as_current_span("job") as own:
+        assert go(mode, rows_of(5), asking(emu, mode)).is_complete
+    spans = [span for span in told.spans if span.name != "job"]
+    assert [span.parent.span_id for span in spans] == [own.get_span_context().span_id] * 5
+
+
+def test_a_batch_is_no_span(told):
+    """Its answers come hours later, from no call of this process."""
+    with emulator() as (emu, clock), Client(emu.api_key, base_url=emu.base_url) as client:
+        made = client.batches.create(requests(2))
+        clock.advance(SECONDS)
+        assert client.batches.wait(made.id, poll=SOON).status == "completed"
+        assert len(list(client.batches.results(made.id))) == 2
     assert told.spans == ()
 
 
