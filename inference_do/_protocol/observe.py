@@ -131,7 +131,7 @@ class _Record:
         else:
             outcome = "closed early" if is_closed and self.whole is None and not call.is_complete else "answered"
         LOGGER.debug(
-            "%s %s: model %s, %d attempts, head after %s, first token after %s, end after %s, tokens in %s, out %s, "
+            "%s %s: model %s, attempts %d, head after %s, first token after %s, end after %s, tokens in %s, out %s, "
             "%d bytes, request id %s",
             call.api or call.scrub(call.path),
             outcome,

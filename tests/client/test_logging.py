@@ -43,7 +43,7 @@ def test_a_call_is_one_debug_line(emu, log, ask):
     emu.script(Status(503))
     ask(emu)
     (line,) = lines_of(log, logging.DEBUG)
-    assert line.startswith(f"chat_completions answered: model {ASK['model']}, 2 attempts, head after ")
+    assert line.startswith(f"chat_completions answered: model {ASK['model']}, attempts 2, head after ")
     assert ("first token after -" in line) == (ask in {chat, achat})
     assert "tokens in 8, out 6" in line
     assert "bytes, request id " in line
