@@ -16,7 +16,7 @@ PAGES: dict[str, tuple[int, tuple[str, ...]]] = {
     "clusters": (1, ("You said: Hello",)),
     "emulator": (3, ()),
     "jobs": (2, ("\n200 0 0.00", "You said: row 99")),
-    "observability": (3, ("gen_ai.operation.name", "\"digitalocean\"")),
+    "observability": (3, ("gen_ai.operation.name", '"digitalocean"')),
     "platform": (5, ("length '' 5", "qwen3-coder-flash code-generation")),
     "reliability": (4, ("\n20\n",)),
 }

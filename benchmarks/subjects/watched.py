@@ -13,11 +13,10 @@ class Logged(Ours):
 
     def build(self) -> Any:
         import logging
-        from pathlib import Path
 
         logger = logging.getLogger("inference_do")
         logger.setLevel(logging.DEBUG)
-        logger.addHandler(logging.StreamHandler(Path(os.devnull).open("w")))
+        logger.addHandler(logging.FileHandler(os.devnull))
         logger.propagate = False
         return super().build()
 
