@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import httpx
 
 from inference_do._protocol.call import Disconnected, Head, KeylessRequest, PreparedRequest, Send, TimedOut
+from inference_do.cancellation import enter_scope
 from inference_do.config import Config
 from inference_do.errors import ConfigError, InferenceError
 
@@ -63,6 +64,7 @@ class Exchange(ABC):
         self._inflate: Any = None  # of zlib; a text where the body has a coding that was not asked for
         self._is_ours = False  # it is of our connections
         self._interruption: Disconnected | None = None
+        enter_scope(self)
 
     @abstractmethod
     async def _key(self) -> str:
@@ -90,11 +92,11 @@ class Exchange(ABC):
             raise self._interruption
 
     async def _send(self, client: Any, command: Send) -> Head:
-        self._check()
+        self._attempt = Attempt(moment(None) if command.deadline is None else command.deadline)
+        self._check()  # after that: from here on, who interrupts the call interrupts this attempt
         if client is not self._client and self._client is not None:
             raise closed()  # the client was closed while the call was under way, and this is the next one
         self._client, self._face = client, face_of(client)
-        self._attempt = Attempt(moment(None) if command.deadline is None else command.deadline)
         self._limits = {phase: getattr(command, phase) for phase in ("connect", "pool", "write", "read")}
         request, handled = None, sys.exception()
         try:
