@@ -62,7 +62,7 @@ class Answer(StreamingResponse):
         self._make, self._slots, self._limits = make, slots, limits
         self._lock = asyncio.Lock()  # of what is sent
         self._held = b""  # sources, before the first text
-        self._is_open = self._is_gone = False
+        self._is_open = False
         self._last = time.monotonic()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,11 +71,13 @@ class Answer(StreamingResponse):
             await _refusal(FULL)(scope, receive, send)
             return
         self._slots.taken += 1
-        tasks = [
-            asyncio.create_task(step) for step in (self._answer(scope, send), self._ping(send), self._leave(receive))
-        ]
+        steps = self._answer(scope, send), self._ping(send), _disconnected(receive)
+        tasks = [asyncio.create_task(step) for step in steps]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:  # the server stops, and this answer still runs
+            await self._end(scope, send, STOPPING)
+            raise
         finally:
             for task in tasks:
                 task.cancel()
@@ -88,10 +90,6 @@ class Answer(StreamingResponse):
             async with asyncio.timeout(self._limits.seconds), aclosing(self._make()) as events:
                 async for event in events:
                     await self._write(send, event)
-        except asyncio.CancelledError:
-            if not self._is_gone:  # the server stops, and this answer was still running
-                await self._end(scope, send, STOPPING)
-            raise
         except Exception as error:  # noqa: BLE001  the status may be sent already: it is told in the stream
             problem = problem_of(error, self._limits.seconds)
         with suppress(OSError):  # the browser is gone
@@ -128,11 +126,11 @@ class Answer(StreamingResponse):
                 await self._send(send, PING)
             await asyncio.sleep(self._limits.ping_seconds)
 
-    async def _leave(self, receive: Receive) -> None:
-        """Return when the browser is gone, which servers say here and some of them nowhere else."""
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        self._is_gone = True
+
+async def _disconnected(receive: Receive) -> None:
+    """Return when the browser is gone, which servers say here and some of them nowhere else."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _encoded(event: Event) -> bytes:

@@ -83,7 +83,8 @@ class Process:
             stdout=subprocess.PIPE,
             text=True,
         )
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self):
         self._log.extend(self.process.stdout)
@@ -107,8 +108,13 @@ class Process:
         return self
 
     def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait(10)
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        finally:
+            self.process.kill()
+            self._reader.join(10)
+            self.process.stdout.close()
 
 
 def events_of(text):
