@@ -19,6 +19,7 @@ PAGES: dict[str, tuple[int, tuple[str, ...]]] = {
     "observability": (3, ("gen_ai.operation.name", '"digitalocean"')),
     "platform": (5, ("length '' 5", "qwen3-coder-flash code-generation")),
     "reliability": (4, ("\n20\n",)),
+    "serving": (2, ("APIConnectionError", 'data: "You said"')),
 }
 
 

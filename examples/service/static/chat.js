@@ -46,7 +46,7 @@ async function answerTo(text) {
   add(answers, "div", "asked", text);
   const answer = add(answers, "div", "answer running");
   const words = add(answer, "p", "text");
-  const state = add(answer, "div", "state", "…");
+  const state = add(answer, "div", "state");
   answers.scrollTop = answers.scrollHeight;
   let isWhole = false;
   try {
