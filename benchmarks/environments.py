@@ -20,7 +20,7 @@ CONSTRAINTS = Path(__file__).with_name("constraints.txt")
 ANTHROPIC = "anthropic==2.14.0"
 """Not among the constraints: llama-index-llms-anthropic 0.12.3 breaks with every anthropic from 1.0 on."""
 REQUIREMENTS: dict[str, tuple[str, ...]] = {
-    "client": (".", "openai", ANTHROPIC),
+    "client": (".[otel]", "opentelemetry-sdk", "openai", ANTHROPIC),
     "langchain": (
         ".[langchain]",
         "langchain-openai",

@@ -26,7 +26,7 @@ class Place(NamedTuple):
 
 
 @contextmanager
-def place() -> Iterator[Place]:
+def place(**emulator_options: Any) -> Iterator[Place]:
     """Say where the answers come from, and give what is needed to ask there."""
     model = os.environ.get("EXAMPLE_MODEL", "gemma-4-31B-it")
     embedding_model = os.environ.get("EXAMPLE_EMBEDDING_MODEL", "gte-large-en-v1.5")
@@ -36,7 +36,7 @@ def place() -> Iterator[Place]:
         other = os.environ.get("EXAMPLE_EMBEDDING_BASE_URL")
         yield Place(model, embedding_model, {}, {"base_url": other} if other else {})
         return
-    with Emulator() as emulator:
+    with Emulator(**emulator_options) as emulator:
         print(f"[No key is set: the embedded emulator answers in the name of {model}.")
         print(" Nothing leaves this machine.]\n")
         connection = {"api_key": emulator.api_key, "base_url": emulator.base_url}

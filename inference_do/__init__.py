@@ -11,6 +11,7 @@ from ._adapters.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .batches import Batch, BatchResult
+    from .cancellation import CancelScope
     from .client import AsyncClient, AsyncStream, Client, Stream
     from .config import Timeout
     from .errors import (
@@ -68,6 +69,7 @@ __all__ = [
     "Batch",
     "BatchResult",
     "CallOptions",
+    "CancelScope",
     "ChatCompletion",
     "ChatCompletionChunk",
     "ChatParams",
@@ -128,6 +130,7 @@ _HOMES = {
     "Batch": "batches",
     "BatchResult": "batches",
     "CallOptions": "params",
+    "CancelScope": "cancellation",
     "ChatCompletion": "types",
     "ChatCompletionChunk": "types",
     "ChatParams": "params",

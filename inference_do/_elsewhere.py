@@ -52,6 +52,7 @@ def call_elsewhere(
         scrub=lambda text: _without_url(text, url.get_secret_value()),
         hint=lambda status, _: EXPIRED if status in {400, 401, 403} else None,
         peer=config.peer,
+        path="file at a presigned URL",
     )
     request = KeylessRequest(
         method="GET" if file is None else "PUT",

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any, Protocol
@@ -22,17 +22,17 @@ class CallTelemetry(Protocol):
     def headers(self) -> dict[str, str]:
         """Return the headers that carry the trace on, for one attempt."""
 
-    def scope(self) -> AbstractContextManager[None]:
-        """Return a context in which the call's span is the current one, for one attempt."""
+    def scope(self) -> AbstractContextManager[Any]:
+        """Make the call's span the current one, for one attempt, until the context that is returned is left."""
 
     def chunk(self) -> None:
         """Take note of a chunk that is handed out."""
 
-    def end(self, answer: Any, failure: BaseException | None, *, attempts: int, info: Any) -> None:
+    def end(self, answer: Callable[[], Any], failure: BaseException | None, *, attempts: int, info: Any) -> None:
         """End.
 
         Args:
-            answer: What the call returns, or as much of it as came; None if nothing did.
+            answer: Returns what the call returns, or as much of it as came; None if nothing did.
             failure: What the call ended in; None if it was answered, or a stream was closed.
             attempts: Requests that were sent.
             info: The last response's side of HTTP, a `ResponseInfo`, if there was one.

@@ -19,7 +19,7 @@ from inference_do._adapters.histories import describe, is_sendable
 
 __all__ = ["block_type", "is_text", "is_untyped_image", "result_parts", "wire_parts", "with_image_type"]
 
-logger = logging.getLogger("langchain_do")
+logger = logging.getLogger("inference_do")
 
 Block = Mapping[str, Any]
 Part = dict[str, Any]
@@ -45,7 +45,7 @@ def wire_parts(block: Any, *, where: str, cache_control: bool, file_urls: bool =
     if isinstance(block, str):
         return [_text_part(block)]
     if isinstance(block, Mapping) and "cachePoint" in block:
-        logger.debug("%s: a cache point of Bedrock has no form here and is left out", where)
+        logger.warning("%s: a cache point of Bedrock has no form here and is left out", where)
         return []
     kind = block_type(block)
     read = READERS.get(kind)
@@ -58,8 +58,11 @@ def wire_parts(block: Any, *, where: str, cache_control: bool, file_urls: bool =
     if _is_file_url(part) and not file_urls:
         message = f"{where}: a file must be base64 data or a file id; this API does not fetch file URLs for this model"
         raise ConfigError(message)
-    if cache_control and part["type"] in MARKED and (mark := _extra(block, "cache_control")):
-        part["cache_control"] = mark
+    if mark := _extra(block, "cache_control"):
+        if cache_control and part["type"] in MARKED:
+            part["cache_control"] = mark
+        else:
+            logger.warning("%s: cache_control is left out: such a part, or the model, has no such control", where)
     context = _string(block, "context") if kind == "document" and part["type"] == "file" else None
     return [_text_part(context), part] if context else [part]
 

@@ -39,7 +39,7 @@ from ._opaque import is_opaque, opaque_parts
 
 __all__ = ["readable_by_core", "to_wire"]
 
-logger = logging.getLogger("langchain_do")
+logger = logging.getLogger("inference_do")
 
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 ROLES = {
@@ -265,7 +265,7 @@ def _answer(message: AIMessage, where: str, readers: Readers) -> tuple[str | lis
                 parts += readers.content(inner, where=f"{where}.content[{place}]")
             case inner:
                 shown = block_type(inner)
-                logger.debug("%s.content[%d]: %r of an answer has no form here and is left out", where, place, shown)
+                logger.warning("%s.content[%d]: %r of an answer has no form here and is left out", where, place, shown)
     return _plainest(parts), reasoning or _kept_reasoning(extra), refusal
 
 

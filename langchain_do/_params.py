@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from inference_do import model_info
 from inference_do._adapters.arguments import CALL_NAMES, check_names
+from inference_do._adapters.cache_marks import warn_left_out
 from inference_do._adapters.merging import merge_layers
 from inference_do._adapters.tool_forms import wire_choice
 from inference_do.models import CHAT_PATH
@@ -150,7 +151,8 @@ def _set_tools(params: dict[str, Any]) -> None:
     tools = [wire_tool(tool, strict=strict) for tool in given or ()]
     if not tools:
         return
-    if not takes_cache_control(params["model"]):
+    if any("cache_control" in tool for tool in tools) and not takes_cache_control(params["model"]):
+        warn_left_out(params["model"])
         tools = [{key: value for key, value in tool.items() if key != "cache_control"} for tool in tools]
     params["tools"] = tools
     if (choice := wire_choice(choice, tools)) is not None:

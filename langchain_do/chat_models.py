@@ -27,7 +27,7 @@ from pydantic import Field, field_validator, model_validator
 
 from inference_do import ConfigError, RateLimit, Timeout
 from inference_do._adapters.arguments import CHAT_REQUEST_FIELDS
-from inference_do._adapters.cache_marks import mark_for_cache
+from inference_do._adapters.cache_marks import mark_for_cache, warn_left_out
 from inference_do._adapters.histories import write_json
 from inference_do._adapters.merging import named_api, renamed
 from inference_do._adapters.signatures import with_signature
@@ -257,6 +257,8 @@ class ChatDigitalOcean(Connected, CheckedCalls, defer_build=False):
         )
         if mark and has_cache:
             mark_for_cache(wire, check_mapping(mark, name="cache_control"), params.get("tools") or ())
+        elif mark:
+            warn_left_out(params["model"])
         params["messages"] = wire
         return params, send_names(params)
 

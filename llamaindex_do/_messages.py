@@ -45,7 +45,7 @@ IN_RESULTS = frozenset({"text", "image_url", "file"})
 RESULT_IDS = ("tool_call_id", "tool_use_id", "toolUseId", "call_id")
 NO_RESULT = "No result was recorded for this call."
 
-logger = logging.getLogger("llamaindex_do")
+logger = logging.getLogger("inference_do")
 
 Wire = dict[str, Any]
 

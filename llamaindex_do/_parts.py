@@ -48,7 +48,7 @@ MARKED = frozenset({"text", "image_url", "file"})
 UNTITLED = "input_document"
 """The title that LlamaIndex gives to a document without one."""
 
-logger = logging.getLogger("llamaindex_do")
+logger = logging.getLogger("inference_do")
 
 
 class Takes(NamedTuple):
@@ -95,8 +95,11 @@ def parts_of(
             except ConfigError as error:
                 if otherwise == "refuse":
                     raise
-                logger.debug("%s; %s", error, "it is left out" if otherwise == "omit" else "it is written as text")
-                parts += [_text(_described(block))] if otherwise == "describe" else []
+                if otherwise == "omit":
+                    logger.warning("%s; it is left out", error)
+                else:
+                    logger.debug("%s; it is written as text", error)
+                    parts.append(_text(_described(block)))
     return parts
 
 
@@ -154,7 +157,7 @@ def _(block: AudioBlock, where: str) -> list[Part]:
 @_parts.register
 def _(block: VideoBlock, where: str) -> list[Part]:
     if block.fps or block.detail:
-        logger.debug("%s: fps and detail are not known to the API and are left out", where)
+        logger.warning("%s: fps and detail are not known to the API and are left out", where)
     url = str(block.url) if block.url else None
     video = {"url": url or _inline(block.resolve_video, block.video_mimetype, where, "video")}
     return [{"type": "video_url", "video_url": video}]
@@ -234,7 +237,7 @@ def _mark(parts: list[Part], point: CachePoint, *, caching: bool) -> None:
     """Put a cache point on the part before it, where a model knows such points."""
     marked = next((part for part in reversed(parts) if part["type"] in MARKED), None)
     if not caching or marked is None:
-        logger.debug("a CachePoint is left out: only what Anthropic's models are given can carry one")
+        logger.warning("a CachePoint is left out: only what Anthropic's models are given can carry one")
         return
     marked["cache_control"] = {"type": point.cache_control.type, "ttl": point.cache_control.ttl}
 

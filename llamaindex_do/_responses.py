@@ -44,7 +44,7 @@ from ._tools import OpenCall, PartialObject
 __all__ = ["StreamReader", "completion_of", "read_completion"]
 
 ASSISTANT = MessageRole.ASSISTANT
-logger = logging.getLogger("llamaindex_do")
+logger = logging.getLogger("inference_do")
 SUMS = ("prompt_tokens", "completion_tokens", "total_tokens")
 FURTHER = frozenset({*SENT_BACK, "annotations"})
 """Fields of an answer that are lists; the pieces of a stream are put together at its end."""
@@ -342,7 +342,7 @@ def _logprobs(logprobs: Any) -> list[list[LogProb]] | None:
         tokens = logprobs.get("content") or logprobs.get("refusal")
         return [_candidates(token) for token in tokens] if tokens else None
     except (AttributeError, TypeError, ValueError):
-        logger.debug("logprobs are left out: they have no form that is known", exc_info=True)
+        logger.debug("logprobs are left out: they have no form that is known")
         return None
 
 

@@ -31,7 +31,7 @@ __all__ = [
     "with_text",
 ]
 
-logger = logging.getLogger("llamaindex_do")
+logger = logging.getLogger("inference_do")
 
 
 def tool_specs(tools: object) -> list[dict[str, Any]]:

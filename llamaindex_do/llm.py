@@ -26,7 +26,7 @@ from pydantic import BaseModel, Field, field_validator
 from typing_extensions import override
 
 from inference_do._adapters.arguments import CHAT_REQUEST_FIELDS
-from inference_do._adapters.cache_marks import mark_for_cache
+from inference_do._adapters.cache_marks import mark_for_cache, warn_left_out
 from inference_do._adapters.merging import named_api, renamed
 from inference_do._adapters.settings import Number, Whole
 from inference_do._adapters.spans import with_spans_of
@@ -318,6 +318,8 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
         wire = params["messages"] = to_wire(messages, params["model"], reasoning=wanted, api=params.get("api", "auto"))
         if mark and model_info(params["model"]).cache_control:
             mark_for_cache(wire, check_mapping(mark, name="cache_control"), params.get("tools") or ())
+        elif mark:
+            warn_left_out(params["model"])
         return ChatRequest(params, send_names(params))
 
     def _mark(self, kwargs: Mapping[str, Any]) -> Any:

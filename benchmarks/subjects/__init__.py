@@ -28,9 +28,13 @@ class Entry:
 
 OTHERS = ("apis",)
 """What measures who has no chat completions."""
+WATCHED = ("instructions",)
+"""What measures calls that a log or OpenTelemetry watches."""
 ENTRIES = (
     Entry("Client", "client", "ours", "client.Ours"),
     Entry("Client (typed chunks)", "client", "ours", "client.OursTyped"),
+    Entry("Client (log at DEBUG)", "client", "ours", "watched.Logged", WATCHED),
+    Entry("Client (OpenTelemetry)", "client", "ours", "watched.Traced", WATCHED),
     Entry("openai SDK", "client", "alternative", "client.OpenAI"),
     Entry("anthropic SDK", "client", "alternative", "client.Anthropic", OTHERS),
     Entry("httpx by hand", "client", "baseline", "baselines.Httpx"),

@@ -6,10 +6,13 @@ https://platform.claude.com/docs/en/build-with-claude/prompt-caching
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["mark_for_cache"]
+__all__ = ["mark_for_cache", "warn_left_out"]
+
+logger = logging.getLogger("inference_do")
 
 MOST = 4
 MARK = "cache_control"
@@ -29,6 +32,11 @@ def mark_for_cache(messages: Sequence[dict[str, Any]], mark: Mapping[str, Any], 
         if left > 0 and (part := _last_part(sent)) is not None and MARK not in part:
             part[MARK] = dict(mark)
             left -= 1
+
+
+def warn_left_out(model: str) -> None:
+    """Say that marks which were asked for are not sent."""
+    logger.warning("cache_control is left out: model %r is not known to have such a control", model)
 
 
 def _parts(message: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack
+from contextvars import copy_context
 from functools import wraps
+from traceback import format_tb
 from typing import Any, TypeVar, cast
 
 from opentelemetry import propagate
-from opentelemetry.context import Context, get_current
+from opentelemetry.context import Context, get_current, get_value
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.trace import NoOpTracerProvider
 from opentelemetry.util.genai.completion_hook import load_completion_hook
 from opentelemetry.util.genai.handler import TelemetryHandler
@@ -47,6 +50,9 @@ __all__ = ["GenAITelemetry"]
 
 LOGGER = logging.getLogger("inference_do")
 
+REPORTED_ABOVE = "suppress_language_model_instrumentation"
+"""What OpenLLMetry's instrumentations of frameworks put into the context of a call that they report."""
+
 Invocation = InferenceInvocation | EmbeddingInvocation | RetrievalInvocation
 
 PARTS: Mapping[str, type[Any]] = {
@@ -58,18 +64,20 @@ PARTS: Mapping[str, type[Any]] = {
     "uri": UriPart,
 }
 
-M = TypeVar("M", bound=Callable[..., None])
+M = TypeVar("M", bound=Callable[..., Any])
 
 
 def _harmless(method: M) -> M:
-    """Return a method that never fails: telemetry is no reason for a call to."""
+    """Return a method that never fails, but returns None: telemetry is no reason for a call to fail."""
 
     @wraps(method)
-    def guarded(*args: Any, **kwargs: Any) -> None:
+    def guarded(*args: Any, **kwargs: Any) -> Any:
         try:
-            method(*args, **kwargs)
-        except Exception:  # whatever a processor or an exporter of the user's raises
-            LOGGER.debug("telemetry of a call failed", exc_info=True)
+            return method(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001  whatever a processor, an exporter or a propagator of the user's raises
+            where = "".join(format_tb(error.__traceback__))  # without its text, which may be content
+            LOGGER.debug("telemetry of a call failed: %s\n%s", type(error).__qualname__, where)
+            return None
 
     return cast("M", guarded)
 
@@ -94,10 +102,11 @@ class GenAITelemetry:
         self._handler = TelemetryHandler(tracer_provider, **settings)
         self._without_spans = TelemetryHandler(NoOpTracerProvider(), **settings)
 
+    @_harmless
     def of_call(self, path: str, body: Mapping[str, Any], *, api: str | None, base_url: str) -> _ReportedCall | None:
         """Return what is to be told of a call; see `Telemetry`."""
         operation = operation_of(path, body, api=api, base_url=base_url)
-        if operation is None:
+        if operation is None or not is_instrumentation_enabled() or get_value(REPORTED_ABOVE):
             return None
         handler = self._without_spans if has_span_elsewhere() else self._handler
         return _ReportedCall(handler, operation, body, base_url, has_content=api is not None)
@@ -123,8 +132,7 @@ class _ReportedCall:
     @_harmless
     def begin(self) -> None:
         """Start the span; it is not made the current one, since the caller's code runs between two chunks."""
-        invocation = self._start()
-        self._invocation = invocation
+        self._invocation = invocation = copy_context().run(self._start)
         for name, value in request_fields(self._operation, self._body).items():
             setattr(invocation, name, value)
         if self._operation.agent:
@@ -138,6 +146,12 @@ class _ReportedCall:
             self._take_request(invocation)
 
     def _start(self) -> Invocation:
+        """Return the span; it is the current one here for a moment, wherefore this is run in a copy of the context."""
+        invocation = self._opened()
+        invocation.suspend()
+        return invocation
+
+    def _opened(self) -> Invocation:
         operation = self._operation
         host, port = server_of(self._base_url)
         model = self._body.get("model") if operation.name != "invoke_agent" else None
@@ -146,7 +160,6 @@ class _ReportedCall:
             "server_address": host,
             "server_port": port,
             "context": self._context,
-            "_attach_to_context": False,
         }
         if operation.name == "embeddings":
             return self._handler.embedding(PROVIDER, **given)
@@ -168,30 +181,40 @@ class _ReportedCall:
     def headers(self) -> dict[str, str]:
         """Return the headers of the trace, as the propagators that the user has set make them."""
         carrier: dict[str, str] = {}
-        if self._invocation is not None:
-            propagate.inject(carrier, context=self._invocation.context)
+        self._inject(carrier)
         return carrier
 
-    def scope(self) -> AbstractContextManager[None]:
-        """Return a context in which the span is the current one, so that spans of HTTP stand below it."""
-        return nullcontext() if self._invocation is None else self._invocation.activate()
+    @_harmless
+    def _inject(self, carrier: dict[str, str]) -> None:
+        if self._invocation is not None:
+            propagate.inject(carrier, context=self._invocation.context)
+
+    def scope(self) -> AbstractContextManager[Any]:
+        """Make the span the current one, so that spans of HTTP stand below it, until the context is left."""
+        stack = ExitStack()
+        self._enter(stack)
+        return stack
+
+    @_harmless
+    def _enter(self, stack: ExitStack) -> None:
+        if self._invocation is not None:
+            stack.enter_context(self._invocation.activate())
 
     @_harmless
     def chunk(self) -> None:
         """Measure the time to the first chunk, and between two."""
         if isinstance(invocation := self._invocation, InferenceInvocation):
             invocation.record_stream_chunk()
-            if invocation.ttfc_seconds is None:
-                invocation.ttfc_seconds = invocation._ttfc_seconds  # noqa: SLF001
 
     @_harmless
-    def end(self, answer: Any, failure: BaseException | None, *, attempts: int, info: Any) -> None:
+    def end(self, answer: Callable[[], Any], failure: BaseException | None, *, attempts: int, info: Any) -> None:
         """End the span, once."""
         invocation, self._invocation = self._invocation, None
         if invocation is None:
             return
         try:
-            self._take_answer(invocation, answer, attempts, info)
+            self._take_http(invocation, attempts, info)
+            self._take_answer(invocation, answer())
         finally:
             if failure is None:
                 invocation.stop()
@@ -200,13 +223,15 @@ class _ReportedCall:
                 status = f" ({kind})" if kind.isdecimal() else ""
                 invocation.fail(Error(message=f"{type(failure).__name__}{status}", type=kind))
 
-    def _take_answer(self, invocation: Invocation, answer: Any, attempts: int, info: Any) -> None:
+    def _take_http(self, invocation: Invocation, attempts: int, info: Any) -> None:
         if attempts > 1:
             invocation.attributes["http.request.resend_count"] = attempts - 1
         if info is not None:
             invocation.attributes["http.response.status_code"] = info.status
             if info.request_id:
                 invocation.attributes["http.response.header.x-request-id"] = [info.request_id]
+
+    def _take_answer(self, invocation: Invocation, answer: Any) -> None:
         if answer is None:
             return
         for name, value in answer_fields(self._operation, answer).items():

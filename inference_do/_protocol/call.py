@@ -263,7 +263,7 @@ class Call:
             "%s in %.2f s: %s (model %s, %d sent so far, request id %s)",
             "sending again" if reason == "retry" else "sending when the rate limit has room",
             seconds,
-            failure.message if failure else "the API's last response left no room",
+            _why(failure),
             self.model,
             self.attempts,
             details.request_id,
@@ -358,6 +358,16 @@ def _add_note(failure: InferenceError, note: str) -> None:
     """Add to what an error says."""
     failure.message = f"{failure.message}; {note}"
     failure.args = (failure.message,)
+
+
+def _why(failure: InferenceError | None) -> str:
+    """Say what a wait is for, without what the API wrote: it may repeat what was asked."""
+    if failure is None:
+        return "the API's last response left no room"
+    if isinstance(failure, APIConnectionError):
+        return failure.message
+    status = getattr(failure, "status", None)
+    return type(failure).__name__ + (f", status {status}" if status else "")
 
 
 RETRIED_PHASES = frozenset({"connect", "pool", "write", "first_token"})

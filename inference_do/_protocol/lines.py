@@ -13,6 +13,7 @@ from inference_do.errors import ProtocolError
 
 from .call import Call, Disconnected, Read, Release, TimedOut
 from .flow import Step, _open, _with_retries
+from .observe import watched
 
 LINE_LIMIT = 64 * 1024 * 1024
 """Bytes of a line, as much as of a whole answer."""
@@ -22,9 +23,14 @@ MOST_LINES = 200_000
 
 def lines_flow(call: Call) -> Generator[Any, Any, None]:
     """Run a call whose answer is a file; yields its lines, empty ones left out."""
+    return watched(call, _lines_flow(call), has_many=True)
+
+
+def _lines_flow(call: Call) -> Generator[Any, Any, None]:
     call.begin()
     reading = _LinesReading(call)
     yield from _with_retries(call, reading.attempt)
+    call.is_complete = True
     yield Release()
 
 

@@ -29,11 +29,18 @@ class PartialAnswer(Protocol):
         """Return it as an answer."""
 
 
-def watched(call: Call, flow: Flow, stream: PartialAnswer | None = None) -> Flow:
-    """Return a flow as it is, or under watch if there are telemetry or a log that wants every call."""
+def watched(call: Call, flow: Flow, stream: PartialAnswer | None = None, *, has_many: bool = False) -> Flow:
+    """Return a flow as it is, or under watch if there are telemetry or a log that wants every call.
+
+    Args:
+        call: The call.
+        flow: Its flow.
+        stream: What takes the chunks of a streamed answer.
+        has_many: Whether the flow hands out more than one result, although there is no such thing.
+    """
     if call.telemetry is None and not LOGGER.isEnabledFor(logging.DEBUG):
         return flow
-    return _watch(call, flow, _Record(call, stream))
+    return _watch(call, flow, _Record(call, stream, has_one=stream is None and not has_many))
 
 
 def _watch(call: Call, flow: Flow, record: _Record) -> Flow:
@@ -71,10 +78,10 @@ def _watch(call: Call, flow: Flow, record: _Record) -> Flow:
 class _Record:
     """What is known of a call that is watched."""
 
-    def __init__(self, call: Call, stream: PartialAnswer | None) -> None:
-        self._call, self._stream = call, stream
+    def __init__(self, call: Call, stream: PartialAnswer | None, *, has_one: bool) -> None:
+        self._call, self._stream, self._has_one = call, stream, has_one
         self.whole: Any = None
-        """What the call returns, if it is no stream."""
+        """What the call returns, if it is one thing."""
         self._started = 0.0
         self._head: float | None = None
         self._first: float | None = None
@@ -94,7 +101,7 @@ class _Record:
 
     def result(self, result: Any) -> None:
         """Take what the flow hands out."""
-        if self._stream is None:
+        if self._has_one:
             self.whole = result
             return
         if self._first is None:
@@ -106,12 +113,14 @@ class _Record:
         """Report the end of the call."""
         call = self._call
         if call.telemetry is not None:
-            answer = self.whole
-            if self._stream is not None and self._stream.has_begun:
-                answer = self._stream.completion()
-            call.telemetry.end(answer, failure, attempts=call.attempts, info=call.info)
+            call.telemetry.end(self._answer, failure, attempts=call.attempts, info=call.info)
         if LOGGER.isEnabledFor(logging.DEBUG):
             self._log(failure, is_closed=is_closed)
+
+    def _answer(self) -> Any:
+        if self._stream is not None and self._stream.has_begun:
+            return self._stream.completion()
+        return self.whole
 
     def _log(self, failure: BaseException | None, *, is_closed: bool) -> None:
         """Write the line about the call: numbers and names, nothing of what was said."""
@@ -122,11 +131,11 @@ class _Record:
         else:
             outcome = "closed early" if is_closed and self.whole is None and not call.is_complete else "answered"
         LOGGER.debug(
-            "%s %s: model %s, %d attempts, head after %s, first token after %s, end after %s, tokens in %s, out %s, "
+            "%s %s: model %s, attempts %d, head after %s, first token after %s, end after %s, tokens in %s, out %s, "
             "%d bytes, request id %s",
-            call.api or call.path,
+            call.api or call.scrub(call.path),
             outcome,
-            call.model,
+            call.model or "-",
             call.attempts,
             _seconds(self._head),
             _seconds(self._first),
@@ -134,7 +143,7 @@ class _Record:
             _count(usage, "prompt_tokens"),
             _count(usage, "completion_tokens"),
             self._size,
-            call.request_id,
+            call.request_id or "-",
         )
 
 

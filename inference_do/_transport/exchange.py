@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import httpx
 
 from inference_do._protocol.call import Disconnected, Head, KeylessRequest, PreparedRequest, Send, TimedOut
+from inference_do.cancellation import enter_scope
 from inference_do.config import Config
 from inference_do.errors import ConfigError, InferenceError
 
@@ -63,6 +64,7 @@ class Exchange(ABC):
         self._inflate: Any = None  # of zlib; a text where the body has a coding that was not asked for
         self._is_ours = False  # it is of our connections
         self._interruption: Disconnected | None = None
+        enter_scope(self)
 
     @abstractmethod
     async def _key(self) -> str:
@@ -90,21 +92,20 @@ class Exchange(ABC):
             raise self._interruption
 
     async def _send(self, client: Any, command: Send) -> Head:
-        self._check()
+        self._attempt = Attempt(moment(None) if command.deadline is None else command.deadline)
+        self._check()  # after that: from here on, who interrupts the call interrupts this attempt
         if client is not self._client and self._client is not None:
             raise closed()  # the client was closed while the call was under way, and this is the next one
         self._client, self._face = client, face_of(client)
-        self._attempt = Attempt(moment(None) if command.deadline is None else command.deadline)
         self._limits = {phase: getattr(command, phase) for phase in ("connect", "pool", "write", "read")}
         request, handled = None, sys.exception()
         try:
             if isinstance(self._request, KeylessRequest):
                 request = keyless_request(self._face, self._request, self._extensions)
             else:
-                further = {} if command.telemetry is None else command.telemetry.headers()
-                further["Authorization"] = f"Bearer {await self._key()}"
-                request = self._build(client, _url(self._request), further)
-                further.clear()
+                traced = {} if command.telemetry is None else command.telemetry.headers()
+                url = _url(self._request)
+                request = self._build(client, url, traced | {"Authorization": f"Bearer {await self._key()}"})
             try:
                 with NO_SCOPE if command.telemetry is None else command.telemetry.scope():
                     response = await self._perform(client, request)

@@ -129,6 +129,19 @@ class AsyncExchange(Exchange):
     iterate = staticmethod(aiter)
     _timer: asyncio.Timeout | None = None
 
+    def __init__(self, http: AsyncHTTP, request: PreparedRequest, config: Config) -> None:
+        self._loop = _running_loop()
+        super().__init__(http, request, config)
+
+    def interrupt(self) -> None:
+        """End the call's wait, from whatever thread."""
+        loop = self._loop
+        if loop is None or loop is _running_loop():
+            super().interrupt()
+            return
+        with suppress(RuntimeError):  # the loop is closed, and the call with it
+            loop.call_soon_threadsafe(super().interrupt)
+
     def _end_wait(self, reason: Disconnected) -> None:
         super()._end_wait(reason)
         if self._timer is not None:

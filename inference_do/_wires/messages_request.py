@@ -92,7 +92,7 @@ def messages_body(request: Mapping[str, Any], defaults: AbstractSet[str] = froze
         body["metadata"] = metadata
     body.update(thinking_fields(request))
     if lacks_thoughts(messages) and (body.get("thinking") or {}).get("type") == "enabled":
-        logger.debug("thinking is left out: the tool calls that are going on were made without thoughts of this model")
+        logger.warning("thinking is left out: the tool calls under way were made without thoughts of this model")
         del body["thinking"]
     set_limit(body, request, defaults)
     set_sampling(body, request, defaults)

@@ -49,7 +49,7 @@ def _sorted(parts: list[Any], message: dict[str, Any]) -> dict[str, Any]:
             case {"refusal": str(text)}:
                 found["refusal"].append(text)
             case dict() if part.get("text") is None:
-                logger.debug("a part of the content is left out: it is neither text, thinking nor an image")
+                logger.warning("a part of an answer is left out: it is neither text, thinking nor an image")
             case _:
                 reason = "content: a list holds something that is neither text nor a part"
                 raise ValueError(reason)

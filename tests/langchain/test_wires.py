@@ -27,7 +27,7 @@ from langchain_core.tools import tool
 from pydantic import BaseModel
 
 from inference_do import models
-from inference_do.emulator import Emulator
+from inference_do.emulator import Emulator, Status
 from inference_do.models import register_model
 from langchain_do import ChatDigitalOcean, ConfigError
 
@@ -104,10 +104,11 @@ ENTRIES = ["invoke", "ainvoke", "stream", "astream", "events"]
 @pytest.mark.parametrize("entry", ENTRIES)
 @pytest.mark.parametrize("wire", WIRES)
 async def test_the_metadata_say_which_api_answered(emu: Emulator, make: Make, wire: str, entry: str) -> None:
+    emu.script(Status(503))
     answer = await ask(make(**WIRES[wire]), "hi", entry)
     assert emu.requests[-1].path == PATHS[wire]
     assert answer.response_metadata["api"] == PATHS[wire].removeprefix("/v1/").replace("/", "_")
-    assert answer.response_metadata["attempts"] == 1
+    assert answer.response_metadata["attempts"] == 2
     assert answer.response_metadata["model_name"] == WIRES[wire]["model"]
 
 

@@ -23,7 +23,7 @@ from pydantic import BaseModel
 from three_apis import BOTH, CASES, CLAUDE, HELLO, HOSTED, OPENAI, PATHS, THINKING, WEATHER, every_way, through_memory
 
 from inference_do import ConfigError, models
-from inference_do.emulator import Emulator, Quirks
+from inference_do.emulator import Emulator, Quirks, Status
 from inference_do.models import register_model
 
 if TYPE_CHECKING:
@@ -75,6 +75,18 @@ async def test_the_api_is_asked_and_named(make: Make, emu: Emulator, model: str,
             assert response.message.content == "You said: Hello"
             assert (response.additional_kwargs["api"], response.additional_kwargs["attempts"]) == (api, 1)
     assert {request.path for request in emu.requests} == {PATHS[api]}
+
+
+async def test_the_attempts_are_told(make: Make, emu: Emulator) -> None:
+    llm = make(CASES[0][0], max_retries=1)
+    emu.script(Status(503))
+    assert llm.chat(HELLO).additional_kwargs["attempts"] == 2
+    emu.script(Status(503))
+    assert list(llm.stream_chat(HELLO))[-1].additional_kwargs["attempts"] == 2
+    emu.script(Status(503))
+    assert (await llm.achat(HELLO)).additional_kwargs["attempts"] == 2
+    emu.script(Status(503))
+    assert [part async for part in await llm.astream_chat(HELLO)][-1].additional_kwargs["attempts"] == 2
 
 
 @pytest.mark.parametrize(

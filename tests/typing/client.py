@@ -18,6 +18,7 @@ from inference_do import (
     Batch,
     BatchResult,
     CallOptions,
+    CancelScope,
     ChatCompletion,
     ChatParams,
     Client,
@@ -217,3 +218,13 @@ async def abatches(client: AsyncClient) -> None:
     assert_type(made, Batch)
     assert_type(await client.batches.cancel(made), Batch)
     assert_type([result async for result in client.batches.results(made.id)], list[BatchResult])
+
+
+def cancelling(client: Client) -> None:
+    """What a scope runs keeps its types."""
+    scope = CancelScope()
+    assert_type(scope.run(client.chat, model="m", messages=[{"role": "user", "content": "Hello!"}]), ChatCompletion)
+    assert_type(scope.run(len, "text"), int)
+    scope.run(len, 5)  # type: ignore[arg-type]
+    assert_type(scope.is_cancelled, bool)
+    scope.cancel()
