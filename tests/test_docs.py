@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import subprocess
 import sys
@@ -25,6 +26,7 @@ PAGES: dict[str, tuple[int, tuple[str, ...]]] = {
     "endpoints": (10, ("32768 False",)),
     "errors": (11, ("no such model: 404 Not Found", "cut after: 'A droplet is'")),
     "get-started": (10, ("A droplet is a virtual machine.",)),
+    "index": (3, ("a virtual machine.",)),
     "jobs": (3, ("\n200 0 0.00", "20 You said", "You said: row 99")),
     "limits": (4, ("retry: 0.01 s, after 503\nrate_limit: ", "119 requests left", "- cancelled")),
     "llamaindex-testing": (3, ("test_a_function_agent",)),
@@ -87,3 +89,28 @@ def test_every_error_has_a_section():
     names = {*inference_do.errors.__all__, "EmptyAnswerWarning", "RefusalError"} - {"Phase", "InferenceError"}
     assert [name for name in names if f"### {name}\n" not in page] == []
     assert [name for name in langchain_do.__all__ if name.startswith("Stream") and f"`{name}`" not in page] == []
+
+
+SITE = "https://inference-do.github.io/inference-do/"
+
+
+def test_every_page_with_python_is_run():
+    pages = {path.stem for path in (ROOT / "docs").glob("*.md") if "\n```python\n" in path.read_text(encoding="utf-8")}
+    assert pages - {"testing", "performance-details"} == set(PAGES)  # testing's are files, which tests/testing runs
+
+
+def test_the_readme_leads_to_pages_that_exist_and_has_no_relative_link():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = re.findall(rf"{re.escape(SITE)}([\w-]+)\.html", text)
+    assert named
+    assert [page for page in named if not (ROOT / "docs" / f"{page}.md").is_file()] == []
+    targets = re.findall(r"\]\(([^)]+)\)", text) + re.findall(r"^\[[\w-]+\]: (\S+)$", text, re.MULTILINE)
+    assert [target for target in targets if not target.startswith("https://")] == []
+    assert len(text.splitlines()) < 120
+
+
+@pytest.mark.parametrize("package", ["inference_do", "langchain_do", "llamaindex_do", "inference_do.emulator"])
+def test_every_public_name_is_in_the_reference(package):
+    text = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "api").glob("*.md"))
+    described = set(re.findall(r"^\.\. auto\w+:: [\w.]+\.(\w+)$", text, re.MULTILINE))
+    assert set(importlib.import_module(package).__all__) - described == set()
