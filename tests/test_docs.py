@@ -26,7 +26,7 @@ PAGES: dict[str, tuple[int, tuple[str, ...]]] = {
     "endpoints": (10, ("32768 False",)),
     "errors": (11, ("no such model: 404 Not Found", "cut after: 'A droplet is'")),
     "get-started": (10, ("A droplet is a virtual machine.",)),
-    "index": (3, ("a virtual machine.",)),
+    "index": (3, ("You said: What is a droplet? 19",)),
     "jobs": (3, ("\n200 0 0.00", "20 You said", "You said: row 99")),
     "limits": (4, ("retry: 0.01 s, after 503\nrate_limit: ", "119 requests left", "- cancelled")),
     "llamaindex-testing": (3, ("test_a_function_agent",)),
