@@ -21,7 +21,7 @@ PAGES: dict[str, tuple[int, tuple[str, ...]]] = {
     "clusters": (1, ("You said: Hello",)),
     "configuration": (2, ()),
     "costs": (4, ()),
-    "embeddings": (7, ("2 1024", "The shops open at nine.")),
+    "embeddings": (10, ("2 1024", "The shops open at nine.")),
     "emulator": (4, ()),
     "endpoints": (10, ("32768 False",)),
     "errors": (11, ("no such model: 404 Not Found", "cut after: 'A droplet is'")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,53 @@ def test_a_second_process_embeds_the_question_alone(example, request, tmp_path):
         assert ANSWER in output
     assert embedded_first == 24 + 1
     assert embedded_second == 1
+
+
+BLOCK = re.compile(r"^```python\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+STORES = {"chroma": ("langchain_chroma", "llama_index.vector_stores.chroma")}
+STORES["pgvector"] = ("langchain_postgres", "llama_index.vector_stores.postgres")
+DOCUMENT = "# Repairs\n\nThe warranty on a repair is twelve months.\n\nAn estimate is free.\n"
+
+
+def block_with(*words):
+    """Return the block of the page that has all of these words."""
+    page = (ROOT / "docs" / "embeddings.md").read_text(encoding="utf-8")
+    [found] = [block["code"] for block in BLOCK.finditer(page) if all(word in block["code"] for word in words)]
+    return found
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["langchain", "llamaindex"])
+@pytest.mark.parametrize("store", STORES)
+def test_the_programs_of_the_page_run_twice(store, place, request, tmp_path, monkeypatch):
+    module = STORES[store][place]
+    if not is_installed(module):
+        pytest.skip(f"no {module}: scripts/store-examples has it")
+    code = block_with(f"from {STORES['chroma'][place]} import")
+    if store == "pgvector":
+        monkeypatch.setenv("URL", request.getfixturevalue("postgres"))
+        made = re.search(r"^store = .*?^\)\n", code, re.MULTILINE | re.DOTALL)[0]
+        imported = re.search(rf"^from {STORES['chroma'][place]} .*\n", code, re.MULTILINE)[0]
+        code = code.replace(imported, "").replace(made, block_with(f"from {module} import"))
+    (tmp_path / "documents").mkdir()
+    (tmp_path / "documents" / "repairs.md").write_text(DOCUMENT, encoding="utf-8")
+    with Emulator() as emu:
+        own = {"DIGITALOCEAN_INFERENCE_KEY": emu.api_key, "DIGITALOCEAN_INFERENCE_BASE_URL": emu.base_url}
+        outputs = [
+            subprocess.run(
+                [sys.executable, "-c", code],
+                cwd=tmp_path,
+                env={**os.environ, **own, "PYTHONPATH": str(ROOT)},
+                capture_output=True,
+                text=True,
+                timeout=200,
+                check=False,
+            )
+            for _ in range(2)
+        ]
+    assert [done.stderr[-3000:] for done in outputs if done.returncode] == []
+    assert "0 passages were stored, 3 are new" in outputs[0].stdout
+    assert "3 passages were stored, 0 are new" in outputs[1].stdout
+    assert all("The warranty on a repair is twelve months." in done.stdout for done in outputs)
 
 
 def run(example, where, emu):
