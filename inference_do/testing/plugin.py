@@ -168,7 +168,20 @@ def _options_of(item: pytest.Item) -> tuple[dict[str, Any], bool]:
     if is_recorded and options.get("replies"):
         pytest.fail("a test is either recorded or has scripted replies, not both", pytrace=False)
     options.setdefault("strict", bool(options.get("replies")))
+    _refuse_unknown(options)
     return options, is_recorded
+
+
+def _refuse_unknown(options: dict[str, Any]) -> None:
+    """Fail a test whose marker has an argument that there is not."""
+    from inspect import signature  # noqa: PLC0415  by tests that use the marker only
+
+    from inference_do.emulator import Emulator  # noqa: PLC0415
+
+    known = {*signature(Emulator).parameters, "recorded", "real_calls"}
+    if unknown := sorted(options.keys() - known):
+        names = ", ".join(sorted(known))
+        pytest.fail(f"@pytest.mark.digitalocean has no argument {unknown[0]!r}; it has: {names}", pytrace=False)
 
 
 def _recording_of(item: pytest.Item) -> Player | Recorder:

@@ -78,6 +78,14 @@ def test_it():
     result.assert_outcomes(passed=1)
 
 
+def test_a_fault_does_not_use_up_the_reply(run):
+    run("""
+@pytest.mark.digitalocean(faults=[Status(503)], replies=["Paris"])
+def test_it():
+    assert ask("The capital of France?") == "Paris"
+""").assert_outcomes(passed=1)
+
+
 def test_what_is_not_used_fails_the_test_with_what_was_asked(run):
     result = run("""
 @pytest.mark.digitalocean(replies=[("Italy", "Rome")], strict=False, faults=[None, Status(503)])
@@ -152,7 +160,7 @@ class TestIt:
         ("recorded=True, replies=['x']", "*either recorded or has scripted replies*"),
         ("replies=[3]", "*a scripted answer is text*not 3*"),
         ("replies=[(3, 'x')]", "*when= is a text, a compiled pattern or a function*not 3*"),
-        ("reply=['x']", "*unexpected keyword argument 'reply'*"),
+        ("reply=['x']", "*has no argument 'reply'; it has: *, replies, *"),
     ],
 )
 def test_a_wrong_marker_says_so(run, arguments, message):

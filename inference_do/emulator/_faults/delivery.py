@@ -43,6 +43,21 @@ def apply(response: ServerResponse, delivery: Delivery, faults: Sequence[f.Fault
     return response, delivery
 
 
+def hides_answer(faults: Sequence[f.Fault]) -> bool:
+    """Return whether nothing of the model's answer comes through these faults, so that no scripted reply is for it."""
+    return any(_hides(fault) for fault in faults)
+
+
+def _hides(fault: f.Fault) -> bool:
+    match fault:
+        case f.Status() | f.RateLimited() | f.Redirect() | f.RawBody() | f.RawStream() | f.Raw() | f.GzipBomb():
+            return True
+        case f.Drop() | f.Reset():
+            return fault.before_head or not (fault.at_byte or fault.after_events)
+        case _:
+            return False
+
+
 def _is_positional(fault: f.Fault) -> bool:
     return isinstance(fault, f.Drop | f.Reset | f.Stall | f.Heartbeats | f.Truncate | f.Corrupt | f.DelayEvents)
 

@@ -19,7 +19,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from inference_do.emulator._faults.delivery import Delivery, apply
+from inference_do.emulator._faults.delivery import Delivery, apply, hides_answer
 from inference_do.emulator._faults.steps import Step, steps
 from inference_do.emulator._model.model import PretendModel, PromptForm
 from inference_do.emulator.quirks import Quirks
@@ -239,7 +239,8 @@ class Emulator:
     def reply(self, text: Any = None, **fields: Unpack[ReplyFields]) -> None:
         """Append a scripted answer, given instead of the model's; `inference_do.emulator.reply()` describes the fields.
 
-        Each chat request that is valid takes the first one that is for it; then the model answers again by itself.
+        Each chat request that is valid takes the first one that is for it; then the model answers again by itself. A
+        request that fails before anything of an answer is sent, such as by `Status(503)`, takes none.
         """
         self.replies.append(reply(text, **fields))
 
@@ -358,9 +359,10 @@ class Emulator:
             element = self.faults.popleft() if self.faults else self.always
         self._posts += request.method == "POST"
         instead = self.respond(request) if self.respond and guarded is None else None
-        response = guarded or instead or self._api.answer(request, self.quirks, self.replies)
-        delivery = Delivery(head_delay=self.quirks.head_delay, piece_delay=self.quirks.event_delay)
         faults = () if element is None else tuple(element) if isinstance(element, Sequence) else (element,)
+        replies = Replies() if hides_answer(faults) else self.replies
+        response = guarded or instead or self._api.answer(request, self.quirks, replies)
+        delivery = Delivery(head_delay=self.quirks.head_delay, piece_delay=self.quirks.event_delay)
         response, delivery = apply(response, delivery, faults)
         response = self._pages.marked(response, request)
         close = request.headers.get("connection", "").lower() == "close"

@@ -9,8 +9,8 @@ import pytest
 from emulator_kit import Asker, user
 from emulator_wires import CLAUDE, PLAIN_OPENAI
 
-from inference_do import BadRequestError, Client
-from inference_do.emulator import Emulator, reply
+from inference_do import BadRequestError, Client, StreamError
+from inference_do.emulator import Drop, Emulator, RateLimited, RawBody, Reset, Status, reply
 
 MODELS = ["gemma-4-31B-it", CLAUDE, PLAIN_OPENAI]
 
@@ -56,6 +56,24 @@ def test_the_last_message_decides_whoever_wrote_it(request):
 def test_one_without_a_condition_is_for_the_next_request():
     with Emulator(replies=[("Rome", "a"), "b", reply("c", reasoning="hm")]) as emulator:
         assert [ask(emulator, text) for text in ("x", "Rome", "y")] == ["b", "a", "c"]
+
+
+@pytest.mark.parametrize(
+    "fault", [Status(503), RateLimited(reset_after=0.01), RawBody(b"{", status=500), Drop(before_head=True), Reset()]
+)
+def test_a_request_of_which_a_fault_lets_nothing_through_takes_none(fault):
+    with Emulator(replies=["Paris"], faults=[fault], strict=True) as emulator:
+        assert ask(emulator, "The capital of France?") == "Paris"
+        assert emulator.posts == 2
+        assert not emulator.unexpected
+
+
+def test_a_stream_that_is_cut_in_the_middle_takes_one():
+    with Emulator(replies=["one two three four"], faults=[Reset(after_events=3)]) as emulator:
+        with Client(emulator.api_key, base_url=emulator.base_url) as client, pytest.raises(StreamError) as caught:
+            list(client.stream(model="gemma-4-31B-it", messages=[user("Count")]))
+        assert "one" in caught.value.partial.text
+        assert not emulator.replies
 
 
 @pytest.mark.parametrize("model", MODELS)
