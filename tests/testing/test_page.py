@@ -16,7 +16,7 @@ BLOCK = re.compile(r"^```python\n# (?P<name>\w+)\.py\n(?P<code>.*?)^```$", re.MU
 @pytest.mark.usefixtures("frameworks")
 def test_the_blocks_of_the_page_run(run, pytester):
     blocks = {block["name"]: block["code"] for block in BLOCK.finditer(PAGE.read_text(encoding="utf-8"))}
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     for name, code in blocks.items():
         (pytester.path / f"{name}.py").write_text(code, encoding="utf-8")
     test = blocks["test_app"]
