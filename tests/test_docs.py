@@ -41,7 +41,10 @@ PAGES: dict[str, tuple[int, tuple[str, ...]]] = {
     "serving": (2, ("APIConnectionError", 'data: "You said"')),
     "streaming": (15, ("StreamInterrupted after 'You said: What is a'",)),
     "structured-output": (9, ("[Order(number=4711, quantity=3)]", "was cut off by the token limit")),
-    "tools": (15, ("The tool failed: no station in Lisbon", "The answer is: Sunny in Lisbon.", "[]\nits arguments were cut off")),
+    "tools": (
+        15,
+        ("The tool failed: no station in Lisbon", "The answer is: Sunny in Lisbon.", "[]\nits arguments were cut off"),
+    ),
 }
 
 SHOWN = re.compile(r"```python\n(?P<code>(?:(?!```).)*)```\n(?::{3,}\n)*\n```text\n(?P<text>.*?)```\n", re.DOTALL)
