@@ -67,14 +67,14 @@ class JobOptions(TypedDict, total=False):
     strict: bool
     """Whether to check all rows first, and begin only if every row is valid. By default a bad row fails alone."""
     max_cost: float | None
-    """US dollars that the job may cost, with earlier runs of the same output. A row is begun only if the sum stays below
-    this when that row, and every row that is being asked, costs as much as the dearest so far. The first row is asked
-    alone."""
+    """US dollars that the job may cost, with earlier runs of the same output. A row is begun only if the sum stays
+    below this when that row, and every row that is being asked, costs as much as the dearest so far. The first row is
+    asked alone."""
     max_failures: int | None
     """How many rows may fail before the job stops."""
     patience: float
-    """Seconds that a row may wait for a rate limit; 600 by default. If there is no room for longer, the job stops. Such a
-    wait is not a failure."""
+    """Seconds that a row may wait for a rate limit; 600 by default. If there is no room for longer, the job stops. Such
+    a wait is not a failure."""
     model: str | None
     """The model, whose prices `max_cost` needs, if `call` does not show it."""
     fingerprint: Any

@@ -25,7 +25,7 @@ __all__ = ["group"]
 
 group = typer.Typer(
     cls=Commands,
-    help="Ask for many rows. run asks from this machine, row by row, and estimate says what that costs. submit, status, "
+    help="Ask for many rows. run asks from this machine, row by row; estimate says what that costs. submit, status, "
     "wait, results, cancel and list are the platform's batches: models of OpenAI and Anthropic, half the price, an "
     "answer within a day.",
     epilog=EXIT_CODES,
@@ -43,11 +43,15 @@ Price = Annotated[float | None, typer.Option(min=0, help="US dollars for a milli
 @plainly
 def submit(
     requests: Annotated[
-        Path, typer.Argument(metavar="IN.jsonl", help="One request on each line: custom_id, model, messages, ...; - is stdin.")
+        Path,
+        typer.Argument(
+            metavar="IN.jsonl", help="One request on each line: custom_id, model, messages, ...; - is stdin."
+        ),
     ],
     *,
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="The model of requests that name none.", autocompletion=model_ids)
+        str | None,
+        typer.Option("--model", "-m", help="The model of requests that name none.", autocompletion=model_ids),
     ] = None,
     provider: Annotated[str | None, typer.Option(help="openai or anthropic; by default that of the model.")] = None,
     endpoint: Annotated[
@@ -87,8 +91,12 @@ def status(id_: BatchId, *, as_json: AsJson = False, base_url: BaseUrl = None) -
 def wait(
     id_: BatchId,
     *,
-    timeout: Annotated[float | None, typer.Option(min=0.001, help="Seconds to wait; after that the batch still continues.")] = None,
-    poll: Annotated[float, typer.Option(min=0.001, help="Seconds between two requests for the status, at most.")] = 60.0,
+    timeout: Annotated[
+        float | None, typer.Option(min=0.001, help="Seconds to wait; after that the batch still continues.")
+    ] = None,
+    poll: Annotated[
+        float, typer.Option(min=0.001, help="Seconds between two requests for the status, at most.")
+    ] = 60.0,
     as_json: AsJson = False,
     base_url: BaseUrl = None,
 ) -> int:
@@ -147,13 +155,22 @@ def list_batches(
 )
 @plainly
 def run(
-    rows: Annotated[Path, typer.Argument(metavar="IN.jsonl", help="One JSON object on each line; - is standard input.")],
-    output: Annotated[Path, typer.Argument(metavar="OUT.jsonl", help="Where results go. Rows that have a result there are not asked again.")],
+    rows: Annotated[
+        Path, typer.Argument(metavar="IN.jsonl", help="One JSON object on each line; - is standard input.")
+    ],
+    output: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUT.jsonl", help="Where results go. Rows that have a result there are not asked again."
+        ),
+    ],
     *,
     model: Model = DEFAULT_MODEL,
     prompt: Annotated[
         str | None,
-        typer.Option(help="The prompt, with {field}s of the row; {{ is a brace. Without it: the row's 'messages' or 'prompt'."),
+        typer.Option(
+            help="The prompt, with {field}s of the row; {{ is a brace. Without it: the row's 'messages' or 'prompt'."
+        ),
     ] = None,
     system: Annotated[
         str | None, typer.Option("--system", "-s", help="Instructions for the model, with {field}s too.")
@@ -163,7 +180,8 @@ def run(
         typer.Option(metavar="FILE", help="A JSON schema of an object: each result is an object that satisfies it."),
     ] = None,
     concurrency: Annotated[
-        int | None, typer.Option(min=1, help="How many rows at once, always. Without it the job finds the number itself.")
+        int | None,
+        typer.Option(min=1, help="How many rows at once, always. Without it the job finds the number itself."),
     ] = None,
     max_cost: Annotated[
         float | None, typer.Option(help="Stop before OUT.jsonl costs more US dollars, with earlier runs.")
@@ -212,11 +230,14 @@ def run(
 @plainly
 def estimate(
     file: Annotated[
-        Path | None, typer.Argument(metavar="[IN.jsonl]", help="Rows to count, with --prompt; or give --rows and --input-tokens.")
+        Path | None,
+        typer.Argument(metavar="[IN.jsonl]", help="Rows to count, with --prompt; or give --rows and --input-tokens."),
     ] = None,
     *,
     rows: Annotated[int | None, typer.Option(help="How many rows. Without it: those of the file.")] = None,
-    input_tokens: Annotated[float | None, typer.Option(help="Tokens of one request. Without it: estimated from the file.")] = None,
+    input_tokens: Annotated[
+        float | None, typer.Option(help="Tokens of one request. Without it: estimated from the file.")
+    ] = None,
     output_tokens: Annotated[float, typer.Option(help="Tokens of one answer, reasoning included.")] = 200,
     model: Model = DEFAULT_MODEL,
     prompt: Annotated[str | None, typer.Option(help="The prompt, as for run.")] = None,

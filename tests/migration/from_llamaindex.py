@@ -121,7 +121,7 @@ OPENAI_LIKE = (
     Row(
         "`except openai.RateLimitError`, `openai.APITimeoutError`, ...",
         "`except inference_do.RateLimitError`, ...",
-        "The same names in `inference_do`; `InferenceError` is the base of all. openai's classes are never raised here.",
+        "The same names in `inference_do`; `InferenceError` is the base. openai's classes are never raised here.",
         "try:\n    DigitalOcean(model=M, api_key='sk-do-v1-ELSEWHERE1').complete('hi')\n"
         "except inference_do.InferenceError as error:\n    assert isinstance(error, inference_do.AuthenticationError)\n"
         "assert inference_do.RateLimitError and inference_do.APITimeoutError",
