@@ -66,12 +66,12 @@ class Core(Generic[H]):
                 request; by default the first of `inference_do.config.KEY_VARIABLES` that is set.
             base_url: By default `DIGITALOCEAN_INFERENCE_BASE_URL`, else DigitalOcean's. https, or http to this machine.
             timeout: Seconds for each phase of a call, or a `Timeout`.
-            max_retries: How often a failed request is sent again, at most.
+            max_retries: How many times a failed request is sent again, at most.
             default_headers: Headers of every request.
             default_query: Query parameters of every request.
             http_client: An `httpx.Client` (for `AsyncClient` an `httpx.AsyncClient`), or one of httpx2, to send with;
                 see `inference_do.params.HTTPClient`.
-            retry_ambiguous: Whether to send again when a request was sent and no answer came. The API may have made
+            retry_ambiguous: Whether to send a request again that was sent and got no answer. The API may have made
                 one, which is then billed twice.
             allow_http: Accept a plain http base URL of any host, for a private network.
             ca: A PEM file, or PEM text, with further authorities to trust, as the private address of a dedicated

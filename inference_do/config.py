@@ -100,7 +100,7 @@ class Timeout:
             case _:
                 message = (
                     "timeout must be a number of seconds, above 0 and at most a million, or an inference_do.Timeout, "
-                    f"not {_shown(value)}"
+                    f"not {_shown(value)}; Timeout(connect=, first_token=, idle=, total=) sets each phase"
                 )
                 raise ConfigError(message)
 

@@ -54,30 +54,31 @@ class JobOptions(TypedDict, total=False):
     output: str | os.PathLike[str] | None
     """A JSONL file to append to. Without one the results are in the report, and memory grows with them."""
     concurrency: int | None
-    """Always so many rows at once. By default the job finds its own level, up to 64 in threads and 256 in tasks."""
+    """How many rows at once, always. By default the job finds the number itself: up to 64 in threads, 256 in tasks."""
     resume: bool
-    """Whether to go on with an output that is there (the default); else it is moved aside."""
+    """True, the default, continues an output that exists. False renames that file first and begins anew."""
     progress: Progress
-    """Whether to show how things stand, on standard error; or a function that is given a `JobProgress` each second."""
+    """Whether to show the progress on standard error; or a function that is given a `JobProgress` each second."""
     key: Key
-    """What a row is known by: a field, or a function of the row. By default its place: then rows must not move."""
+    """What identifies a row: a field, or a function of the row. By default its position: then rows must not move."""
     prompt: Prompt
-    """A text with `{field}`s of the row, to ask with; `{{` is a brace. Or a function that makes of a row what the call
-    is given; what it raises says why the row cannot be asked."""
+    """The prompt: a text with `{field}`s of the row (`{{` is a brace), or a function from a row to what the call is
+    given. If the function raises, the row fails with that error."""
     strict: bool
-    """Whether to look at all rows first and begin only if each can be asked. By default a bad row is a failure."""
+    """Whether to check all rows first, and begin only if every row is valid. By default a bad row fails alone."""
     max_cost: float | None
-    """US dollars that the job may cost, earlier runs of its output among them. No row is begun that may cost more, if
-    it and all that are being asked cost as much as the dearest so far; the first row is asked alone."""
+    """US dollars that the job may cost, with earlier runs of the same output. A row is begun only if the sum stays
+    below this when that row, and every row that is being asked, costs as much as the dearest so far. The first row is
+    asked alone."""
     max_failures: int | None
     """How many rows may fail before the job stops."""
     patience: float
-    """Seconds that a row may wait for rate limits, which are no failures. When none has room for longer, the job
-    stops; 600 by default."""
+    """Seconds that a row may wait for a rate limit; 600 by default. If there is no room for longer, the job stops. Such
+    a wait is not a failure."""
     model: str | None
-    """The model, for `max_cost`, where it cannot be seen in `call`."""
+    """The model, whose prices `max_cost` needs, if `call` does not show it."""
     fingerprint: Any
-    """What the job is known by, where the call itself should not say it: texts, numbers, lists, dicts."""
+    """What identifies the job, in place of the call's own settings: texts, numbers, lists, dicts."""
 
 
 class JobInterrupted(KeyboardInterrupt):
@@ -87,7 +88,7 @@ class JobInterrupted(KeyboardInterrupt):
     """What had been done."""
 
     def __init__(self, report: JobReport) -> None:
-        super().__init__("the job was interrupted; the same again goes on with the rows that have no result")
+        super().__init__("the job was interrupted; run the same job again to ask the rows that have no result")
         self.report = report
 
 
@@ -102,7 +103,7 @@ def run(rows: Rows, call: Any, **options: Unpack[JobOptions]) -> JobReport:
         **options: Those of `JobOptions`.
 
     Raises:
-        ConfigError: Something cannot be right; no row has been asked.
+        ConfigError: An argument is wrong; no row has been asked.
         JobInterrupted: Ctrl-C was pressed: no more rows were begun, those that were being asked have ended and are
             written. A second Ctrl-C does not wait for them.
         OSError: The output could not be written.
@@ -130,7 +131,7 @@ async def arun(rows: Rows, call: Any, **options: Unpack[JobOptions]) -> JobRepor
     `rows` may be an asynchronous iterable too. A function that is not asynchronous is called in threads.
 
     Raises:
-        ConfigError: Something cannot be right; no row has been asked.
+        ConfigError: An argument is wrong; no row has been asked.
         asyncio.CancelledError: It was cancelled: no more rows were begun, those that were being asked have ended and
             are written. A second cancellation does not wait for them.
         OSError: The output could not be written.

@@ -256,7 +256,7 @@ class ChatSettings(TypedDict, total=False):
     prompt_cache_retention: Literal["in_memory", "24h"] | None
     """How long the prompt stays cached; left out for models that are known to have no such control."""
     chat_template_kwargs: Mapping[str, Any] | None
-    """Switches of an open model's template, such as `{"enable_thinking": False}`."""
+    """Options of an open model's chat template, such as `{"enable_thinking": False}`."""
 
 
 class AgentParams(TypedDict, total=False):

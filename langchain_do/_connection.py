@@ -28,13 +28,13 @@ class Connected(ConnectionSettings):
         "callbacks": "Callbacks of every call.",
         "custom_get_token_ids": "A function from a text to token ids, to count tokens by.",
         "disable_streaming": "Whether `stream` waits for the whole answer; `'tool_calling'`: only with tools.",
-        "metadata": "What is added to every trace.",
+        "metadata": "Data that is added to every trace.",
         "name": "The name in traces.",
         "output_version": "The form of a message's content: `v0` the API's, `v1` LangChain's standard blocks.",
         "profile": "What is known of the model, for agents; by default what this package knows.",
         "rate_limiter": "A limiter of LangChain's, which is asked before each call.",
         "tags": "Tags of every trace.",
-        "verbose": "Whether what is asked and answered is printed.",
+        "verbose": "Whether questions and answers are printed.",
     }
 
     ALIASES: ClassVar[Mapping[str, str]] = {"model_name": "model", "request_timeout": "timeout"}

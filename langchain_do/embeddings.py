@@ -35,7 +35,7 @@ class DigitalOceanEmbeddings(Connected, Embeddings, defer_build=False):
         default=False, description="Whether `embed_documents` shows a bar of the texts that are done; it needs tqdm."
     )
     encoding_format: Literal["float", "base64"] = Field(default="base64", description=ENCODING)
-    user: str | None = Field(default=None, description="An id of your user, for the provider to tell abuse apart.")
+    user: str | None = Field(default=None, description="An id of your user, so that the provider can trace abuse.")
     extra_body: Mapping[str, Any] | None = Field(
         default=None,
         description="Further fields of the request's body, such as `dimensions` where a model has them.",

@@ -54,7 +54,7 @@ class DigitalOceanEmbedding(Connected, BaseEmbedding, defer_build=False):
         default=WORKERS, gt=0, description="Requests at once, at most; one where there is a cache, in synchronous code."
     )
     encoding_format: Literal["float", "base64"] = Field(default="base64", description=ENCODING)
-    user: str | None = Field(default=None, description="An id of your user, for the provider to tell abuse apart.")
+    user: str | None = Field(default=None, description="An id of your user, so that the provider can trace abuse.")
     additional_kwargs: dict[str, Any] = Field(default_factory=dict, description="Further fields of every request.")
 
     def _check(self) -> None:

@@ -98,13 +98,15 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
     max_completion_tokens: Whole | None = Field(default=None, description="Another name of `max_tokens`.")
     top_p: Number | None = Field(default=None, description="0 to 1.")
     stop: str | list[str] | None = Field(default=None, description="Up to four texts at which the answer ends.")
-    seed: Whole | None = Field(default=None, description="Makes answers repeat, as far as the model can.")
+    seed: Whole | None = Field(
+        default=None, description="The same seed gives the same answer, as far as the model can."
+    )
     n: Whole | None = Field(
         default=None, description="Answers to a request; the first is the message, all are in `raw`."
     )
     logprobs: bool | None = Field(default=None, description="Whether the answer has its tokens' log probabilities.")
     top_logprobs: Whole | None = Field(default=None, description="0 to 20; needs `logprobs`.")
-    logit_bias: dict[str | int, float] | None = Field(default=None, description="Token id to bias, -100 to 100.")
+    logit_bias: dict[str | int, float] | None = Field(default=None, description="A bias for token ids, -100 to 100.")
     frequency_penalty: Number | None = Field(default=None, description="-2 to 2.")
     presence_penalty: Number | None = Field(default=None, description="-2 to 2.")
     reasoning_effort: str | None = Field(
@@ -121,11 +123,11 @@ class DigitalOcean(Connected, StructuredPrediction, defer_build=False):
     response_format: dict[str, Any] | None = Field(
         default=None, description="The API's `response_format`, or a pydantic class for an object of it."
     )
-    user: str | None = Field(default=None, description="An id of your user, for the provider to tell abuse apart.")
+    user: str | None = Field(default=None, description="An id of your user, so that the provider can trace abuse.")
     service_tier: str | None = Field(default=None, description="The provider's tier, where a model has several.")
     prompt_cache_retention: str | None = Field(default=None, description="`in_memory` or `24h`, for OpenAI's models.")
     chat_template_kwargs: dict[str, Any] | None = Field(
-        default=None, description="Switches of an open model's template, such as `{'enable_thinking': False}`."
+        default=None, description="Options of an open model's chat template, such as `{'enable_thinking': False}`."
     )
     model_affinity: str | None = Field(
         default=None,

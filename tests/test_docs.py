@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 
 PAGES: dict[str, tuple[int, tuple[str, ...]]] = {
     # a page, how many blocks it has, and what some of them print
-    "batches": (5, ("city=",)),
+    "batches": (6, ("city=",)),
     "clusters": (1, ("You said: Hello",)),
     "configuration": (2, ()),
     "costs": (4, ()),
@@ -38,7 +38,7 @@ PAGES: dict[str, tuple[int, tuple[str, ...]]] = {
     "reasoning": (7, ("length ''\nEmptyAnswerWarning", "thinks: The last")),
     "reliability": (1, ()),
     "security": (2, ()),
-    "serving": (2, ("APIConnectionError", 'data: "You said"')),
+    "serving": (3, ("APIConnectionError", 'data: "You said"', "event: end")),
     "streaming": (15, ("StreamInterrupted after 'You said: What is a'",)),
     "structured-output": (9, ("[Order(number=4711, quantity=3)]", "was cut off by the token limit")),
     "tools": (

@@ -121,23 +121,23 @@ class ConnectionSettings(BaseModel):
     api_key: OptionalKey = key_field()
     base_url: str | None = Field(
         default=None,
-        description="Where the API is: https, or http to this machine. By default what "
+        description="The API's address: https, or http to this machine. By default what "
         "`DIGITALOCEAN_INFERENCE_BASE_URL` says, else DigitalOcean's.",
     )
     timeout: Annotated[float | Timeout | None, Checked(_check_timeout)] = Field(
         default=None, description="Seconds for each phase of a call, or an `inference_do.Timeout`."
     )
-    max_retries: Whole = Field(default=2, description="How often a failed request is sent again, at most.")
+    max_retries: Whole = Field(default=2, description="How many times a failed request is sent again, at most.")
     retry_ambiguous: bool = Field(
         default=True,
-        description="Whether to send again when a request was sent and no answer came. The API may have made one, "
+        description="Whether to send a request again that was sent and got no answer. The API may have made one, "
         "which is then billed twice.",
     )
     default_headers: Mapping[str, str] | None = Field(
         default=None,
         exclude=True,
         repr=False,
-        description="Headers of every request. They may hold secrets, so they are neither shown nor serialized.",
+        description="Headers of every request. They may hold secrets, so they are never shown or serialized.",
     )
     default_query: Mapping[str, Any] | None = Field(
         default=None,

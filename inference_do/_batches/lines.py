@@ -127,7 +127,10 @@ def _refuse(message: str) -> None:
 
 def _checked_id(custom_id: Any, taken: AbstractSet[str]) -> str:
     if not isinstance(custom_id, str) or not custom_id.strip():
-        message = f"each request needs a custom_id, a text of its own by which its result is found, not {custom_id!r}"
+        message = (
+            f"each request needs a custom_id, a text that identifies its result, not {custom_id!r}; write a dict as "
+            '{"custom_id": "1", "messages": [...]}. Rows with a prompt are for `inference-do batch run` and `jobs.run`'
+        )
         raise ConfigError(message)
     if custom_id in taken:
         message = "an earlier request has the same custom_id"

@@ -129,7 +129,10 @@ def _time(work: Work) -> tuple[float | None, list[Step]]:
         *(Step(n, f"{t} = {show_duration(s)}") for n, t, s in bounds),
     ]
     if not bounds:
-        return None, [*lines, Step("time", "not known: give limits, or --seconds a call", is_result=True)]
+        return None, [
+            *lines,
+            Step("time", "not known: give --requests-per-minute, --tokens-per-minute or --seconds", is_result=True),
+        ]
     name, _, longest = max(bounds, key=lambda bound: bound[2])
     lines.append(Step("time", f"{show_duration(longest)}, by {name}", is_result=True))
     return longest, [*lines, *_advice(work, bounds)]

@@ -121,7 +121,7 @@ class JobReport:
         if self.stop is not None:
             lines.append(f"Stopped: {self.stop.reason}.")
         if not self.is_complete and self.output is not None:
-            lines.append("The same again goes on with the rows that have no result.")
+            lines.append("Run the same job again to ask the rows that have no result.")
         return "\n".join(lines)
 
     def _used(self) -> str:

@@ -36,7 +36,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # rich's panels cut names of options in narrow terminals
     pretty_exceptions_enable=False,  # its tracebacks show local variables
 )
-app.add_typer(batch_group, name="batch", short_help="Ask for many rows, as one job.")
+app.add_typer(batch_group, name="batch", short_help="Ask for many rows: jobs and batches.")
 
 
 def _version(wanted: bool) -> None:

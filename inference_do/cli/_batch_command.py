@@ -25,28 +25,33 @@ __all__ = ["group"]
 
 group = typer.Typer(
     cls=Commands,
-    help="Many requests as one job. submit, status, wait, results, cancel and list are the platform's batches: models "
-    "of OpenAI and Anthropic, half the price, an answer within a day.",
+    help="Ask for many rows. run asks from this machine, row by row; estimate says what that costs. submit, status, "
+    "wait, results, cancel and list are the platform's batches: models of OpenAI and Anthropic, half the price, an "
+    "answer within a day.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
-BatchId = Annotated[str, typer.Argument(metavar="ID", help="A batch's id, as submit prints it.")]
+BatchId = Annotated[str, typer.Argument(metavar="ID", help="The id of a batch; submit prints it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
-Limit = Annotated[float | None, typer.Option(help="A limit of the account.")]
-Price = Annotated[float | None, typer.Option(min=0, help="US dollars a million tokens.")]
+Limit = Annotated[float | None, typer.Option(help="A limit of your account; doctor shows some.")]
+Price = Annotated[float | None, typer.Option(min=0, help="US dollars for a million tokens.")]
 
 
-@group.command(short_help="Make a batch; prints its id.")
+@group.command(short_help="Make a batch, and print its id.")
 @plainly
 def submit(
     requests: Annotated[
-        Path, typer.Argument(metavar="IN.jsonl", help="A request a line: custom_id, model, messages, ...; - is stdin.")
+        Path,
+        typer.Argument(
+            metavar="IN.jsonl", help="One request on each line: custom_id, model, messages, ...; - is stdin."
+        ),
     ],
     *,
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="For requests that name none.", autocompletion=model_ids)
+        str | None,
+        typer.Option("--model", "-m", help="The model of requests that name none.", autocompletion=model_ids),
     ] = None,
     provider: Annotated[str | None, typer.Option(help="openai or anthropic; by default that of the model.")] = None,
     endpoint: Annotated[
@@ -54,11 +59,11 @@ def submit(
     ] = None,
     metadata: Annotated[list[str] | None, typer.Option(help="A note for yourself, as NAME=TEXT.")] = None,
     request_id: Annotated[
-        str | None, typer.Option(help="A text by which the API knows this batch: no second one is made with it.")
+        str | None, typer.Option(help="A text of your own that identifies the batch: with it, no second one is made.")
     ] = None,
     base_url: BaseUrl = None,
 ) -> None:
-    """Check requests, upload them and make a batch; prints its id."""
+    """Check requests, upload them, make a batch and print its id."""
     from . import _batch
 
     _batch.submit(
@@ -72,10 +77,10 @@ def submit(
     )
 
 
-@group.command(short_help="Show how a batch stands.")
+@group.command(short_help="Show the status of a batch.")
 @plainly
 def status(id_: BatchId, *, as_json: AsJson = False, base_url: BaseUrl = None) -> None:
-    """Show how a batch stands."""
+    """Show the status of a batch."""
     from . import _batch
 
     _batch.show_status(id_, as_json=as_json, base_url=base_url)
@@ -86,8 +91,12 @@ def status(id_: BatchId, *, as_json: AsJson = False, base_url: BaseUrl = None) -
 def wait(
     id_: BatchId,
     *,
-    timeout: Annotated[float | None, typer.Option(min=0.001, help="Seconds to wait; the batch goes on anyway.")] = None,
-    poll: Annotated[float, typer.Option(min=0.001, help="Seconds between two looks, at most.")] = 60.0,
+    timeout: Annotated[
+        float | None, typer.Option(min=0.001, help="Seconds to wait; after that the batch still continues.")
+    ] = None,
+    poll: Annotated[
+        float, typer.Option(min=0.001, help="Seconds between two requests for the status, at most.")
+    ] = 60.0,
     as_json: AsJson = False,
     base_url: BaseUrl = None,
 ) -> int:
@@ -116,10 +125,10 @@ def results(
     _batch.write_results(id_, output, base_url=base_url)
 
 
-@group.command(short_help="Ask for a batch to end.")
+@group.command(short_help="Cancel a batch.")
 @plainly
 def cancel(id_: BatchId, *, as_json: AsJson = False, base_url: BaseUrl = None) -> None:
-    """Ask for a batch to end; what has been answered stays in its results."""
+    """Cancel a batch. Requests that were answered stay in its results."""
     from . import _batch
 
     _batch.cancel(id_, as_json=as_json, base_url=base_url)
@@ -142,48 +151,58 @@ def list_batches(
 
 @group.command(
     short_help="Ask a model for each line of a file.",
-    epilog="Exit codes: 0 every row has a result, 1 some have not, 2 the command cannot be right, 130 Ctrl-C.",
+    epilog="Exit codes: 0 every row has a result, 1 some rows have none, 2 the command is wrong, 130 Ctrl-C.",
 )
 @plainly
 def run(
-    rows: Annotated[Path, typer.Argument(metavar="IN.jsonl", help="An object on each line; - is standard input.")],
-    output: Annotated[Path, typer.Argument(metavar="OUT.jsonl", help="Where results go. What has one is not asked.")],
+    rows: Annotated[
+        Path, typer.Argument(metavar="IN.jsonl", help="One JSON object on each line; - is standard input.")
+    ],
+    output: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUT.jsonl", help="Where results go. Rows that have a result there are not asked again."
+        ),
+    ],
     *,
     model: Model = DEFAULT_MODEL,
     prompt: Annotated[
         str | None,
-        typer.Option(help="What to ask, with {field}s of the row; {{ is a brace. Else its 'messages' or 'prompt'."),
+        typer.Option(
+            help="The prompt, with {field}s of the row; {{ is a brace. Without it: the row's 'messages' or 'prompt'."
+        ),
     ] = None,
     system: Annotated[
         str | None, typer.Option("--system", "-s", help="Instructions for the model, with {field}s too.")
     ] = None,
     schema: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="A JSON schema of an object: results are objects that satisfy it."),
+        typer.Option(metavar="FILE", help="A JSON schema of an object: each result is an object that satisfies it."),
     ] = None,
     concurrency: Annotated[
-        int | None, typer.Option(min=1, help="Always so many rows at once, instead of a level of its own.")
+        int | None,
+        typer.Option(min=1, help="How many rows at once, always. Without it the job finds the number itself."),
     ] = None,
     max_cost: Annotated[
-        float | None, typer.Option(help="US dollars that OUT.jsonl may cost, earlier runs among them.")
+        float | None, typer.Option(help="Stop before OUT.jsonl costs more US dollars, with earlier runs.")
     ] = None,
-    max_failures: Annotated[int | None, typer.Option(min=0, help="Stop when more rows have failed.")] = None,
+    max_failures: Annotated[int | None, typer.Option(min=0, help="Stop when more rows than this have failed.")] = None,
     max_tokens: MaxTokens = None,
     temperature: Temperature = None,
     effort: Effort = None,
     key: Annotated[
-        str | None, typer.Option(help="The field that a row is known by, instead of its line and its content.")
+        str | None, typer.Option(help="The field that identifies a row. Without it: its line and its content.")
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Look at all lines first; a bad one stops everything.")] = (
+    strict: Annotated[bool, typer.Option("--strict", help="Check all lines first, and ask nothing if one is bad.")] = (
         False
     ),
     resume: Annotated[
-        bool, typer.Option("--resume/--no-resume", help="Go on with OUT.jsonl, or move it aside and begin anew.")
+        bool, typer.Option("--resume/--no-resume", help="Continue OUT.jsonl, or rename it and begin anew.")
     ] = True,
-    progress: Annotated[bool, typer.Option(help="Show how things stand, on standard error.")] = True,
+    progress: Annotated[bool, typer.Option(help="Show the progress, on standard error.")] = True,
     base_url: BaseUrl = None,
 ) -> int:
-    """Ask a model something for each line of a file; the same command again goes on with what has no result."""
+    """Ask a model for each line of a file. The same command again asks the rows that have no result."""
     from ._batch_run import run_job
 
     return run_job(
@@ -207,31 +226,34 @@ def run(
     )
 
 
-@group.command(short_help="Show time and cost of many rows.")
+@group.command(short_help="Show cost and time of many rows.")
 @plainly
 def estimate(
     file: Annotated[
-        Path | None, typer.Argument(metavar="[IN.jsonl]", help="Rows to count, by --prompt; or give the numbers.")
+        Path | None,
+        typer.Argument(metavar="[IN.jsonl]", help="Rows to count, with --prompt; or give --rows and --input-tokens."),
     ] = None,
     *,
-    rows: Annotated[int | None, typer.Option(help="How many rows; with a file its own number.")] = None,
-    input_tokens: Annotated[float | None, typer.Option(help="Tokens of a row's request; a file's are counted.")] = None,
-    output_tokens: Annotated[float, typer.Option(help="Tokens of an answer, reasoning included.")] = 200,
+    rows: Annotated[int | None, typer.Option(help="How many rows. Without it: those of the file.")] = None,
+    input_tokens: Annotated[
+        float | None, typer.Option(help="Tokens of one request. Without it: estimated from the file.")
+    ] = None,
+    output_tokens: Annotated[float, typer.Option(help="Tokens of one answer, reasoning included.")] = 200,
     model: Model = DEFAULT_MODEL,
-    prompt: Annotated[str | None, typer.Option(help="As for run.")] = None,
+    prompt: Annotated[str | None, typer.Option(help="The prompt, as for run.")] = None,
     system: System = None,
     requests_per_minute: Limit = None,
     tokens_per_minute: Limit = None,
     tokens_per_day: Limit = None,
-    workers: Annotated[int, typer.Option(help="Processes that ask.")] = 1,
+    workers: Annotated[int, typer.Option(help="Processes that ask at the same time.")] = 1,
     concurrency: Annotated[int, typer.Option(help="Calls at once in each of them.")] = 64,
-    seconds: Annotated[float | None, typer.Option(help="What a call takes.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Seconds that one call takes.")] = None,
     input_price: Price = None,
     output_price: Price = None,
 ) -> None:
-    """Show what many rows take in time and money, with the arithmetic; nothing is asked.
+    """Show what many rows cost, and how long they take, with the arithmetic. Nothing is sent.
 
-    Tokens of a file are estimated by its characters. Exit code 2: it cannot be computed.
+    Tokens of a file are estimated from its characters. Exit code 2: something for the estimate is missing.
     """
     from ._batch_estimate import estimate as show_estimate
 

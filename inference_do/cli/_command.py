@@ -79,7 +79,7 @@ Model = Annotated[
 ]
 System = Annotated[str | None, typer.Option("--system", "-s", help="Instructions for the model.")]
 Temperature = Annotated[
-    float | None, typer.Option("--temperature", "-t", min=0, max=2, help="How much chance there is in an answer.")
+    float | None, typer.Option("--temperature", "-t", min=0, max=2, help="0: answers vary least; higher: more.")
 ]
 MaxTokens = Annotated[int | None, typer.Option(min=1, help="The most tokens of an answer, thinking included.")]
 Effort = Annotated[

@@ -60,7 +60,7 @@ def test_failures_and_bad_lines_are_named_and_tried_again(emu, rows, output):
     assert "7 rows: 5 answered, 2 failed." in done.err
     assert "Failed: 1 BadRequestError, 1 BadRowError." in done.err
     assert "  row 7: BadRowError: it is not JSON: Expecting value at character 9" in done.err
-    assert done.err.splitlines()[-1] == "The same again goes on with the rows that have no result."
+    assert done.err.splitlines()[-1] == "Run the same job again to ask the rows that have no result."
     run(emu, "batch", "run", rows, str(output), *MODEL, "--prompt", "{text}")
     assert emu.posts == 7
     strict = run(emu, "batch", "run", rows, str(output), *MODEL, "--prompt", "{text}", "--strict")

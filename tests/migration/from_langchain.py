@@ -256,6 +256,30 @@ CHAT_OPENAI = (
         "init_chat_model('digitalocean:' + M).invoke('hi')",
     ),
     Row(
+        "`except openai.RateLimitError`, `openai.AuthenticationError`, `openai.APITimeoutError`, ...",
+        "`except inference_do.RateLimitError`, ...",
+        "The same names in `inference_do`. openai's classes are never raised here.",
+        "try:\n    ChatDigitalOcean(model=M, api_key='sk-do-v1-ELSEWHERE1').invoke('hi')\n"
+        "except inference_do.AuthenticationError:\n    pass\n"
+        "for name in ('RateLimitError', 'AuthenticationError', 'APITimeoutError', 'PermissionDeniedError',\n"
+        "             'BadRequestError', 'NotFoundError', 'APIConnectionError', 'APIStatusError', 'ConflictError'):\n"
+        "    assert issubclass(getattr(inference_do, name), inference_do.InferenceError)",
+    ),
+    Row(
+        "`except openai.OpenAIError`, `openai.APIError`",
+        "`except inference_do.InferenceError`",
+        "The base of all errors.",
+        "try:\n    ChatDigitalOcean(model='no-such-model').invoke('hi')\nexcept inference_do.InferenceError:\n    pass",
+    ),
+    Row(
+        '`response_metadata["token_usage"]`, `usage_metadata`',
+        SAME,
+        "`usage_metadata` is LangChain's own form.",
+        "answer = ChatDigitalOcean(model=M).invoke('hi')\n"
+        "total = answer.usage_metadata['total_tokens']\n"
+        "assert answer.response_metadata['token_usage']['total_tokens'] == total > 0",
+    ),
+    Row(
         "`from ... import ChatOpenAI`",
         "`from langchain_do import ChatDigitalOcean`",
         "Refused by name.",

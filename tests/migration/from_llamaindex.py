@@ -111,6 +111,21 @@ OPENAI_LIKE = (
     ),
     Row("`audio_config=`", "`audio=`", "Refused: the API's field is called so.", llm("audio_config={}"), says="audio="),
     Row("`logprobs=`, `top_logprobs=`", SAME, "", llm("logprobs=True, top_logprobs=2"), sent={"top_logprobs": 2}),
+    Row(
+        "`response.raw.usage`, `response.raw.choices`",
+        '`response.raw["usage"]`, ...',
+        "`raw` is a dict. There it is an object of the openai SDK.",
+        "raw = DigitalOcean(model=M).complete('hi').raw\n"
+        "assert raw['usage']['total_tokens'] > 0 and raw['choices'][0]['message']['content']",
+    ),
+    Row(
+        "`except openai.RateLimitError`, `openai.APITimeoutError`, ...",
+        "`except inference_do.RateLimitError`, ...",
+        "The same names in `inference_do`; `InferenceError` is the base. openai's classes are never raised here.",
+        "try:\n    DigitalOcean(model=M, api_key='sk-do-v1-ELSEWHERE1').complete('hi')\n"
+        "except inference_do.InferenceError as error:\n    assert isinstance(error, inference_do.AuthenticationError)\n"
+        "assert inference_do.RateLimitError and inference_do.APITimeoutError",
+    ),
 )
 
 
