@@ -89,7 +89,7 @@ _Place = tuple[Any, Any]
 
 
 def _strings(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], _Place]]:
-    """Yield the path to each string of a JSON value, with the kinds and numbers that its holders have, and its place."""
+    """Yield the path to each string of a JSON value, with its holders' kinds and numbers, and its place."""
     if isinstance(value, dict):
         path = (*path, *(str(value.get(name)) for name in ("type", "index", "output_index")))
         items: Any = value.items()
