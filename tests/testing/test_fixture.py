@@ -152,6 +152,11 @@ class TestIt:
         ("recorded=True, replies=['x']", "*either recorded or has scripted replies*"),
         ("replies=[3]", "*a scripted answer is text*not 3*"),
         ("replies=[(3, 'x')]", "*when= is a text, a compiled pattern or a function*not 3*"),
+        ("replies='Paris'", "*replies are a list: *'Paris'*"),
+        ("replies={'France': 'Paris'}", "*replies are a list*"),
+        ("faults=[503]", "*a fault is one of*Status(503), not 503"),
+        ("faults=[None, [Status]]", "*a fault is one of*not *Status*"),
+        ("faults=Status(503)", "*faults are a list*"),
         ("reply=['x']", "*unexpected keyword argument 'reply'*"),
     ],
 )
