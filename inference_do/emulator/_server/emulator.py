@@ -364,7 +364,7 @@ class Emulator:
         response, delivery = apply(response, delivery, faults)
         response = self._pages.marked(response, request)
         close = request.headers.get("connection", "").lower() == "close"
-        script = steps(response, delivery, close=close)
+        script = steps(response, delivery, close=close, bodiless=request.method == "HEAD")
         if page is not None:
             script = page.journal.follow(index, request, response, [type(fault).__name__ for fault in faults], script)
         return index, script
