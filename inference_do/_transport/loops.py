@@ -156,7 +156,7 @@ class AsyncExchange(Exchange):
             return await client.send(request, stream=True, auth=None, follow_redirects=False)
 
     async def send(self, command: Send) -> Head:
-        self._loop = asyncio.get_running_loop()
+        self._loop = _running_loop()
         return await self._send(await self._http.client(), command)
 
     async def read(self, timeout: float | None) -> bytes:  # noqa: ASYNC109  the flow sets it
