@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextvars import ContextVar, copy_context
 from typing import ParamSpec, Protocol, TypeVar
+
+from .errors import ConfigError
 
 __all__ = ["CancelScope"]
 
@@ -18,10 +20,10 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Interruptible(Protocol):
-    """What a scope can end: a call, or a scope inside of it."""
+class Cancellable(Protocol):
+    """What a scope can end: a call."""
 
-    def interrupt(self) -> None:
+    def cancel(self) -> None:
         """End what is under way, from any thread, and refuse what comes."""
 
 
@@ -33,14 +35,14 @@ class CancelScope:
         first = scope.run(next, chunks)  # in one thread
         scope.cancel()  # in another one
 
-    A call belongs to the scope that it begins in, also in threads and tasks that get a copy of its context, as
-    LangChain, LlamaIndex, anyio and `asyncio.to_thread` give it. With an `httpx.Client` of the caller's a wait for more
-    of a response ends when something comes, or with its timeout.
+    A call belongs to every scope that it begins in, also in threads and tasks that get a copy of the context, as
+    LangChain, LlamaIndex, anyio and `asyncio.to_thread` give it. A signal's handler may cancel a scope. With an
+    `httpx.Client` of the caller's a wait for more of a response ends when something comes, or with its timeout.
     """
 
     def __init__(self) -> None:
-        self._calls: weakref.WeakSet[Interruptible] = weakref.WeakSet()
-        self._lock = threading.Lock()
+        self._calls: weakref.WeakSet[Cancellable] = weakref.WeakSet()
+        self._lock = threading.RLock()  # a signal's handler may run in the thread that holds it
         self._is_cancelled = False
 
     @property
@@ -52,18 +54,29 @@ class CancelScope:
         """Return what the function returns; the calls that begin in it belong to the scope.
 
         Args:
-            function: Called at once, in this thread. For a generator it is `next`: its code runs in there.
+            function: Called at once, in this thread. For a generator it is `next`: its code runs in there. For a
+                coroutine it is `asyncio.create_task`.
             *args: Its arguments.
             **kwargs: Its keyword arguments.
+
+        Raises:
+            ConfigError: The function returned a coroutine, whose code would run outside of the scope.
         """
 
         def inside() -> R:
-            if (outer := _SCOPE.get()) is not None and outer is not self:
-                outer.add(self)
-            _SCOPE.set(self)
+            if self not in (outer := _SCOPES.get()):
+                _SCOPES.set((*outer, self))
             return function(*args, **kwargs)
 
-        return copy_context().run(inside)
+        made = copy_context().run(inside)
+        if isinstance(made, Coroutine):
+            made.close()
+            message = (
+                "scope.run() got a coroutine, whose code runs where it is awaited, outside of the scope: "
+                "await scope.run(asyncio.create_task, coroutine), or cancel the task that awaits it"
+            )
+            raise ConfigError(message)
+        return made
 
     def cancel(self) -> None:
         """End what is under way, and what begins later, as soon as it does; the API sees its connections close.
@@ -74,23 +87,21 @@ class CancelScope:
             self._is_cancelled = True
             calls = list(self._calls)
         for call in calls:
-            call.interrupt()
+            call.cancel()
 
-    interrupt = cancel
-
-    def add(self, call: Interruptible) -> None:
+    def add(self, call: Cancellable) -> None:
         """Let a call be ended with the scope; at once, if that was cancelled."""
         with self._lock:
             self._calls.add(call)
             is_cancelled = self._is_cancelled
         if is_cancelled:
-            call.interrupt()
+            call.cancel()
 
 
-_SCOPE: ContextVar[CancelScope | None] = ContextVar("inference_do_cancel_scope", default=None)
+_SCOPES: ContextVar[tuple[CancelScope, ...]] = ContextVar("inference_do_cancel_scopes", default=())
 
 
-def enter_scope(call: Interruptible) -> None:
-    """Add a call to the scope that it begins in, if there is one."""
-    if (scope := _SCOPE.get()) is not None:
+def enter_scopes(call: Cancellable) -> None:
+    """Add a call to the scopes that it begins in."""
+    for scope in _SCOPES.get():
         scope.add(call)

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 from _place import place
 from anyio import to_thread
 from fastapi import FastAPI, HTTPException, Request, Response
-from fastapi.responses import FileResponse
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, StringConstraints
 
@@ -20,7 +21,11 @@ from .engines import ANSWERS, Engines
 from .limits import Limits
 
 STATIC = Path(__file__).parent / "static"
-POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-ancestors 'none'"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; frame-ancestors 'none'"
+)
+
+READ = ["GET", "HEAD"]  # some balancers ask by HEAD
 
 Engine = Literal["langchain", "llamaindex", "langchain-threads", "llamaindex-threads"]
 
@@ -42,21 +47,21 @@ def create_app(limits: Limits | None = None) -> FastAPI:
         title="Answers over documents",
         lifespan=partial(_lifespan, bounds),
         max_body_size=12 * bounds.question + 1_000,  # JSON may escape each character
-        docs_url=None,
-        redoc_url=None,
+        openapi_url=None,
+        exception_handlers={RequestValidationError: _unreadable},
     )
     app.mount("/static", StaticFiles(directory=STATIC))
 
-    @app.get("/", include_in_schema=False)
+    @app.api_route("/", methods=READ)
     async def page() -> FileResponse:
         return FileResponse(STATIC / "index.html", headers={"content-security-policy": POLICY})
 
-    @app.get("/live")
+    @app.api_route("/live", methods=READ)
     async def live() -> dict[str, str]:
         """Answer that the process runs."""
         return {"status": "live"}
 
-    @app.get("/ready")
+    @app.api_route("/ready", methods=READ)
     async def ready(request: Request, response: Response) -> dict[str, Any]:
         """Answer whether there is room for another answer. No model is asked."""
         slots: Slots = request.app.state.slots
@@ -64,7 +69,7 @@ def create_app(limits: Limits | None = None) -> FastAPI:
             response.status_code = 503
         return {"status": "busy" if slots.are_taken else "ready", "streams": slots.taken, "most": slots.most}
 
-    @app.post("/ask/{engine}", response_class=Answer)
+    @app.post("/ask/{engine}")
     async def ask(engine: Engine, asked: Question, request: Request) -> Answer:
         """Answer a question as server-sent events."""
         if len(asked.question) > bounds.question:
@@ -73,6 +78,14 @@ def create_app(limits: Limits | None = None) -> FastAPI:
         return Answer(partial(ANSWERS[engine], state.engines, asked.question), state.slots, bounds)
 
     return app
+
+
+async def _unreadable(*_: object) -> JSONResponse:
+    """Refuse a request that asks nothing.
+
+    FastAPI's own answer repeats what came, and fails where that cannot be written: at half a character, at Infinity.
+    """
+    return JSONResponse({"detail": 'Ask one of the engines with {"question": "..."}, as JSON and not empty.'}, 422)
 
 
 @asynccontextmanager

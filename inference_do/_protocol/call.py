@@ -249,6 +249,11 @@ class Call:
             _add_note(failure, note)
         raise failure
 
+    def for_log(self, text: str | None) -> str:
+        """Return the user's text as the log shows it: on its line, and without the key."""
+        plain = self.scrub(text or "-")
+        return plain if plain.isprintable() else repr(plain)
+
     def report(self, reason: Literal["retry", "rate_limit"], seconds: float, failure: InferenceError | None) -> None:
         """Tell the log and who asked for it of a wait."""
         details = RetryDetails(
@@ -264,7 +269,7 @@ class Call:
             "sending again" if reason == "retry" else "sending when the rate limit has room",
             seconds,
             _why(failure),
-            self.model,
+            self.for_log(self.model),
             self.attempts,
             details.request_id,
         )

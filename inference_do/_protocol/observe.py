@@ -133,9 +133,9 @@ class _Record:
         LOGGER.debug(
             "%s %s: model %s, attempts %d, head after %s, first token after %s, end after %s, tokens in %s, out %s, "
             "%d bytes, request id %s",
-            call.api or call.scrub(call.path),
+            call.api or call.for_log(call.path),
             outcome,
-            call.model or "-",
+            call.for_log(call.model),
             call.attempts,
             _seconds(self._head),
             _seconds(self._first),

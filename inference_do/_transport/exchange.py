@@ -17,12 +17,12 @@ from typing import Any, TypeVar
 import httpx
 
 from inference_do._protocol.call import Disconnected, Head, KeylessRequest, PreparedRequest, Send, TimedOut
-from inference_do.cancellation import enter_scope
+from inference_do.cancellation import enter_scopes
 from inference_do.config import Config
 from inference_do.errors import ConfigError, InferenceError
 
 from .environment import proxy_of, tls_context
-from .faults import closed, face_of, failure_of, interrupted, without_frames
+from .faults import cancelled, closed, face_of, failure_of, interrupted, without_frames
 from .keyless import keyless_request
 from .loop_sockets import LoopNetwork
 from .pool import IDLE_SECONDS, Pool, PooledResponse
@@ -64,7 +64,7 @@ class Exchange(ABC):
         self._inflate: Any = None  # of zlib; a text where the body has a coding that was not asked for
         self._is_ours = False  # it is of our connections
         self._interruption: Disconnected | None = None
-        enter_scope(self)
+        enter_scopes(self)
 
     @abstractmethod
     async def _key(self) -> str:
@@ -77,6 +77,10 @@ class Exchange(ABC):
     def interrupt(self) -> None:
         """End the wait of the thread or task that makes the call, from another one."""
         self._end_wait(interrupted())
+
+    def cancel(self) -> None:
+        """End the call with its `CancelScope`, from any thread."""
+        self._end_wait(cancelled())
 
     def client_closed(self, client: Any) -> None:
         """End the call if this client, which was just closed, is the one that makes it."""

@@ -36,6 +36,11 @@ def interrupted() -> Disconnected:
     return Disconnected("it was closed while it was read", sent=True, non_retryable=True)
 
 
+def cancelled() -> Disconnected:
+    """Return the failure of a call whose `CancelScope` was cancelled: it ends and is not sent again."""
+    return Disconnected("its CancelScope was cancelled", sent=True, non_retryable=True)
+
+
 def failure_of(error: Exception, handled: BaseException | None, face: Any) -> Disconnected | TimedOut:
     """Return what an exception means.
 

@@ -86,6 +86,10 @@ class AsyncHTTP(Unpickled):
                 await client.aclose()
 
 
+def _wake() -> None:
+    """Do nothing: a loop that is given this does not wait any more."""
+
+
 def _running_loop() -> asyncio.AbstractEventLoop | None:
     try:
         return asyncio.get_running_loop()
@@ -128,25 +132,21 @@ class AsyncExchange(Exchange):
 
     iterate = staticmethod(aiter)
     _timer: asyncio.Timeout | None = None
-
-    def __init__(self, http: AsyncHTTP, request: PreparedRequest, config: Config) -> None:
-        self._loop = _running_loop()
-        super().__init__(http, request, config)
-
-    def interrupt(self) -> None:
-        """End the call's wait, from whatever thread."""
-        loop = self._loop
-        if loop is None or loop is _running_loop():
-            super().interrupt()
-            return
-        with suppress(RuntimeError):  # the loop is closed, and the call with it
-            loop.call_soon_threadsafe(super().interrupt)
+    _loop: asyncio.AbstractEventLoop | None = None
+    """The loop in which the call waits, if it does."""
 
     def _end_wait(self, reason: Disconnected) -> None:
+        if (loop := self._loop) is not None and loop is not _running_loop():
+            with suppress(RuntimeError):  # the loop is closed, and the call with it
+                loop.call_soon_threadsafe(self._end_wait, reason)
+            return
         super()._end_wait(reason)
         if self._timer is not None:
             with suppress(RuntimeError):  # it is over already
                 self._timer.reschedule(0)
+        if loop is not None:
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(_wake)  # in a signal's handler the loop still waits
 
     async def _key(self) -> str:
         return await self._config.secret.aget_secret_value()
@@ -156,6 +156,7 @@ class AsyncExchange(Exchange):
             return await client.send(request, stream=True, auth=None, follow_redirects=False)
 
     async def send(self, command: Send) -> Head:
+        self._loop = _running_loop()
         return await self._send(await self._http.client(), command)
 
     async def read(self, timeout: float | None) -> bytes:  # noqa: ASYNC109  the flow sets it
@@ -186,6 +187,7 @@ class AsyncExchange(Exchange):
 
     async def sleep(self, seconds: float, turn: Turn | None = None) -> None:
         loop, woken = asyncio.get_running_loop(), asyncio.Event()
+        self._loop = loop
 
         def wake() -> None:
             with suppress(RuntimeError):  # the loop is closed

@@ -16,6 +16,14 @@ MISSING = 'inference-do needs typer and rich, which are not installed: pip insta
 def main() -> None:
     """Run the command line."""
     try:
+        _run()
+    except KeyboardInterrupt:  # while it is loaded; a command says so itself
+        sys.stderr.write("interrupted\n")
+        raise SystemExit(130) from None
+
+
+def _run() -> None:
+    try:
         import rich  # noqa: F401, PLC0415  asked for here, so that its absence is reported in one sentence
         import typer  # noqa: F401, PLC0415
     except ModuleNotFoundError:

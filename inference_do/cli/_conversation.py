@@ -15,14 +15,19 @@ from ._screen import errors, one_line, say, whole_text
 __all__ = ["converse"]
 
 ENDS = frozenset({"exit", "quit", "/exit", "/quit", "/bye"})
-HELP = '''/clear          begin a new conversation; the instructions stay
-/model NAME     ask another model; without NAME, say which one is asked
-/system TEXT    give other instructions; without TEXT, show them
-/save FILE      write the conversation to a new file, as JSON
-/help           show this
-/exit           end this; so do /quit, exit, quit and Ctrl-D
-A line that ends in \\ goes on in the next line. """ begins and ends text of
-several lines. Ctrl-C stops an answer. Anything else goes to the model.'''
+HELP = {
+    "/clear": "begin a new conversation; the instructions stay",
+    "/model NAME": "ask another model; without NAME, say which one is asked",
+    "/system TEXT": "give other instructions; without TEXT, show them",
+    "/save FILE": "write the conversation to a new file, as JSON",
+    "/help": "show this",
+    "/exit": "end this; so do /quit, exit, quit and Ctrl-D",
+    "Ctrl-C": "stop an answer",
+    "\\": "at a line's end: it goes on in the next line",
+    '"""': "begin and end text of several lines",
+}
+"""What can be typed; anything else goes to the model."""
+HELP_COLUMN = 14
 
 
 def converse(talk: Talk) -> None:
@@ -48,6 +53,10 @@ def converse(talk: Talk) -> None:
 def _obey(talk: Talk, text: str) -> bool:
     """Do what a command says. Return False for what is none: a path may begin with a slash too."""
     name, _, argument = text.partition(" ")
+    if name.lower() in {"/help", "/?"}:
+        for typed, does in HELP.items():
+            say(errors(), f"{typed:{HELP_COLUMN}}{does}", "dim", indent=HELP_COLUMN)
+        return True
     command = COMMANDS.get(name.lower())
     if command is not None:
         say(errors(), command(talk, argument.strip()), "dim")
@@ -96,6 +105,4 @@ COMMANDS: dict[str, Callable[[Talk, str], str]] = {
     "/model": _model,
     "/system": _system,
     "/save": _save,
-    "/help": lambda _, __: HELP,
-    "/?": lambda _, __: HELP,
 }

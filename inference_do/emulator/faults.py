@@ -259,3 +259,21 @@ Fault: TypeAlias = (
     | NoTerminator
     | GzipBomb
 )
+
+
+def checked(elements: Any) -> list[Any]:
+    """Return the elements of a fault script.
+
+    Raises:
+        TypeError: They are no list of faults, of lists of them and of None.
+    """
+    if isinstance(elements, Fault):
+        message = f"faults are a list: [{elements!r}]"
+        raise TypeError(message)
+    found = list(elements)
+    for element in found:
+        for fault in element if isinstance(element, Sequence) else [element]:
+            if fault is not None and not isinstance(fault, Fault):
+                message = f"a fault is one of those of inference_do.emulator, such as Status(503), not {fault!r}"
+                raise TypeError(message)
+    return found

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, TypedDict, Unpack
 
-__all__ = ["ReplyFields", "Scripted", "When", "reply", "scripted"]
+__all__ = ["ReplyFields", "Scripted", "When", "all_scripted", "reply", "scripted"]
 
 When: TypeAlias = str | re.Pattern[str] | Callable[[dict[str, Any]], object]
 """Which requests an answer is for: a text that their last message has in it, a pattern that is found there, or a
@@ -88,6 +88,14 @@ def scripted(value: object) -> Scripted:
         case _:
             msg = f"a scripted answer is text, a message dict or a list of chunk dicts, not {value!r}"
             raise TypeError(msg)
+
+
+def all_scripted(values: Iterable[Any]) -> list[Scripted]:
+    """Make scripted answers of a list of what `scripted` takes."""
+    if isinstance(values, str | Mapping | Scripted):
+        msg = f"replies are a list: [{values!r}]"
+        raise TypeError(msg)
+    return [scripted(value) for value in values]
 
 
 def _check_when(when: Any) -> Any:

@@ -27,6 +27,10 @@ VERSION = 1
 FOLDER = "recordings"
 LONGEST_NAME = 100
 BLOCKS = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+LINES = re.compile(r"\r\n|\n|\r")
+"""The line ends of server-sent events; `str.splitlines` knows others, which stand in texts."""
+HALVES = re.compile("[\ud800-\udfff]")
+"""Halves of characters, which JSON can spell and UTF-8 cannot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,25 +57,27 @@ class Cassette:
         """
         try:
             value = json.loads(path.read_text(encoding="utf-8"))
-            found = [
-                RecordedExchange(request=item["request"], response=item["response"]) for item in value["exchanges"]
-            ]
+            exchanges = [RecordedExchange(request=it["request"], response=it["response"]) for it in value["exchanges"]]
         except FileNotFoundError:
-            pytest.fail(
+            problem = (
                 f"there is no recording {_relative(path)}: run the test with --digitalocean-record, and with the real "
-                "API's key in the environment",
-                pytrace=False,
+                "API's key in the environment"
             )
         except (ValueError, KeyError, TypeError) as error:
-            pytest.fail(f"{_relative(path)} is no recording of this plugin: {error!r}", pytrace=False)
-        return cls(path, found)
+            problem = f"{_relative(path)} is no recording of this plugin: {error!r}"
+        else:
+            return cls(path, exchanges)
+        pytest.fail(problem, pytrace=False)
 
     def write(self) -> None:
         """Write the file, whole or not at all."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
-        unfinished.write_text(text_of_exchanges(self.exchanges), encoding="utf-8")
-        unfinished.replace(self.path)
+        try:
+            unfinished.write_text(text_of_exchanges(self.exchanges), encoding="utf-8")
+            unfinished.replace(self.path)
+        finally:
+            unfinished.unlink(missing_ok=True)
 
 
 def path_of(item: pytest.Item) -> Path:
@@ -114,7 +120,13 @@ def difference(request: dict[str, Any], exchanges: Iterable[RecordedExchange]) -
 
 
 def _lines(value: Any) -> list[str]:
-    return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True).splitlines()
+    return readable(value, indent=2, sort_keys=True).split("\n")
+
+
+def readable(value: Any, **style: Any) -> str:
+    """Return a value as JSON whose letters are as they are, those apart that no file can hold."""
+    text = json.dumps(value, ensure_ascii=False, **style)
+    return HALVES.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
 def events_of(body: bytes) -> list[dict[str, Any]]:
@@ -123,7 +135,7 @@ def events_of(body: bytes) -> list[dict[str, Any]]:
     for block in BLOCKS.split(body):
         names: list[str] = []
         data: list[str] = []
-        for line in block.decode("utf-8", "replace").splitlines():
+        for line in LINES.split(block.decode("utf-8", "replace")):
             name, _, value = line.partition(":")
             {"event": names, "data": data}.get(name, []).append(value.removeprefix(" "))
         if data:
@@ -148,12 +160,12 @@ def text_of_exchanges(exchanges: Iterable[RecordedExchange]) -> str:
         response = dict(exchange.response)
         for place, event in enumerate(events := list(response.get("events", ()))):
             mark = f"@event {number} {place}@"
-            lines[json.dumps(mark)] = json.dumps(event, ensure_ascii=False)
+            lines[json.dumps(mark)] = readable(event)
             events[place] = mark
         if events:
             response["events"] = events
         parts.append({"request": exchange.request, "response": response})
-    text = json.dumps({"version": VERSION, "exchanges": parts}, indent=2, ensure_ascii=False)
+    text = readable({"version": VERSION, "exchanges": parts}, indent=2)
     return re.sub(r'"@event \d+ \d+@"', lambda found: lines.get(found[0], found[0]), text) + "\n"
 
 

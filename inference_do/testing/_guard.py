@@ -53,11 +53,8 @@ class Guard:
             return resolve(host, *args, **kwargs)
 
         self._patched = socket.getaddrinfo = getaddrinfo
-        for name in NO_PROXY:
-            self._no_proxy[name] = os.environ.get(name)
-        named = next(filter(None, self._no_proxy.values()), "")
-        if named != "*":
-            os.environ.update(dict.fromkeys(NO_PROXY, ",".join(filter(None, (named, *HOSTS)))))
+        self._no_proxy = {name: os.environ.get(name) for name in NO_PROXY}
+        os.environ.update(without_proxy(*HOSTS))
 
     def remove(self) -> None:
         """Be as before."""
@@ -68,6 +65,12 @@ class Guard:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def without_proxy(*hosts: str) -> dict[str, str]:
+    """Return the variables with which no proxy is asked for these hosts, nor for those that have none already."""
+    named = next(filter(None, map(os.environ.get, NO_PROXY)), "")
+    return dict.fromkeys(NO_PROXY, named if named == "*" else ",".join(filter(None, (named, *hosts))))
 
 
 @contextmanager

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from inference_do.emulator._http import ServerResponse, json_response
 from inference_do.emulator._json import to_json
 from inference_do.emulator._wire_errors import event_bytes, wire_error, wire_of
 
-from ._cassettes import Cassette, RecordedExchange, as_json, canonical, difference, events_of
+from ._cassettes import Cassette, RecordedExchange, as_json, canonical, difference, events_of, readable
 from ._guard import recording
 from ._secrets import Secrets
 
@@ -46,7 +45,7 @@ class Player:
     @property
     def unused(self) -> list[str]:
         """What was recorded and has not been asked for."""
-        return [json.dumps(exchange.request, ensure_ascii=False)[:300] for exchange in self._left]
+        return [readable(exchange.request)[:300] for exchange in self._left]
 
 
 class Recorder:
@@ -86,6 +85,7 @@ class Recorder:
             self.problems.append(f"{text}: {self._secrets.hide(str(error))}")
             return json_response(wire_error(wire_of(request.path), 400, text), status=400)
         response = self._secrets.hide(recorded(answered.status_code, dict(answered.headers), answered.content))
+        self._secrets.hide_split(response.get("events", []))
         if answered.status_code not in PASSING and answered.status_code < 500:  # noqa: PLR2004  failures of the server
             asked = self._secrets.hide(canonical(request))
             self.cassette.exchanges.append(RecordedExchange(request=asked, response=response))

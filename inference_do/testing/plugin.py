@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from ._guard import Guard, message_of
+from ._guard import Guard, message_of, without_proxy
 
 if TYPE_CHECKING:
     from inference_do.emulator import Emulator
@@ -67,13 +67,25 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         guard.remove()
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Let a test that is marked have the fixture, before its others."""
-    if (mark := item.get_closest_marker(MARKER)) is None or mark.kwargs.get("real_calls"):
-        return
-    names = getattr(item, "fixturenames", None)
-    if names is not None and FIXTURE not in names:
-        names.insert(0, FIXTURE)
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, None, None]:
+    """Let tests that are marked, be it by a conftest.py, have the fixture."""
+    yield
+    for item in items:
+        mark = item.get_closest_marker(MARKER)
+        names = getattr(item, "fixturenames", None)
+        if mark is not None and not mark.kwargs.get("real_calls") and names is not None and FIXTURE not in names:
+            names.insert(_first_of_function(item, names), FIXTURE)
+
+
+def _first_of_function(item: pytest.Item, names: list[str]) -> int:
+    """Return where the fixtures of the function itself begin: those of wider scopes outlive an emulator.
+
+    A model that one of them makes is to be without it in each test, and not only from the second on.
+    """
+    definitions = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
+    scopes = (found[-1].scope if (found := definitions.get(name)) else "function" for name in names)
+    return next((place for place, scope in enumerate(scopes) if scope == "function"), len(names))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -124,28 +136,39 @@ def _failed(item: pytest.Item) -> bool:
 
 
 @pytest.fixture
-def digitalocean_emulator(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+def digitalocean_emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
     """Run an emulator whose key and URL are those of the environment, so that models made without arguments ask it.
 
     The marker `digitalocean` says what it does. A test of unittest has it as `self.digitalocean_emulator`.
     """
     from inference_do.config import BASE_URL_VARIABLE, KEY_VARIABLES  # noqa: PLC0415  by the first test that uses it
-    from inference_do.emulator import Emulator  # noqa: PLC0415
 
     from ._checks import TestRun  # noqa: PLC0415
 
     options, is_recorded = _options_of(request.node)
     recording = _recording_of(request.node) if is_recorded else None
-    for name in KEY_VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    with Emulator(**options) as emulator:
+    with _emulator_of(options) as emulator, pytest.MonkeyPatch.context() as monkeypatch:
+        for name in KEY_VARIABLES:
+            monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv(KEY_VARIABLES[0], emulator.api_key)
         monkeypatch.setenv(BASE_URL_VARIABLE, emulator.base_url)
+        for name, value in without_proxy("127.0.0.1").items():
+            monkeypatch.setenv(name, value)
         emulator.respond = recording
         request.node.stash[RUN] = TestRun(emulator=emulator, recording=recording)
         if _is_unittest(request):
             request.cls.digitalocean_emulator = emulator
         yield emulator
+
+
+def _emulator_of(options: dict[str, Any]) -> Emulator:
+    from inference_do.emulator import Emulator  # noqa: PLC0415  by the first test that uses it
+
+    try:
+        return Emulator(**options)
+    except (TypeError, ValueError) as error:
+        text = str(error).removeprefix("Emulator.__init__() ")
+    pytest.fail(f"@pytest.mark.digitalocean: {text}", pytrace=False)
 
 
 def _is_unittest(request: pytest.FixtureRequest) -> bool:

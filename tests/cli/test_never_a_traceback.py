@@ -244,10 +244,12 @@ def test_a_conversation_ends_by_a_word(word):
 
 
 def test_help_in_a_conversation_costs_nothing(emu):
-    with Terminal(emu, *CHAT) as terminal:
+    with Terminal(emu, *CHAT, COLUMNS="60") as terminal:
         terminal.wait_for("/help shows what can be typed")
         terminal.type("/help\n")
-        terminal.wait_for("Ctrl-C stops an answer")
+        terminal.wait_for("begin and end text of several lines")
+        assert "ask another model; without NAME, say which one\n              is asked\n" in terminal.text
+        assert "/help         show this\n/exit         end this;" in terminal.text
         terminal.type("/undo\n")
         terminal.wait_for("There is no command /undo")
         assert emu.posts == 0

@@ -155,6 +155,12 @@ def test_without_its_extra_it_says_so_in_one_sentence(missing):
     assert (done.returncode, done.stdout, done.stderr) == (1, "", sentence)
 
 
+def test_ctrl_c_while_it_is_loaded_is_no_traceback(emu, tmp_path):
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt\n")
+    done = run_program(emu, "chat", "Hello", PYTHONPATH=f"{tmp_path}:{ROOT}")
+    assert (done.code, done.out, done.err) == (130, "", "interrupted\n")
+
+
 def test_the_library_does_not_import_the_command_line():
     code = (
         "import sys, inference_do.cli, inference_do.models, inference_do.pricing\n"  # httpx itself asks for rich

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import os
+import signal
+import sys
 import threading
 import time
 from contextlib import contextmanager
 
 import pytest
 
-from inference_do import APIConnectionError, AsyncClient, CancelScope, Client, InferenceError, StreamInterrupted
+from inference_do import (
+    APIConnectionError,
+    AsyncClient,
+    CancelScope,
+    Client,
+    ConfigError,
+    InferenceError,
+    StreamInterrupted,
+)
 from inference_do.emulator import DelayEvents, Stall, Status
 
 MODEL, MESSAGES = "gemma-4-31B-it", [{"role": "user", "content": "Hello"}]
@@ -124,23 +136,86 @@ def test_nothing_is_sent_in_a_scope_that_was_cancelled(emu):
     scope.cancel()
     assert scope.is_cancelled
     with client_of(emu) as client:
-        with pytest.raises(APIConnectionError, match="closed"):
+        with pytest.raises(APIConnectionError, match="its CancelScope was cancelled"):
             scope.run(client.chat, model=MODEL, messages=MESSAGES)
         assert emu.posts == 0
         assert client.chat(model=MODEL, messages=MESSAGES).text
 
 
-def test_a_scope_inside_of_another_one_ends_with_it_and_not_the_other_way_round(emu):
+def test_a_call_belongs_to_every_scope_around_it_also_to_one_that_nobody_keeps(emu):
     outer, inner = CancelScope(), CancelScope()
     with client_of(emu) as client:
         ask = lambda: client.chat(model=MODEL, messages=MESSAGES)  # noqa: E731
         outer.run(inner.run, ask)
+        inner.run(outer.run, inner.run, ask)
+        emu.always = DelayEvents(0.05)
+        question = [{"role": "user", "content": "word " * 200}]
+        stream = outer.run(lambda: CancelScope().run(client.stream, model=MODEL, messages=question))
+        next(stream)
+        gc.collect()
         inner.cancel()
-        outer.run(ask)
-        other = CancelScope()
-        outer.run(other.run, ask)
+        next(stream)
         outer.cancel()
-        assert other.is_cancelled
+        with pytest.raises(StreamInterrupted, match="its CancelScope was cancelled"):
+            stream.completion()
+
+
+def test_a_coroutine_is_refused_as_it_would_run_outside_and_a_task_is_ended(emu):
+    emu.always = Stall()
+
+    async def ask():
+        scope = CancelScope()
+        async with AsyncClient(emu.api_key, base_url=emu.base_url) as client:
+            with pytest.raises(ConfigError, match="create_task"):
+                await scope.run(client.chat, model=MODEL, messages=MESSAGES)
+            assert emu.posts == 0
+            asyncio.get_running_loop().call_later(0.1, scope.cancel)
+            with pytest.raises(APIConnectionError, match="its CancelScope was cancelled"):
+                await scope.run(asyncio.create_task, client.chat(model=MODEL, messages=MESSAGES))
+
+    asyncio.run(ask())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no such signal")
+@pytest.mark.parametrize("fault", [Stall(), Status(503, headers={"retry-after": "50"})], ids=repr)
+@pytest.mark.parametrize("in_loop", [False, True])
+def test_a_signal_s_handler_cancels_what_its_own_thread_waits_for(emu, in_loop, fault):
+    emu.always = fault
+    scope = CancelScope()
+
+    def ask():
+        with client_of(emu) as client:
+            client.chat(model=MODEL, messages=MESSAGES)
+
+    async def ask_in_loop():
+        async with AsyncClient(emu.api_key, base_url=emu.base_url) as client:
+            await client.chat(model=MODEL, messages=MESSAGES)
+
+    before = signal.signal(signal.SIGUSR1, lambda *_: scope.cancel())
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGUSR1))
+    timer.start()
+    try:
+        with pytest.raises(APIConnectionError, match="its CancelScope was cancelled"):
+            scope.run(lambda: asyncio.run(ask_in_loop())) if in_loop else scope.run(ask)
+    finally:
+        timer.join()
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_a_handler_may_cancel_while_its_thread_adds_a_call():
+    class Call:
+        cancelled = 0
+
+        def cancel(self):
+            self.cancelled += 1
+
+        def __hash__(self):  # asked while the scope's lock is held
+            scope.cancel()
+            return 1
+
+    scope, call = CancelScope(), Call()
+    scope.add(call)
+    assert call.cancelled
 
 
 def test_an_event_loop_in_another_thread_is_woken(emu):

@@ -9,7 +9,7 @@ import pytest
 from batch_kit import SECONDS, emulator, request
 from client_kit import ASK, VECTORS, achat, astream, caught, chat, make, make_async, stream
 
-from inference_do import Client, KnowledgeBase
+from inference_do import Client, KnowledgeBase, NotFoundError
 from inference_do._protocol import observe
 from inference_do.emulator import Emulator, RawStream, Stall, Status
 
@@ -36,6 +36,17 @@ def lines_of(log, level: int) -> list[str]:
 
 
 # --- what it says ---
+
+
+def test_a_model_cannot_forge_a_line_nor_show_the_key(emu, log):
+    with make(emu) as client:
+        emu.script(Status(503))
+        for model in ("x\nERROR root: forged", emu.api_key):
+            with pytest.raises(NotFoundError):
+                client.chat(**{**ASK, "model": model})
+    assert len(log()) == 3
+    assert all("\n" not in record.getMessage() for record in log())
+    assert emu.api_key not in log.text()
 
 
 @EVERY_CALL

@@ -56,7 +56,7 @@ PHASES = {
     "head": Phase(DelayHead(30)),
     "before the first event": Phase(Stall(after_events=0)),
     "between chunks": Phase(Stall(after_events=2)),
-    "backoff": Phase(Status(429, headers={"retry-after": "30"}), is_seen=False),
+    "backoff": Phase(Status(503, headers={"retry-after": "30"}), is_seen=False),
 }
 
 

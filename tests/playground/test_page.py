@@ -178,11 +178,22 @@ def test_a_tool_call_is_answered_by_hand(page):
     page.sees("article:last-child .text", "The answer is: rain")
     *_, call, result = page.emulator.requests[-1].json["messages"]
     assert result == {"role": "tool", "tool_call_id": call["tool_calls"][0]["id"], "content": "rain"}
+
+
+def test_tools_that_are_no_json_lose_nothing(page):
+    """The results of a tool call are still there when they can be sent."""
+    page.click("[data-tools]")
+    page.sees("article .call", "get_weather")
     page.click("#tools-field summary")
+    tools = page.run("return document.getElementById('tools').value")
     page.write("#tools", "[{")
-    page.write("#prompt", "x")
-    page.click("#send")
-    page.sees("#chat-note", "The tools are no JSON")
+    page.write("article .call textarea", "rain")
+    page.click(".results button")
+    page.sees("article [role=alert]", "The tools are no JSON")
+    page.run(f"document.getElementById('tools').value = {json.dumps(tools)}")
+    page.click("article [role=alert] button")
+    page.sees("article:last-child .text", "The answer is: rain")
+    assert [message["role"] for message in page.emulator.requests[-1].json["messages"]] == ["user", "assistant", "tool"]
 
 
 def test_a_broken_answer_says_so_and_can_be_sent_again(page):

@@ -126,6 +126,27 @@ def test_the_size_of_a_question_is_limited(api, small, question, status):
     assert bool(api.posts) == (status == 200)
 
 
+UNREADABLE = [b'{"question": "\\ud83d"}', b'{"question": Infinity}', b"[]", b"", b'{"question": "\xff"}', b"[" * 10_000]
+
+
+@pytest.mark.parametrize("body", UNREADABLE, ids=lambda body: repr(body[:22]))
+def test_a_body_that_asks_nothing_is_refused_and_not_repeated(api, url, body):
+    response = httpx.post(f"{url}/ask/langchain", content=body, headers={"content-type": "application/json"})
+    assert response.status_code in {400, 422}
+    assert isinstance(response.json()["detail"], str)  # what the page shows
+    assert api.posts == 0
+
+
+@pytest.mark.parametrize("path", ["/", "/live", "/ready"])
+def test_a_balancer_may_ask_by_head(url, path):
+    response = httpx.head(url + path)
+    assert (response.status_code, response.content) == (200, b"")
+
+
+def test_there_is_no_schema_to_fail(url):
+    assert httpx.get(f"{url}/openapi.json").status_code == 404
+
+
 def test_an_engine_that_is_not_there_is_refused(api, url):
     assert ask(url, "other").status_code == 422
     assert api.posts == 0

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from service_kit import Process, asking, events_of, read_until, until
+from service_kit import ROOT, Process, asking, events_of, read_until, until
 
 from inference_do.emulator import DelayEvents, DelayHead, Stall
 
 pytestmark = pytest.mark.timeout(180)  # an interpreter with both frameworks takes its time on a busy machine
 
-GUNICORN = ("-m", "gunicorn", "--config", "examples/service/gunicorn.conf.py", "--bind", "127.0.0.1:{port}")
+[COMMAND] = re.findall(r"^    (gunicorn .*?)  +", (ROOT / "docs" / "serving.md").read_text("utf-8"), re.MULTILINE)
+GUNICORN = ("-m", *COMMAND.split(), "--bind", "127.0.0.1:{port}")
 
 
 def can_connect(service):

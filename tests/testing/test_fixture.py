@@ -160,6 +160,11 @@ class TestIt:
         ("recorded=True, replies=['x']", "*either recorded or has scripted replies*"),
         ("replies=[3]", "*a scripted answer is text*not 3*"),
         ("replies=[(3, 'x')]", "*when= is a text, a compiled pattern or a function*not 3*"),
+        ("replies='Paris'", "*replies are a list: *'Paris'*"),
+        ("replies={'France': 'Paris'}", "*replies are a list*"),
+        ("faults=[503]", "*a fault is one of*Status(503), not 503"),
+        ("faults=[None, [Status]]", "*a fault is one of*not *Status*"),
+        ("faults=Status(503)", "*faults are a list*"),
         ("reply=['x']", "*has no argument 'reply'; it has: *, replies, *"),
     ],
 )
@@ -241,3 +246,46 @@ def test_a_suite_that_does_not_use_it_loads_nothing_of_it(pytester):
     *_, passed, last = done.stdout.splitlines()
     assert "1 passed" in passed
     assert int(last) <= 8
+
+
+def test_a_marker_that_a_conftest_adds(run, pytester):
+    pytester.makeconftest("""
+import pytest
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        item.add_marker(pytest.mark.digitalocean(replies=["Added"]))
+""")
+    run("def test_it(): assert ask('Hi') == 'Added'").assert_outcomes(passed=1)
+
+
+def test_a_model_of_the_session_is_without_an_emulator_from_the_first_test_on(run, monkeypatch):
+    monkeypatch.setenv("DIGITALOCEAN_INFERENCE_KEY", "sk-do-of-the-developer")
+    result = run("""
+@pytest.fixture(scope="session")
+def client():
+    return Client()
+
+@pytest.mark.digitalocean
+@pytest.mark.parametrize("number", [1, 2])
+def test_it(client, number):
+    ask("Hi", client)
+""")
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["*RealCallError: a test would have called the real API*"] * 2)
+
+
+def test_no_proxy_and_no_undo_stand_between_the_test_and_the_emulator(run, monkeypatch):
+    for name in ("HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    run("""
+import httpx
+
+def test_it(digitalocean_emulator, monkeypatch):
+    monkeypatch.setenv("OF_THE_TEST", "1")
+    monkeypatch.undo()
+    url, key = os.environ["DIGITALOCEAN_INFERENCE_BASE_URL"], os.environ["DIGITALOCEAN_INFERENCE_KEY"]
+    assert httpx.get(f"{url}/models", headers={"authorization": f"Bearer {key}"}).status_code == 200
+    with pytest.raises(httpx.ConnectError):
+        httpx.get("http://other.example")
+""").assert_outcomes(passed=1)

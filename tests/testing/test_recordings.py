@@ -42,6 +42,12 @@ def recording(pytester, name="test_it"):
     return pytester.path / "recordings" / "test_app" / f"{name}.json"
 
 
+def pieces(*texts):
+    """Return a stream of these pieces of text."""
+    chunks = [{"choices": [{"index": 0, "delta": {"content": text}}]} for text in texts]
+    return [*chunks, {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}]
+
+
 def app(expected):
     return RECORDED.replace("EXPECTED", repr(expected))
 
@@ -238,3 +244,43 @@ class TestApp:
     assert all(name.startswith("TestApp-test_it") and len(name) < 150 for name in files)
     run(source).assert_outcomes(passed=4)
     assert not list(Path(pytester.path).rglob("*.part"))
+
+
+ODD = """
+@pytest.mark.digitalocean(recorded=True)
+def test_it():
+    with Client() as client:
+        fields = dict(model=MODEL, messages=[{"role": "user", "content": "Hello"}])
+        assert client.chat(**fields).text == "half \\ud83d"
+        with client.stream(**fields) as stream:
+            texts = [chunk.text for chunk in stream if chunk.text]
+        assert texts == ["one\\u2028two\\x85", "three \\ud83d", "\\ude00\\x1c"]
+"""
+
+
+def test_line_ends_and_half_characters_that_texts_have(run, pytester, real):
+    real.reply("half \ud83d")
+    real.reply(pieces("one\u2028two\x85", "three \ud83d", "\ude00\x1c"))
+    run(ODD, "--digitalocean-record").assert_outcomes(passed=1)
+    run(ODD).assert_outcomes(passed=1)
+    assert not list(pytester.path.glob("recordings/**/*.part"))
+
+
+SPLIT = """
+@pytest.mark.digitalocean(recorded=True)
+def test_it():
+    with Client() as client:
+        stream = client.stream(model=MODEL, messages=[{"role": "user", "content": "Hello"}])
+        with stream:
+            assert "".join(chunk.text for chunk in stream) == "It is (secret) and (secret), (secret)!"
+"""
+
+
+def test_a_secret_that_is_split_over_events_is_not_written(run, pytester, real, monkeypatch):
+    monkeypatch.setenv("MY_PASSWORD", "correct horse battery")
+    secrets = "cor", "rect ho", "rse battery and ", "sk-do-ab", "cdefghijklmnop", ", AKIAIOSF", "ODNN7EXAMPLE!"
+    real.reply(pieces("It is ", *secrets))
+    run(SPLIT, "--digitalocean-record").assert_outcomes(passed=1)
+    run(SPLIT).assert_outcomes(passed=1)
+    text = recording(pytester).read_text()
+    assert not [part for part in ("rse bat", "cdefgh", "ODNN7", "sk-do", "IOSF") if part in text]

@@ -39,6 +39,7 @@ function showSources(answer, sources) {
 function fail(state, { message, retry_after: seconds }) {
   state.classList.add("error");
   state.textContent = seconds ? `${message} (${seconds} s)` : message;
+  state.scrollIntoView({ block: "nearest" });
 }
 
 async function answerTo(text) {

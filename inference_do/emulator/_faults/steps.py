@@ -49,13 +49,14 @@ class End:
 Step: TypeAlias = Write | Pause | Repeat | End
 
 
-def steps(response: ServerResponse, delivery: Delivery, *, close: bool) -> Iterator[Step]:
+def steps(response: ServerResponse, delivery: Delivery, *, close: bool, bodiless: bool = False) -> Iterator[Step]:
     """Turn a response into steps.
 
     Args:
         response: What is sent.
         delivery: How it travels.
         close: Whether the client asked for the connection to end with this response.
+        bodiless: Whether the head is all, as for HEAD: what came after it would be taken for the next response.
     """
     if delivery.head_delay:
         yield Pause(delivery.head_delay)
@@ -67,6 +68,9 @@ def steps(response: ServerResponse, delivery: Delivery, *, close: bool) -> Itera
         return
     length = None if response.chunked else sum(map(len, response.pieces))
     yield Write(head(response, length=length, close=close))
+    if bodiless:
+        yield End("close" if close else "keep")
+        return
     yield from _body(response, delivery)
     if not delivery.terminator:
         yield End("close", complete=False)

@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from inference_do.emulator._faults.delivery import Delivery, apply, hides_answer
 from inference_do.emulator._faults.steps import Step, steps
 from inference_do.emulator._model.model import PretendModel, PromptForm
+from inference_do.emulator.faults import Fault, checked
 from inference_do.emulator.quirks import Quirks
-from inference_do.emulator.replies import ReplyFields, reply, scripted
+from inference_do.emulator.replies import ReplyFields, all_scripted, reply
 from inference_do.limits import RateLimit, check_rate_limit
 
 from .api import Api
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from inference_do.emulator._http import ServerResponse
-    from inference_do.emulator.faults import Fault
 
     from .records import Disconnect, Request
 
@@ -131,9 +131,9 @@ class Emulator:
         delays = {"head_delay": head_delay, "event_delay": event_delay}
         given = {name: seconds for name, seconds in delays.items() if seconds is not None}
         self.quirks = replace(quirks or Quirks(), **given)  # type: ignore[arg-type]  # both are seconds
-        self.always = always
-        self.faults: deque[Fault | Sequence[Fault] | None] = deque(faults)
-        self.replies = Replies(*map(scripted, replies), strict=strict)
+        [self.always] = checked([always])
+        self.faults: deque[Fault | Sequence[Fault] | None] = deque(checked(faults))
+        self.replies = Replies(*all_scripted(replies), strict=strict)
         self.respond: Callable[[Request], ServerResponse | None] | None = None
         """Answers instead of the API, where it returns something; for recordings."""
         self.agent_key = "agent-emulator-key"
@@ -234,7 +234,7 @@ class Emulator:
 
     def script(self, *elements: Fault | Sequence[Fault] | None) -> None:
         """Append to the fault script: one element a request, `None` to answer normally, a list to combine."""
-        self.faults.extend(elements)
+        self.faults.extend(checked(elements))
 
     def reply(self, text: Any = None, **fields: Unpack[ReplyFields]) -> None:
         """Append a scripted answer, given instead of the model's; `inference_do.emulator.reply()` describes the fields.
@@ -366,7 +366,7 @@ class Emulator:
         response, delivery = apply(response, delivery, faults)
         response = self._pages.marked(response, request)
         close = request.headers.get("connection", "").lower() == "close"
-        script = steps(response, delivery, close=close)
+        script = steps(response, delivery, close=close, bodiless=request.method == "HEAD")
         if page is not None:
             script = page.journal.follow(index, request, response, [type(fault).__name__ for fault in faults], script)
         return index, script

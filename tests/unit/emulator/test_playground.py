@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from emulator_kit import body
+from emulator_kit import body, connect
 from playground_kit import PlaygroundPage
 
 from inference_do.emulator import Emulator, RawBody
@@ -196,3 +196,17 @@ def test_bodies_are_bounded_json(emu, page, content, kind, status):
     headers = {"x-playground-token": page.token, "content-type": kind, "authorization": f"Bearer {emu.api_key}"}
     response = page.http.put("/_playground/limits", content=content, headers=headers)
     assert response.status_code == status
+
+
+@pytest.mark.parametrize("path", ["/", "/_playground/state", "/v1/models", "/nothing"])
+def test_head_gets_a_head_alone_and_the_connection_goes_on(emu, path):
+    """A body would be read as the beginning of the next response."""
+    ask = f"HEAD {path} HTTP/1.1\r\nhost: localhost\r\n\r\n"
+    with connect(emu) as sock:
+        sock.sendall(ask.encode() + b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+        received = b""
+        while data := sock.recv(65536):
+            received += data
+    first, second, _ = received.split(b"\r\n\r\n", 2)
+    assert first.startswith(b"HTTP/1.1 4")
+    assert second.startswith(b"HTTP/1.1 200 OK")

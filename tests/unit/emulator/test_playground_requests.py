@@ -85,6 +85,17 @@ def test_keys_are_shown_nowhere(emu, page):
     assert f"You said: my key is {HIDDEN}" in texts[1]
 
 
+def test_a_key_that_no_header_has_is_hidden_by_its_name_or_its_shape(emu, page):
+    sent = body("Hello") | {"api_key": "sk-ant-of-another-service", "user": "dop_v1_0123456789abcdef"}
+    url = f"{emu.base_url}/chat/completions?x=1&api_key=plain+text&key=short&access_token=a%2Fb&model=m"
+    httpx.post(url, json=sent, headers={"authorization": f"Bearer {emu.api_key}"})
+    [entry] = page.ended(1)
+    fields = f"x=1&api_key={HIDDEN}&key={HIDDEN}&access_token={HIDDEN}&model=m"
+    assert entry["path"] == f"/v1/chat/completions?{fields}"
+    found = json.loads(page.details()["body"])
+    assert (found["api_key"], found["user"]) == (HIDDEN, HIDDEN)
+
+
 def test_a_key_that_a_bound_cuts_is_hidden_as_well():
     key = "sk-0123456789"
     for before in range(30):

@@ -221,7 +221,8 @@ def _sent(response: ServerResponse, request: Request) -> Iterator[Step]:
     response = ServerResponse(
         status=response.status, headers=(*response.headers, *HEADERS), pieces=response.pieces, chunked=False
     )
-    return steps(response, Delivery(), close=request.headers.get("connection", "").lower() == "close")
+    close = request.headers.get("connection", "").lower() == "close"
+    return steps(response, Delivery(), close=close, bodiless=request.method == "HEAD")
 
 
 def _check_method(request: Request, taken: list[str]) -> None:

@@ -129,7 +129,7 @@ class Journal:
             time=time.time(),
             began=request.time,
             method=request.method,
-            path=masks.text(path)[:LARGEST],
+            path=masks.target(path)[:LARGEST],
             headers=masks.headers(request.headers.items()),
             body=masks.body(request.body, LARGEST),
             body_bytes=len(request.body),

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 HIDDEN = "(hidden)"
 NAMES = re.compile(r"authorization|cookie|(api|access|auth)[-_]?key|token\b|secret|password", re.IGNORECASE)
 """Headers whose values are never shown."""
+FIELDS = re.compile(r"(?<=[?&])([^=&]*)=([^&]*)")
+SHAPE = re.compile(r"\b(sk-|do[op]_v1_)[\w-]{12,}")
+"""Keys of DigitalOcean and of others, whoever sent them and whether or not they were meant as one."""
 SHORTEST = 6
 """Characters of a key that is looked for in texts; a shorter one could be a part of any word."""
 
@@ -32,7 +35,11 @@ class Masks:
         """Return a text without keys."""
         for key in sorted(self.keys, key=len, reverse=True):
             text = text.replace(key, HIDDEN)
-        return text
+        return SHAPE.sub(HIDDEN, text)
+
+    def target(self, text: str) -> str:
+        """Return a path and its query without keys."""
+        return FIELDS.sub(_hidden_field, self.text(text))
 
     def headers(self, pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         """Return headers without keys."""
@@ -49,6 +56,11 @@ class Masks:
         text = self.text(data[: most + longest].decode(errors="replace"))
         is_whole = len(data) <= most + longest
         return text[: most if is_whole else max(0, min(most, len(text) - longest))]  # its end may be half a key
+
+
+def _hidden_field(field: re.Match[str]) -> str:
+    name, _ = field.groups()
+    return f"{name}={HIDDEN}" if name == "key" or NAMES.search(name) else field[0]
 
 
 def _hidden(value: str) -> str:

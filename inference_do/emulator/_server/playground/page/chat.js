@@ -87,15 +87,16 @@ function request() {
 }
 
 async function answer() {
+  const view = new AnswerView();
+  show(view.element);
   let body;
   try {
     body = request();
   } catch (error) {
-    fail(`The tools are no JSON: ${error.message}`);
+    view.fail(`The tools are no JSON: ${error.message}`, retry);
+    view.finish();
     return;
   }
-  const view = new AnswerView();
-  show(view.element);
   const controller = (running = new AbortController());
   busy(true);
   try {
@@ -129,13 +130,6 @@ function retry(element) {
   if (running) return;
   element.remove();
   answer();
-}
-
-function fail(message) {
-  const text = messages.pop()?.content; // it was not sent
-  $("log").lastElementChild.remove();
-  $("prompt").value = typeof text === "string" ? text : "";
-  say($("chat-note"), message);
 }
 
 /** Let the user answer the tool calls of an answer. */
