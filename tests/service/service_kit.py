@@ -23,7 +23,7 @@ from inference_do.config import BASE_URL_VARIABLE, KEY_VARIABLES
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 ENGINES = ["langchain", "llamaindex", "langchain-threads", "llamaindex-threads"]
-QUESTION = "How many times is a failed request sent again by default?"
+QUESTION = "How many days of paid leave does everybody have?"
 
 
 def until(condition, seconds=20.0):

@@ -30,7 +30,7 @@ def hasty(serve):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_an_answer_has_its_sources_and_comes_in_parts(api, url, engine):
     api.script(None)
-    api.reply("Two times, by default.")
+    api.reply("Everybody has 28 days.")
     response = ask(url, engine)
     assert response.status_code == 200
     assert response.headers["content-type"].startswith("text/event-stream")
@@ -38,9 +38,9 @@ def test_an_answer_has_its_sources_and_comes_in_parts(api, url, engine):
     (first, sources), *texts, (last, _) = events_of(response.text)
     assert (first, last) == ("sources", "end")
     assert len(sources) == 2
-    assert "retries-and-timeouts.md" in sources[0]["source"]
+    assert "leave.md" in sources[0]["source"]
     assert len(texts) > 2
-    assert "".join(text for _, text in texts) == "Two times, by default."
+    assert "".join(text for _, text in texts) == "Everybody has 28 days."
     assert sources[0]["text"][:40] in str(api.requests[-1].json)
 
 

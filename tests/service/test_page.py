@@ -41,15 +41,15 @@ def ended(page):
 
 def test_an_answer_is_shown_as_it_comes_with_its_sources(page, api):
     api.script(None, [DelayEvents(0.1)])
-    api.reply("Two times, and not once more than that, by default.")
+    api.reply("Everybody has 28 days of paid leave in a year.")
     ask(page, QUESTION)
     first = until(lambda: [text for text in found(page, ".running .text") if text])
-    assert first[0] != "Two times, and not once more than that, by default."
+    assert first[0] != "Everybody has 28 days of paid leave in a year."
     ended(page)
     assert found(page, ".asked") == [QUESTION]
-    assert found(page, ".answer .text") == ["Two times, and not once more than that, by default."]
+    assert found(page, ".answer .text") == ["Everybody has 28 days of paid leave in a year."]
     assert len(found(page, ".source summary")) == 2
-    assert "retries-and-timeouts.md" in found(page, ".source summary")[0]
+    assert "leave.md" in found(page, ".source summary")[0]
     assert page.find_element("id", "ask").is_enabled()
 
 

@@ -15,7 +15,7 @@ from inference_do.emulator import DelayEvents, DelayHead, Stall
 
 pytestmark = pytest.mark.timeout(180)  # an interpreter with both frameworks takes its time on a busy machine
 
-[COMMAND] = re.findall(r"^    (gunicorn .*?)  +", (ROOT / "docs" / "serving.md").read_text("utf-8"), re.MULTILINE)
+[COMMAND] = re.findall(r"^\$ (gunicorn .*?)  +#", (ROOT / "docs" / "serving.md").read_text("utf-8"), re.MULTILINE)
 GUNICORN = ("-m", *COMMAND.split(), "--bind", "127.0.0.1:{port}")
 
 
