@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,29 @@ OWN_PAUSES = {"peers", "real_model", "third_party", "unit"}
 
 settings.register_profile("tests", deadline=None)  # how long an example takes is no test
 settings.load_profile("tests")
+
+
+FRAMEWORKS = {"langchain_core": re.compile(r"\blangchain"), "llama_index": re.compile(r"\bllama_?index")}
+"""What a file of tests that needs a framework mentions."""
+MISSING = [name for name in FRAMEWORKS if find_spec(name) is None]
+IGNORED: list[str] = []
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out files of tests that need a framework that is not installed: scripts/matrix tries each part alone."""
+    if not MISSING or collection_path.suffix != ".py" or collection_path.name == "conftest.py":
+        return None
+    text = collection_path.read_text(encoding="utf-8")
+    if any(FRAMEWORKS[name].search(text) for name in MISSING):
+        IGNORED.append(collection_path.name)
+        return True
+    return None
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say which files were left out."""
+    if IGNORED:
+        terminalreporter.write_line(f"Not collected, as they need {' or '.join(MISSING)}: {' '.join(sorted(IGNORED))}")
 
 
 def folder_of(request: pytest.FixtureRequest) -> str:

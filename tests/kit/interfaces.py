@@ -15,6 +15,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from importlib.util import find_spec
 from operator import add
 from typing import Any, ClassVar
 
@@ -320,9 +321,18 @@ def _counts(tokens_in: int, tokens_out: int) -> tuple[int, int, int]:
     return tokens_in, tokens_out, tokens_in + tokens_out
 
 
-INTERFACES: dict[str, type[Interface]] = {
-    kind.name: kind for kind in (ClientInterface, LangChainInterface, LlamaIndexInterface)
-}
+INSTALLED = [
+    kind
+    for kind, framework in (
+        (ClientInterface, "httpx"),
+        (LangChainInterface, "langchain_core"),
+        (LlamaIndexInterface, "llama_index"),
+    )
+    if find_spec(framework)
+]
+"""The interfaces whose framework is installed; all of them but in scripts/matrix, which tries each alone."""
+
+INTERFACES: dict[str, type[Interface]] = {kind.name: kind for kind in INSTALLED}
 
 
 def read(interface: Interface, text: str) -> str:
@@ -344,10 +354,12 @@ CALLS: dict[str, Callable[..., str]] = {
 
 PAIRS = {
     **{f"client-{name}": (ClientInterface, CALLS[name]) for name in CALLS},
-    "langchain-stream": (LangChainInterface, CALLS["stream"]),
-    "langchain-achat": (LangChainInterface, CALLS["achat"]),
-    "llamaindex-chat": (LlamaIndexInterface, CALLS["chat"]),
-    "llamaindex-astream": (LlamaIndexInterface, CALLS["astream"]),
+    **{
+        f"{kind.name}-{name}": (kind, CALLS[name])
+        for kind, names in ((LangChainInterface, ("stream", "achat")), (LlamaIndexInterface, ("chat", "astream")))
+        for name in names
+        if kind in INSTALLED
+    },
 }
 """Every kind of call of the client, and two of each adapter, which adds nothing to what happens on the wire."""
 

@@ -1,0 +1,68 @@
+"""The matrix: each Python, at the lowest and at the newest versions, for the client alone and for each framework alone.
+
+    scripts/matrix                              # all that this machine has an interpreter for
+    scripts/matrix --python 3.12                # one Python
+    scripts/matrix --tags lowest                # or newest, short, core, langchain, llamaindex
+    scripts/matrix --python 3.11 -- tests/unit  # other tests
+
+Test tools are always the newest that go with what is tried. Where there is no interpreter, nox says so and skips its
+sessions.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import nox
+
+PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
+PARTS = {
+    # a part: its extras, its groups of test tools, its tests
+    "core": (["cli", "otel"], ["test"], ["tests"]),
+    "langchain": (["langchain", "cli", "otel"], ["test", "test-langchain"], ["tests/langchain", "tests/conformance"]),
+    "llamaindex": (
+        ["llamaindex", "cli", "otel"],
+        ["test", "test-llamaindex"],
+        ["tests/llamaindex", "tests/conformance"],
+    ),
+}
+RESOLUTIONS = {"lowest": "lowest-direct", "newest": "highest"}
+ELSEWHERE = ["tests/peers", "tests/real_model", "tests/cluster", "tests/stores", "tests/benchmark", "tests/typing"]
+"""Tests that have an environment or a command of their own."""
+
+nox.options.default_venv_backend = "uv" if shutil.which("uv") else "virtualenv"
+nox.options.error_on_missing_interpreters = False
+nox.options.sessions = ["matrix"]
+
+
+@nox.session(python=PYTHONS)
+@nox.parametrize(
+    ["part", "versions"],
+    [
+        nox.param(part, versions, id=f"{part}-{versions}", tags=[part, versions])
+        for part in PARTS
+        for versions in RESOLUTIONS
+    ],
+)
+def matrix(session: nox.Session, part: str, versions: str) -> None:
+    """Run the tests of one part at one end of its ranges."""
+    extras, groups, tests = PARTS[part]
+    extras = [*extras, *ALWAYS]
+    pins = Path(session.create_tmp()) / f"{part}-{versions}.txt"
+    resolve(session, extras, versions, pins)
+    session.install("--constraint", str(pins), "--editable", f".[{','.join(extras)}]")
+    session.install("--constraint", str(pins), *[word for group in groups for word in ("--group", group)])
+    chosen = session.posargs or [*tests, *(f"--ignore={path}" for path in ELSEWHERE)]
+    session.run("python", "-m", "pytest", "-q", "-n", os.environ.get("TEST_PROCESSES", "2"), *chosen)
+
+
+def resolve(session: nox.Session, extras: list[str], versions: str, pins: Path) -> None:
+    """Write the versions of what the project itself needs, at one end of the ranges in its metadata."""
+    quiet = ["--quiet", "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
+    wanted = [word for extra in extras for word in ("--extra", extra)]
+    ends = ["--resolution", RESOLUTIONS[versions], "--python-version", str(session.python)]
+    session.run_install(
+        "uv", "pip", "compile", *quiet, *ends, *wanted, "--output-file", str(pins), "pyproject.toml", external=True
+    )
