@@ -12,6 +12,7 @@ sessions.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -20,14 +21,12 @@ import nox
 PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
 PARTS = {
     # a part: its extras, its groups of test tools, its tests
-    "core": (["cli", "otel"], ["test"], ["tests"]),
-    "langchain": (["langchain", "cli", "otel"], ["test", "test-langchain"], ["tests/langchain", "tests/conformance"]),
-    "llamaindex": (
-        ["llamaindex", "cli", "otel"],
-        ["test", "test-llamaindex"],
-        ["tests/llamaindex", "tests/conformance"],
-    ),
+    "core": ([], ["test"], ["tests"]),
+    "langchain": (["langchain"], ["test", "test-langchain"], ["tests/langchain", "tests/conformance"]),
+    "llamaindex": (["llamaindex"], ["test", "test-llamaindex"], ["tests/llamaindex", "tests/conformance"]),
 }
+ALWAYS = ["cli", "otel"]
+"""Extras of every part, which the tests use."""
 RESOLUTIONS = {"lowest": "lowest-direct", "newest": "highest"}
 ELSEWHERE = ["tests/peers", "tests/real_model", "tests/cluster", "tests/stores", "tests/benchmark", "tests/typing"]
 """Tests that have an environment or a command of their own."""
@@ -55,14 +54,21 @@ def matrix(session: nox.Session, part: str, versions: str) -> None:
     session.install("--constraint", str(pins), "--editable", f".[{','.join(extras)}]")
     session.install("--constraint", str(pins), *[word for group in groups for word in ("--group", group)])
     chosen = session.posargs or [*tests, *(f"--ignore={path}" for path in ELSEWHERE)]
-    session.run("python", "-m", "pytest", "-q", "-n", os.environ.get("TEST_PROCESSES", "2"), *chosen)
+    session.run("python", "-m", "pytest", "-q", "-p", "no:anyio", "-n", os.environ.get("TEST_PROCESSES", "2"), *chosen)
 
 
 def resolve(session: nox.Session, extras: list[str], versions: str, pins: Path) -> None:
-    """Write the versions of what the project itself needs, at one end of the ranges in its metadata."""
+    """Write the versions of what the project asks for by name, at one end of the ranges in its metadata."""
+    everything = pins.with_suffix(".all")
     quiet = ["--quiet", "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
     wanted = [word for extra in extras for word in ("--extra", extra)]
     ends = ["--resolution", RESOLUTIONS[versions], "--python-version", str(session.python)]
-    session.run_install(
-        "uv", "pip", "compile", *quiet, *ends, *wanted, "--output-file", str(pins), "pyproject.toml", external=True
-    )
+    command = ["uv", "pip", "compile", *quiet, *ends, *wanted, "--output-file", str(everything), "pyproject.toml"]
+    session.run_install(*command, external=True)
+    project = nox.project.load_toml("pyproject.toml")["project"]
+    optional = project["optional-dependencies"]
+    asked = [*project["dependencies"], *(line for extra in extras for line in optional[extra])]
+    names = {re.match(r"[\w-]+", line)[0] for line in asked}
+    lines = everything.read_text().splitlines()
+    pins.write_text("".join(f"{line}\n" for line in lines if line.partition("==")[0] in names))
+    session.log(" ".join(pins.read_text().split()))
