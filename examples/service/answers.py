@@ -117,6 +117,7 @@ class Answer(StreamingResponse):
             data, self._held = self._held + data, b""
             self._last = time.monotonic()
             await send({"type": "http.response.body", "body": data, "more_body": not is_last})
+        await asyncio.sleep(0)  # for a browser that is gone, sending does not wait, and nothing else would run
 
     async def _ping(self, send: Send) -> None:
         """Send the head when it has waited long enough, and a comment in each silence."""
