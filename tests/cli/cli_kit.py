@@ -121,6 +121,12 @@ class Terminal:
             assert time.monotonic() < ends, f"{shown!r} was not seen: {self.text[-2000:]}"
             self._read(0.05)
 
+    def wait_for_prompt(self, seconds: float = 40) -> None:
+        """Read until a prompt is there and nothing comes behind it; before that, Ctrl-C and Ctrl-D may be lost."""
+        ends = time.monotonic() + seconds
+        while self._read(0.3) or not self.text.endswith("> "):
+            assert time.monotonic() < ends, f"there is no prompt: {self.text[-2000:]}"
+
     def code(self, seconds: float = 40) -> int:
         """Read until the program has ended."""
         ends = time.monotonic() + seconds

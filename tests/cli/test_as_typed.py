@@ -219,8 +219,10 @@ def test_text_of_several_lines_and_lines_that_are_called_back(emu):
             terminal.type(typed)
             terminal.wait_for(" out ", count=count)
         terminal.type("\r \r")  # nothing is asked
+        terminal.wait_for_prompt()
         terminal.type("gone\x03")
-        terminal.wait_for("Ctrl-D or /exit ends this.\n> ")  # a Ctrl-D before the prompt is the terminal's, which drops it
+        terminal.wait_for("Ctrl-D or /exit ends this.")
+        terminal.wait_for_prompt()
         terminal.type("\x04")
         assert terminal.code() == 0
     asked = [request.json["messages"][-1]["content"] for request in emu.requests]
