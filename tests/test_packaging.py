@@ -1,5 +1,6 @@
 """What the wheel holds, and what it says of itself."""
 
+import ast
 import email
 import importlib
 import re
@@ -8,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +18,7 @@ from types import ModuleType
 import pytest
 from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
+from packaging.requirements import Requirement
 
 import inference_do
 from inference_do._pyinstaller import hook_dirs
@@ -81,7 +84,7 @@ def test_the_sdist_has_what_its_scripts_and_tests_need(tmp_path):
         words = re.findall(r"(?<![\w./$-])[\w.-]+(?:/[\w.-]+)*", script.read_text(encoding="utf-8"))
         mentioned |= {word.split("/")[0] for word in words if (ROOT / word).exists() and not word.startswith(".")}
     assert {"benchmarks", "constraints.txt", "tests", "tools", "examples"} <= mentioned
-    mentioned -= {"dist", "site"}  # what scripts make
+    mentioned -= {"build", "dist", "site"}  # what scripts make
     assert mentioned <= top
     assert {"pyproject.toml", "CONTRIBUTING.md", "SECURITY.md", ".ci/run"} <= names | top
     assert not [name for name in names if name.endswith(".pyc")]
@@ -193,7 +196,79 @@ def test_pytest_finds_the_plugin_of_an_installed_wheel_and_loads_it_once(wheel, 
     assert "1 passed" in done.stdout, done.stdout + done.stderr
 
 
-def test_the_distributions_that_are_imported_are_declared(wheel):
-    [name] = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
-    declared = email.message_from_bytes(wheel.read(name)).get_all("Requires-Dist")
-    assert [line for line in declared if line.startswith("wrapt") and "llamaindex" in line]
+# --- dependencies ---
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = {name: lines for name, lines in PROJECT["optional-dependencies"].items() if name != "all"}
+IMPORTED_AS = {
+    "llama-index-core": "llama_index.core",
+    "opentelemetry-api": "opentelemetry",
+    "opentelemetry-util-genai": "opentelemetry.util.genai",
+}
+"""The modules of dependencies whose names differ."""
+NOT_DECLARED = {
+    "PyInstaller": "it imports the hooks itself",
+    "langchain": "for the middleware alone, which says so",
+    "llama_index_instrumentation": "a part of llama-index-core",
+    "opentelemetry.instrumentation": "it imports the instrumentor itself",
+    "opentelemetry.sdk": "types alone",
+    "pydantic_core": "a part of pydantic",
+    "pytest": "for the kits and the plugin, which it runs",
+    "socksio": "an extra of httpx, which asks for it",
+}
+
+
+def imports_of(package):
+    """Return the modules from elsewhere that a package imports, wherever it does so."""
+    names = set()
+    for path in (ROOT / package).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {name for name in names if name.partition(".")[0] not in {*sys.stdlib_module_names, *PACKAGES}}
+
+
+def module_of(requirement):
+    name = Requirement(requirement).name
+    return IMPORTED_AS.get(name, name.replace("-", "_"))
+
+
+def is_in(module, other):
+    return f"{module}.".startswith(f"{other}.")
+
+
+@pytest.mark.parametrize(
+    ("package", "requirements"),
+    [
+        ("inference_do", PROJECT["dependencies"]),
+        ("inference_do", EXTRAS["cli"] + EXTRAS["otel"]),
+        ("langchain_do", EXTRAS["langchain"]),
+        ("llamaindex_do", EXTRAS["llamaindex"]),
+    ],
+)
+def test_every_dependency_is_imported(package, requirements):
+    names = imports_of(package)
+    unused = [line for line in requirements if not any(is_in(name, module_of(line)) for name in names)]
+    assert unused == []
+
+
+@pytest.mark.parametrize(
+    ("package", "extras"),
+    [("inference_do", ["cli", "otel"]), ("langchain_do", ["langchain"]), ("llamaindex_do", ["llamaindex"])],
+)
+def test_every_import_is_declared(package, extras):
+    declared = PROJECT["dependencies"] + [line for extra in extras for line in EXTRAS[extra]]
+    modules = {module_of(line) for line in declared} | set(NOT_DECLARED)
+    parts = {"llama_index", "opentelemetry.util"}  # folders of several distributions
+    found = imports_of(package)
+    assert sorted(name for name in found - parts if not any(is_in(name, module) for module in modules)) == []
+
+
+def test_every_dependency_says_why_it_has_its_bounds():
+    lines = (ROOT / "pyproject.toml").read_text(encoding="utf-8").splitlines()
+    for requirement in [*PROJECT["dependencies"], *(line for extra in EXTRAS.values() for line in extra)]:
+        reasons = [line.partition("#")[2].strip() for line in lines if line.strip().startswith(f'"{requirement}",')]
+        assert reasons[0], requirement
+        assert "<" in requirement or "no bound" in reasons[0] or "always better" in reasons[0], requirement

@@ -169,7 +169,9 @@ def try_frozen(folder: Path, wheel: Path) -> None:
         )
         zipped = run(python, program, env=keys | {"PYTHONPATH": str(wheel)})
     for name, printed in (("frozen by PyInstaller", frozen), ("imported from the wheel as a zip", zipped)):
-        if printed.split("\n")[0] != expected.split("\n", maxsplit=1)[0] or len(printed.splitlines()) != 2:
+        if printed.splitlines()[:1] != expected.splitlines()[:1] or len(printed.splitlines()) != len(
+            expected.splitlines()
+        ):
             sys.exit(f"{name}: {printed}")
         print(f"{name}: works")
 

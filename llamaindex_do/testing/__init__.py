@@ -16,6 +16,8 @@ collected. Answers are scripted on `server`, a fixture: by default `inference_do
 of the OpenAI form. An LLM that cannot be pointed at a URL overrides the fixture with anything that has its `reply()`,
 and sets `over_http = False`. pytest is all that the kit needs besides LlamaIndex.
 
+`KIT_VERSION` says which set of tests it is: write it beside a result.
+
 `sent_messages(request)` is for tests of applications: what the emulator has recorded, as LlamaIndex's messages.
 """
 
@@ -28,7 +30,12 @@ pytest.register_assert_rewrite(
     *(f"{__name__}.{name}" for name in ("_objects", "_observers", "_streams", "_structured", "_tools")),
 )
 
-from ._conformance import EmbeddingConformance, LLMConformance, catalogue  # noqa: E402  after the line above, for its effect
+from ._conformance import (  # noqa: E402  after the line above, for its effect
+    KIT_VERSION,
+    EmbeddingConformance,
+    LLMConformance,
+    catalogue,
+)
 from ._sent import sent_messages  # noqa: E402
 
-__all__ = ["EmbeddingConformance", "LLMConformance", "catalogue", "sent_messages"]
+__all__ = ["KIT_VERSION", "EmbeddingConformance", "LLMConformance", "catalogue", "sent_messages"]

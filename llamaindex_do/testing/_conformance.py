@@ -14,7 +14,11 @@ from ._streams import StreamTests
 from ._structured import StructuredTests
 from ._tools import ToolTests
 
-__all__ = ["EmbeddingConformance", "LLMConformance", "catalogue"]
+__all__ = ["KIT_VERSION", "EmbeddingConformance", "LLMConformance", "catalogue"]
+
+KIT_VERSION = 1
+"""The version of the kit. One more with each release in which something that passed may fail: a test that is new or
+stricter, or a flag that is new. A test that goes or asks less raises it too, so that a version is one set of tests."""
 
 
 class LLMConformance(
