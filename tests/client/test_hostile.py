@@ -26,7 +26,7 @@ from typing import Any, Self
 import httpx
 import pytest
 from client_kit import ASK, black_holes, caught, outcome_of, run_alone
-from client_modes import BOTH_MODES, EACH_CALL, KEY, Loops, Threads
+from client_modes import BOTH_MODES, EACH_CALL, KEY, THREADS_AND_LONG_LOOPS, Loops, Threads
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -273,9 +273,9 @@ def bombs() -> dict[str, bytes]:
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the system reports no peak of memory")
 @EACH_CALL
-@pytest.mark.parametrize("mode", ["threads", "loops"])
+@pytest.mark.parametrize("mode", ["threads", pytest.param("loops", marks=pytest.mark.long)])
 @pytest.mark.parametrize("status", ["200 OK", "400 Bad Request"])
-@pytest.mark.parametrize("material", ["zeros", "lines"])
+@pytest.mark.parametrize("material", ["lines", pytest.param("zeros", marks=pytest.mark.long)])
 def test_a_kilobyte_that_becomes_a_gigabyte_fails_fast_and_small(bombs, mode, call, status, material):
     kind = "text/event-stream" if call == "stream" else "application/json"
     response = sized(bombs[material], "Content-Encoding: gzip", f"Content-Type: {kind}", status=status)
@@ -788,7 +788,7 @@ ENDLESS: dict[str, Callable[[int], bytes]] = {
 }
 
 
-@BOTH_MODES
+@THREADS_AND_LONG_LOOPS
 @pytest.mark.parametrize("parts", ENDLESS.values(), ids=ENDLESS)
 def test_a_stream_of_ever_more_answers_or_calls_ends(mode, parts):
     sent = [0]
@@ -974,7 +974,10 @@ class CtrlC:
 
 
 @pytest.mark.usefixtures("_no_collector")
-@pytest.mark.parametrize("is_used", [False, True], ids=["new connection", "used connection"])
+@pytest.mark.parametrize(
+    "is_used",
+    [pytest.param(False, id="new connection", marks=pytest.mark.long), pytest.param(True, id="used connection")],
+)
 @pytest.mark.parametrize("code", CODE.values(), ids=CODE)
 @EACH_CALL
 def test_ctrl_c_at_any_line_loses_no_slot(call, code, is_used, monkeypatch):

@@ -156,6 +156,10 @@ class Loops(ClientMode):
 
 BOTH_MODES = pytest.mark.parametrize("mode", [Threads, Loops], ids=["threads", "loops"])
 """Run a test with each mode."""
+THREADS_AND_LONG_LOOPS = pytest.mark.parametrize(
+    "mode", [pytest.param(Threads, id="threads"), pytest.param(Loops, id="loops", marks=pytest.mark.long)]
+)
+"""Run a test with each mode, in loops only with `scripts/soak`: what it takes long for is the same in both."""
 EACH_CALL = pytest.mark.parametrize("call", ["chat", "stream"])
 EVERY_CALL = pytest.mark.parametrize("ask", [chat, stream, achat, astream])
 """Run a test with each kind of call, in a client of its own."""
