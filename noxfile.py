@@ -18,7 +18,8 @@ from pathlib import Path
 
 import nox
 
-PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
+PYTHONS = [*nox.project.python_versions(nox.project.load_toml("pyproject.toml")), "3.14"]
+"""Those that the classifiers name, and the one that they are to name when it has passed."""
 PARTS = {
     # a part: its extras, its groups of test tools, its tests
     "core": ([], ["test"], ["tests"]),
