@@ -2,7 +2,7 @@
 
     scripts/matrix                              # all that this machine has an interpreter for
     scripts/matrix --python 3.12                # one Python
-    scripts/matrix --tags lowest                # or newest, short, core, langchain, llamaindex
+    scripts/matrix --tags lowest                # or newest, core, langchain, llamaindex
     scripts/matrix --python 3.11 -- tests/unit  # other tests
 
 Test tools are always the newest that go with what is tried. Where there is no interpreter, nox says so and skips its

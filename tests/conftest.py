@@ -34,18 +34,19 @@ settings.load_profile("tests")
 
 
 FRAMEWORKS = {"langchain_core": re.compile(r"\blangchain"), "llama_index": re.compile(r"\bllama_?index")}
-"""What a file of tests that needs a framework mentions."""
+"""What a file or a folder of tests that needs a framework mentions."""
 MISSING = [name for name in FRAMEWORKS if find_spec(name) is None]
 IGNORED: list[str] = []
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Leave out files of tests that need a framework that is not installed: scripts/matrix tries each part alone."""
-    if not MISSING or collection_path.suffix != ".py" or collection_path.name == "conftest.py":
+    """Leave out tests that need a framework that is not installed: scripts/matrix tries each part alone."""
+    name = collection_path.name
+    if not MISSING or (not collection_path.is_dir() and not (name.startswith("test_") and name.endswith(".py"))):
         return None
-    text = collection_path.read_text(encoding="utf-8")
-    if any(FRAMEWORKS[name].search(text) for name in MISSING):
-        IGNORED.append(collection_path.name)
+    text = name if collection_path.is_dir() else collection_path.read_text(encoding="utf-8")
+    if any(FRAMEWORKS[missing].search(text) for missing in MISSING):
+        IGNORED.append(name)
         return True
     return None
 
