@@ -29,8 +29,8 @@ PARTS = {
 ALWAYS = ["cli", "otel"]
 """Extras of every part, which the tests use."""
 RESOLUTIONS = {"lowest": "lowest-direct", "newest": "highest"}
-ELSEWHERE = ["tests/peers", "tests/real_model", "tests/cluster", "tests/stores", "tests/benchmark", "tests/typing"]
-"""Tests that have an environment or a command of their own."""
+ELSEWHERE = ["benchmark", "cluster", "peers", "real_model", "stores", "third_party", "typing"]
+"""Folders of tests that have an environment or a command of their own, or a server whose versions the gate pins."""
 
 nox.options.default_venv_backend = "uv" if shutil.which("uv") else "virtualenv"
 nox.options.error_on_missing_interpreters = False
@@ -50,11 +50,11 @@ def matrix(session: nox.Session, part: str, versions: str) -> None:
     """Run the tests of one part at one end of its ranges."""
     extras, groups, tests = PARTS[part]
     extras = [*extras, *ALWAYS]
-    pins = Path(session.create_tmp()) / f"{part}-{versions}.txt"
+    pins = Path(session.virtualenv.location) / f"{part}-{versions}.txt"
     resolve(session, extras, versions, pins)
     session.install("--constraint", str(pins), "--editable", f".[{','.join(extras)}]")
     session.install("--constraint", str(pins), *[word for group in groups for word in ("--group", group)])
-    chosen = session.posargs or [*tests, *(f"--ignore={path}" for path in ELSEWHERE)]
+    chosen = session.posargs or [*tests, *(f"--ignore=tests/{folder}" for folder in ELSEWHERE)]
     session.run("python", "-m", "pytest", "-q", "-p", "no:anyio", "-n", os.environ.get("TEST_PROCESSES", "2"), *chosen)
 
 

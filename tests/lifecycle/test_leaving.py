@@ -1,4 +1,7 @@
-"""Leaving a stream in any way: the server sees it within a second, and the next call is fine."""
+"""Leaving a stream in any way: the server sees it within a second, and the next call is fine.
+
+Processes of their own use langchain_do and llamaindex_do too.
+"""
 
 from __future__ import annotations
 

@@ -281,6 +281,8 @@ def test_a_limit_shows_what_is_left(page):
 
 
 def test_lines_to_copy_are_right(page):
+    pytest.importorskip("langchain_core")
+    pytest.importorskip("llama_index")
     page.click("#tab-use")
     emu = page.emulator
     shown = page.text("#snippets")
