@@ -1,4 +1,7 @@
-"""What the example service answers, what it refuses, and what it says when something fails."""
+"""What the example service answers, what it refuses, and what it says when something fails.
+
+It uses langchain_do and llamaindex_do.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A browser that goes away stops the model, whatever stands between the two."""
+"""A browser that goes away stops the model, whatever stands between the two.
+
+It uses langchain_do and llamaindex_do.
+"""
 
 from __future__ import annotations
 

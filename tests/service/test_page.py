@@ -1,4 +1,7 @@
-"""The example service's page in Chromium."""
+"""The example service's page in Chromium.
+
+It uses langchain_do and llamaindex_do.
+"""
 
 from __future__ import annotations
 

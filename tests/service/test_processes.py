@@ -1,4 +1,7 @@
-"""The example service in processes of its own: several workers, and what SIGTERM does."""
+"""The example service in processes of its own: several workers, and what SIGTERM does.
+
+It uses langchain_do and llamaindex_do.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The Python of docs/testing.md runs, in files of the names that it gives them."""
+"""The Python of docs/testing.md runs, in files of the names that it gives them.
+
+It uses langchain_do and llamaindex_do.
+"""
 
 from __future__ import annotations
 
