@@ -14,10 +14,10 @@ from inference_do.emulator import DelayBytes, DelayEvents, DelayHead, Heartbeats
 LIMIT = 0.15
 IDLE = {"timeout": Timeout(idle=LIMIT), "max_retries": 2}
 FIRST = {"timeout": Timeout(first_token=LIMIT), "max_retries": 0}
-DEADLINE = {"timeout": Timeout(total=0.3), "max_retries": 2}
+DEADLINE = {"timeout": Timeout(total=0.6), "max_retries": 2}
 SILENT = "the API fell silent: nothing came within 0.15 s (timeout phase 'idle')"
 LATE = "the API did not begin to answer within 0.15 s (timeout phase 'first_token')"
-OVER = "the call was not done within 0.3 s (timeout phase 'total')"
+OVER = "the call was not done within 0.6 s (timeout phase 'total')"
 
 
 def timeout(name: str, script: list[Any], settings: dict[str, Any], phase: str, message: str, **more: Any) -> Row:
