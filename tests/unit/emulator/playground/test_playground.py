@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -12,22 +11,7 @@ from playground_kit import PlaygroundPage
 
 from inference_do.emulator import Emulator, RawBody
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 EVIL = "https://evil.example"
-
-
-@pytest.fixture
-def emu() -> Iterator[Emulator]:
-    with Emulator(playground=True) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def page(emu: Emulator) -> Iterator[PlaygroundPage]:
-    with PlaygroundPage(emu) as made:
-        yield made
 
 
 def test_without_the_playground_there_is_none():

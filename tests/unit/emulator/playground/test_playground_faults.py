@@ -4,29 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import pytest
 from emulator_kit import MODEL, body
-from playground_kit import PlaygroundPage
 
-from inference_do.emulator import Emulator, Fault
+from inference_do.emulator import Fault
 from inference_do.emulator._server.playground.fault_forms import CLASSES, catalogue, code_of, fault_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def emu() -> Iterator[Emulator]:
-    with Emulator(playground=True) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def page(emu: Emulator) -> Iterator[PlaygroundPage]:
-    with PlaygroundPage(emu) as made:
-        yield made
 
 
 def filled(form: dict[str, Any]) -> dict[str, Any]:

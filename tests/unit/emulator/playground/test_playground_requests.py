@@ -5,32 +5,15 @@ from __future__ import annotations
 import json
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
 from emulator_kit import body, connect, raw_request
-from playground_kit import PlaygroundPage
 
-from inference_do.emulator import DelayEvents, Drop, Emulator, Status
+from inference_do.emulator import DelayEvents, Drop, Status
 from inference_do.emulator._server.playground.journal import LARGEST, MOST
 from inference_do.emulator._server.playground.masks import HIDDEN, Masks
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def emu() -> Iterator[Emulator]:
-    with Emulator(playground=True) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def page(emu: Emulator) -> Iterator[PlaygroundPage]:
-    with PlaygroundPage(emu) as made:
-        yield made
-
 
 WIRES = {
     "chat/completions": body("Hello"),
