@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Iterator
 from enum import Enum
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,8 @@ from pydantic_core import PydanticUndefined
 
 from inference_do import Client
 from inference_do._adapters.settings import ConnectionSettings
+from inference_do._keys import UNREAD
+from inference_do._urls import OPENAI_URLS, UNREAD_URLS
 from inference_do.config import BASE_URL_VARIABLE, KEY_VARIABLES
 from inference_do.connection import SETTINGS
 from inference_do.models import MODELS_VARIABLE
@@ -56,20 +59,7 @@ DEFAULTS = {
 }
 """Defaults that a field does not show."""
 
-OTHERS = (
-    "DIGITALOCEAN_API_KEY",
-    "DIGITALOCEAN_MODEL_ACCESS_KEY",
-    "DIGITAL_OCEAN",
-    "GRADIENT_AGENT_ACCESS_KEY",
-    "GRADIENT_API_KEY",
-    "OPENAI_API_KEY",
-    "GRADIENT_AGENT_ENDPOINT",
-    "GRADIENT_BASE_URL",
-    "GRADIENT_INFERENCE_ENDPOINT",
-    "GRADIENT_KBASS_ENDPOINT",
-    "OPENAI_API_BASE",
-    "OPENAI_BASE_URL",
-)
+OTHERS = (*UNREAD, *sorted(chain(OPENAI_URLS, *UNREAD_URLS.values())))
 """Variables that other packages read, and this one does not."""
 
 VARIABLES: tuple[tuple[Iterable[str], str, str], ...] = (
