@@ -167,7 +167,7 @@ def _emulator_of(options: dict[str, Any]) -> Emulator:
     try:
         return Emulator(**options)
     except (TypeError, ValueError) as error:
-        text = str(error).removeprefix("Emulator.__init__() ")
+        text = str(error)
     pytest.fail(f"@pytest.mark.digitalocean: {text}", pytrace=False)
 
 
