@@ -7,16 +7,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from inference_do._key_forms import KEY_FORMS
+
 HIDDEN = "(secret)"
 NAMES = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.IGNORECASE)
 """How the names of variables end whose values are secrets."""
-PATTERNS = (
-    r"\b(?:sk|dop|doo|dor|gh[pousr]|github_pat|glpat|xox[abp]|pat|lsv2|hf)[-_][A-Za-z0-9_-]{12,}"
-    r"|\b(?:AKIA|ASIA|DO00)[A-Z0-9]{16}\b"
-    r"|\bBearer\s+[A-Za-z0-9._~+/-]{12,}=*"
-    r"|\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+"
-)
-"""What looks like a key, wherever it stands."""
 FIELDS = re.compile(
     r"(x-)?request[-_]?id|(proxy-)?authorization|api[-_]?key|access[-_]?token|(client[-_]?)?secret|password|(set-)?cookie",
     re.IGNORECASE,
@@ -38,7 +33,7 @@ class Secrets:
         named = os.environ if environment is None else environment
         found = {*values, *(value for name, value in named.items() if NAMES.search(name))}
         known = sorted((value for value in found if len(value) >= SHORTEST), key=len, reverse=True)
-        self._secret = re.compile("|".join([*map(re.escape, known), PATTERNS]))
+        self._secret = re.compile("|".join([*map(re.escape, known), KEY_FORMS]))
 
     def hide(self, value: Any) -> Any:
         """Return a JSON value without secrets; the names of its fields stay."""

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from inference_do._key_forms import KEY_FORMS
+
 HIDDEN = "(hidden)"
 NAMES = re.compile(r"authorization|cookie|(api|access|auth)[-_]?key|token\b|secret|password", re.IGNORECASE)
 """Headers whose values are never shown."""
 FIELDS = re.compile(r"(?<=[?&])([^=&]*)=([^&]*)")
-SHAPE = re.compile(r"\b(sk-|do[op]_v1_)[\w-]{12,}")
-"""Keys of DigitalOcean and of others, whoever sent them and whether or not they were meant as one."""
+SHAPE = re.compile(KEY_FORMS)
 SHORTEST = 6
 """Characters of a key that is looked for in texts; a shorter one could be a part of any word."""
 
