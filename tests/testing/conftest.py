@@ -32,18 +32,9 @@ def ask(text, client=None, **fields):
 
 @pytest.fixture(scope="session")
 def frameworks() -> None:
-    """Load the frameworks before a suite does, which pytester would forget.
-
-    numpy cannot be loaded twice, and of LangChain's messages, which it loads when they are touched, there would be two
-    classes of one name.
-    """
-    import langchain_core.messages
-
+    """Load the frameworks before a suite does, which pytester would forget: numpy cannot be loaded twice."""
     import llamaindex_do.llm
     import llamaindex_do.testing  # noqa: F401
-
-    for name in langchain_core.messages.__all__:
-        getattr(langchain_core.messages, name)
 
 
 @pytest.fixture
