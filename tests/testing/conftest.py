@@ -30,16 +30,13 @@ def ask(text, client=None, **fields):
 """
 
 
-@pytest.fixture(scope="session")
-def frameworks() -> None:
-    """Load the frameworks before a suite does, which pytester would forget: numpy cannot be loaded twice."""
-    import llamaindex_do.llm
-    import llamaindex_do.testing  # noqa: F401
-
-
 @pytest.fixture
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pytest.RunResult]:
-    """Run a suite of one file: `run(source, *options)`."""
+    """Run a suite of one file: `run(source, *options)`.
+
+    A suite that loads a framework needs a process of its own: pytester would forget what it loaded, and what is loaded
+    again has second classes of the same names.
+    """
     for name in ("CI", "BUILD_NUMBER"):  # with these pytest shortens nothing, and repeats an error in its summary
         monkeypatch.delenv(name, raising=False)
 

@@ -32,9 +32,9 @@ def test_a_model_made_without_arguments_asks_the_emulator(run, monkeypatch):
     result.assert_outcomes(passed=3)
 
 
-@pytest.mark.usefixtures("frameworks")
 def test_langchain_and_llamaindex(run):
-    result = run("""
+    result = run(
+        """
 def test_langchain(digitalocean_emulator):
     from langchain_do import ChatDigitalOcean
     from langchain_do.testing import sent_messages
@@ -53,7 +53,9 @@ def test_llamaindex(digitalocean_emulator):
     digitalocean_emulator.reply("Paris")
     assert DigitalOcean(model=MODEL).complete("The capital of France?").text == "Paris"
     assert sent_messages(digitalocean_emulator.requests[-1]) == [ChatMessage("The capital of France?", role="user")]
-""")
+""",
+        own_process=True,
+    )
     result.assert_outcomes(passed=2)
 
 

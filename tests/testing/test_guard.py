@@ -28,9 +28,8 @@ def _key(monkeypatch):
         "__import__('llamaindex_do').DigitalOcean(model=MODEL).complete('Hello')",
     ],
 )
-@pytest.mark.usefixtures("frameworks")
 def test_a_real_call_fails_with_what_to_do(run, call):
-    result = run(f"import httpx\n\ndef test_it():\n    {call}\n")
+    result = run(f"import httpx\n\ndef test_it():\n    {call}\n", own_process="__import__" in call)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         ["*a test would have called the real API at '*do-*', and nothing was sent. Use the fixture *real-calls*"]

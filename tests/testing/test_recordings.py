@@ -84,7 +84,6 @@ def test_streams_of_all_apis_and_embeddings(run, pytester, real):
     assert events[-1]["event"] == "response.completed"
 
 
-@pytest.mark.usefixtures("frameworks")
 def test_frameworks_with_tools(run, pytester, real):
     source = """
 @pytest.mark.digitalocean(recorded=True)
@@ -107,9 +106,9 @@ async def test_llamaindex():
 
     assert (await DigitalOcean(model=MODEL).acomplete("Hello")).text == "You said: Hello"
 """
-    run(source, "--digitalocean-record").assert_outcomes(passed=2)
+    run(source, "--digitalocean-record", own_process=True).assert_outcomes(passed=2)
     assert real.posts == 3
-    run(source).assert_outcomes(passed=2)
+    run(source, own_process=True).assert_outcomes(passed=2)
     assert real.posts == 3
 
 
