@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import re
+import signal
 import ssl
 import subprocess
 from importlib.util import find_spec
@@ -39,6 +41,12 @@ MISSING = [name for name in FRAMEWORKS if find_spec(name) is None]
 IGNORED: list[str] = []
 
 
+def pytest_configure() -> None:
+    """Let Ctrl-C through to the programs that tests start: a shell's background job would have them ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
     """Leave out tests that need a framework that is not installed: scripts/matrix tries each part alone."""
     name = collection_path.name
@@ -55,6 +63,12 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say which files were left out."""
     if IGNORED:
         terminalreporter.write_line(f"Not collected, as they need {' or '.join(MISSING)}: {' '.join(sorted(IGNORED))}")
+
+
+def pytest_collection_finish() -> None:
+    """Take the million objects that the collection made out of gc.collect()'s way: it took 0.3 s each time."""
+    gc.collect()
+    gc.freeze()
 
 
 def folder_of(request: pytest.FixtureRequest) -> str:

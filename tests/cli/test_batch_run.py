@@ -157,7 +157,7 @@ def test_an_interruption_ends_with_130_and_everything_written(output, tmp_path, 
     command = [
         sys.executable,
         "-c",
-        DEFAULT + CLI,
+        CLI,
         "batch",
         "run",
         str(path),
@@ -177,5 +177,4 @@ def test_an_interruption_ends_with_130_and_everything_written(output, tmp_path, 
     assert "Traceback" not in err
 
 
-DEFAULT = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
 CLI = "from inference_do.cli import main; main()"

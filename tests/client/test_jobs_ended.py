@@ -20,9 +20,8 @@ from inference_do.emulator import Emulator
 ROOT = Path(__file__).parents[2]
 
 PROGRAM = """
-import asyncio, signal, sys
+import asyncio, sys
 from inference_do import AsyncClient, Client, jobs
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell begins without it
 url, key, mode, output, count, concurrency = sys.argv[1:]
 rows = [{"text": f"row {number}"} for number in range(1, int(count) + 1)]
 options = {"output": output, "progress": False, "concurrency": int(concurrency), "fingerprint": "same"}

@@ -122,7 +122,6 @@ def black_holes(count: int = 1) -> Iterator[list[tuple[str, int]]]:
 
 PRELUDE = """
 import asyncio, gc, logging, os, signal, threading, time
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell begins without it
 from inference_do import *
 from inference_do.emulator import *
 ASK = {"model": "llama3.3-70b-instruct", "messages": [{"role": "user", "content": "Say hello"}]}

@@ -168,7 +168,6 @@ def _ask_by_each_road(model: Any) -> list[str]:
 
 def interrupted(name: str) -> list[str]:
     """Be interrupted while a chat, a stream and a loop's stream wait; return what came out and what the server saw."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell begins without it
 
     def interrupt(after: int) -> None:
         while emu.posts < after:

@@ -30,7 +30,7 @@ from mutation_kit import (
     reading_of,
     record,
 )
-from property_kit import SCALE, dice, pieces, spelled
+from property_kit import dice, pieces, scaled, spelled
 
 from inference_do import APIStatusError, APITimeoutError, AsyncClient, Client, InferenceError, Timeout
 from inference_do._protocol.flow import call_flow
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from random import Random
 
 ASK: dict[str, Any] = {"model": CHAT, "messages": HELLO}
-BY_HAND = 150 * SCALE
-BY_HTTP = 12 * SCALE
+BY_HAND = scaled(150)
+BY_HTTP = scaled(24)
 recorded = cache(record)
 
 
@@ -122,7 +122,7 @@ def test_a_damaged_stream_is_read_as_it_is_spelled_or_refused(name):
 @pytest.mark.parametrize("name", RECORDINGS)
 def test_a_stream_cut_at_any_byte_is_whole_or_says_that_it_is_not(name):
     original, chance = recorded(name, stream=True), dice(name)
-    step = max(1, len(original) // (80 * SCALE))
+    step = max(1, len(original) // scaled(160))
     ends = {*range(1, len(original), step), *range(len(original) - 20, len(original))}
     outcomes = Counter(outcome_of_mutant(original[:end], original, chance) for end in sorted(ends))
     count(name, outcomes)
@@ -133,7 +133,7 @@ def test_a_stream_cut_at_any_byte_is_whole_or_says_that_it_is_not(name):
 def test_what_means_nothing_changes_nothing(name):
     original, chance = recorded(name, stream=True), dice(name)
     done = original.rindex(b"[DONE]")
-    for _ in range(30 * SCALE):
+    for _ in range(scaled(30)):
         mutant = chance.choice([comment, other_line_ends])(original[:done], chance) + original[done:]
         if spelled(mutant) == spelled(original):
             assert outcome_of_mutant(mutant, original, chance) == "as before"

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import plain_http
 import pytest
 import uvicorn
 
@@ -96,7 +97,7 @@ class Process:
     def is_ready(self):
         assert self.process.poll() is None, self.log
         try:
-            return httpx.get(f"{self.url}/ready", timeout=5).status_code == 200
+            return plain_http.get(f"{self.url}/ready", timeout=5).status_code == 200
         except httpx.TransportError:
             return False
 
@@ -124,7 +125,7 @@ def events_of(text):
 
 
 def ask(url, engine="langchain", question=QUESTION, **options):
-    return httpx.post(f"{url}/ask/{engine}", json={"question": question}, timeout=30, **options)
+    return plain_http.post(f"{url}/ask/{engine}", json={"question": question}, timeout=30, **options)
 
 
 @contextmanager

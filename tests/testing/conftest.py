@@ -35,7 +35,8 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[
     """Run a suite of one file: `run(source, *options)`.
 
     A suite that loads a framework needs a process of its own: pytester would forget what it loaded, and what is loaded
-    again has second classes of the same names.
+    again has second classes of the same names. There it has no plugins but ours, pytest-asyncio and those that it names
+    with -p: loading all that are installed takes a second.
     """
     for name in ("CI", "BUILD_NUMBER"):  # with these pytest shortens nothing, and repeats an error in its summary
         monkeypatch.delenv(name, raising=False)
@@ -47,7 +48,10 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[
                 "[pytest]\nasyncio_mode = auto\npythonpath = .\nasyncio_default_fixture_loop_scope = function"
             )
         pytester.makepyfile(test_app="from helpers import *\n\n" + source)
-        start = pytester.runpytest_subprocess if own_process else pytester.runpytest_inprocess
-        return start("-p", PLUGIN, "-p", "no:cacheprovider", "--strict-markers", *options)
+        options = ("-p", PLUGIN, "-p", "no:cacheprovider", "--strict-markers", *options)
+        if not own_process:
+            return pytester.runpytest_inprocess(*options)
+        monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        return pytester.runpytest_subprocess("-p", "pytest_asyncio.plugin", *options)
 
     return run

@@ -213,6 +213,8 @@ async def test_it(word, digitalocean_emulator):
     assert answer.text == "Rome"
     assert [request.messages[-1]["content"] for request in digitalocean_emulator.requests] == [word]
 """,
+        "-p",
+        "xdist.plugin",
         "-n2",
         own_process=True,
     )

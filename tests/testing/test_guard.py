@@ -138,6 +138,8 @@ def test_other_hosts_are_none_of_its_business():
 def test_pytest_socket_leaves_the_emulator_reachable(run):
     result = run(
         "async def test_it(digitalocean_emulator):\n    assert ask('Hello') == 'You said: Hello'\n",
+        "-p",
+        "pytest_socket",
         "--disable-socket",
         "--allow-hosts=127.0.0.1",
         own_process=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import plain_http
 import pytest
 from emulator_kit import MODEL, tool, user
 
@@ -241,8 +242,6 @@ def test_switches(emu: Emulator, ask: Asker) -> None:
 
 def test_unknown_fields_can_be_allowed() -> None:
     with Emulator(allow_unknown_fields=True) as emu:
-        import httpx
-
         payload = {"model": MODEL, "messages": [user("x")], "anything": 1, "stop": None}
         headers = {"authorization": f"Bearer {emu.api_key}"}
-        assert httpx.post(f"{emu.base_url}/chat/completions", json=payload, headers=headers).status_code == 200
+        assert plain_http.post(f"{emu.base_url}/chat/completions", json=payload, headers=headers).status_code == 200
