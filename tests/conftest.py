@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import trustme
 from client_kit import FIRST_PAUSE
 from hypothesis import settings
 from interfaces import INTERFACES, PAIRS
@@ -85,12 +86,24 @@ def _models() -> Iterator[None]:
         models.known_models.cache_clear()
 
 
+@pytest.fixture(scope="session")
+def authorities(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Write a file with one authority that has signed nothing; return its path."""
+    path = tmp_path_factory.mktemp("authorities") / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(path)
+    return str(path)
+
+
 @pytest.fixture(autouse=True)
-def _environment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the keys, the proxies and the settings of whoever runs the tests out of them."""
+def _environment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, authorities: str) -> None:
+    """Keep the keys, the proxies and the settings of whoever runs the tests out of them.
+
+    Clients of httpx trust one authority: to load all that certifi has takes 20 ms of the processor for each client.
+    """
     if folder_of(request) != "real_model":  # which gets its server from there
         for name in (*KEY_VARIABLES, BASE_URL_VARIABLE, *TRACING, *PROXIES, *map(str.lower, PROXIES)):
             monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("SSL_CERT_FILE", authorities)
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-import plain_http
+import httpx
 import pytest
 from cli_kit import ROOT, Terminal, run_program
 
@@ -104,10 +104,10 @@ def test_serve_serves_until_it_is_stopped(emu, how, tmp_path):
         )
         headers = {"authorization": f"Bearer {key}"}
         asked = {"query": "droplet", "num_results": 1}
-        found = plain_http.post(f"{base_url}/kb/retrieve", headers=headers, json=asked, timeout=5).json()
+        found = httpx.post(f"{base_url}/kb/retrieve", headers=headers, json=asked, timeout=5).json()
         assert found["results"][0]["text_content"] == "A droplet is a virtual machine."
         first, page = terminal.text.split()[:2]
-        assert (first, plain_http.get(page, timeout=5).status_code) == ("Playground:", 200)
+        assert (first, httpx.get(page, timeout=5).status_code) == ("Playground:", 200)
         if how == "ctrl-c":
             terminal.type("\x03")
         else:
@@ -121,7 +121,7 @@ def test_serve_does_without_the_page_and_opens_it(emu, tmp_path):
         terminal.wait_for("Ctrl-C stops it.")
         assert "Playground" not in terminal.text
         base_url = re.search(r"BASE_URL=(\S+)", terminal.text)[1]  # type: ignore[index]
-        assert plain_http.get(base_url.removesuffix("v1"), timeout=5).status_code == 401
+        assert httpx.get(base_url.removesuffix("v1"), timeout=5).status_code == 401
     opened = tmp_path / "opened"
     browser = f"sh -c 'echo %s > {opened}'"
     with Terminal(emu, "serve", "--port", "0", "--open", BROWSER=browser) as terminal:

@@ -161,7 +161,7 @@ def test_the_presigned_urls_are_asked_without_the_key(kind, emu, clock):
 
 
 def test_a_callers_own_http_client_adds_nothing_to_a_presigned_url(emu, clock):
-    own = httpx.Client(headers={"authorization": "Bearer other", "x-own": "1"}, cookies={"a": "b"}, trust_env=False)
+    own = httpx.Client(headers={"authorization": "Bearer other", "x-own": "1"}, cookies={"a": "b"})
     with own:
         batches = Threads(emu, http_client=own)
         made = batches.create(requests(1))
@@ -172,7 +172,7 @@ def test_a_callers_own_http_client_adds_nothing_to_a_presigned_url(emu, clock):
 
 
 async def test_a_callers_own_asynchronous_client_serves_as_well(emu, clock):
-    async with httpx.AsyncClient(headers={"x-own": "1"}, trust_env=False) as own:
+    async with httpx.AsyncClient(headers={"x-own": "1"}) as own:
         client = AsyncClient(emu.api_key, base_url=emu.base_url, http_client=own)
         made = await client.batches.create(requests(1))
         clock.advance(SECONDS)

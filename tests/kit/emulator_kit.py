@@ -41,7 +41,6 @@ class Asker:
             headers={"authorization": f"Bearer {emulator.api_key}"},
             timeout=5,
             verify=False,
-            trust_env=False,
         )
 
     def post(self, prompt: Any = "Hello", **fields: Any) -> httpx.Response:

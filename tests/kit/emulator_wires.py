@@ -34,7 +34,6 @@ class WireAsker:
             headers={"authorization": f"Bearer {emulator.api_key}"},
             timeout=5,
             limits=httpx.Limits(max_keepalive_connections=0),
-            trust_env=False,
         )
 
     def post(self, **fields: Any) -> httpx.Response:

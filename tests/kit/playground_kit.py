@@ -16,7 +16,7 @@ class PlaygroundPage:
 
     def __init__(self, emulator: Emulator) -> None:
         self.url = emulator.page_url
-        self.http = httpx.Client(base_url=self.url, timeout=20, trust_env=False)
+        self.http = httpx.Client(base_url=self.url, timeout=20)
         found = re.search(r'name="playground-token" content="([^"]+)"', self.http.get("/").text)
         assert found is not None
         self.token = found[1]

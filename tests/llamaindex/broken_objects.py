@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-import plain_http
+import httpx
 from broken_llms import MODEL, Habit
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.base.llms.types import ChatMessage, LLMMetadata
@@ -167,7 +167,7 @@ class TrustfulEmbedding(DigitalOceanEmbedding):
     def _get_text_embeddings(self, texts: list[str]) -> Any:
         headers = {"authorization": f"Bearer {self.api_key.get_secret_value()}"}
         body = {"model": self.model_name, "input": texts}
-        reply = plain_http.post(f"{self.base_url}/embeddings", json=body, headers=headers, timeout=5)
+        reply = httpx.post(f"{self.base_url}/embeddings", json=body, headers=headers, timeout=5)
         return [item["embedding"] for item in reply.json()["data"]]
 
     get_text_embedding_batch = BaseEmbedding.get_text_embedding_batch  # ours would miss a vector

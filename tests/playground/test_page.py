@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import httpx
-import plain_http
 import pytest
 from browser import browser, resize, set_color_scheme
 
@@ -89,7 +88,7 @@ class Page:
         """Ask the emulator beside the page, as another client does."""
         given = {"authorization": f"Bearer {self.emulator.api_key}", **headers}
         sent = {"model": MODEL, "messages": [{"role": "user", "content": prompt}]}
-        return plain_http.post(f"{self.emulator.base_url}/chat/completions", json=sent, headers=given)
+        return httpx.post(f"{self.emulator.base_url}/chat/completions", json=sent, headers=given)
 
 
 @pytest.fixture
@@ -139,14 +138,14 @@ def test_what_is_said_is_text_and_never_html(page):
     page.click(".results button")
     page.sees("article [role=alert]", HTML)
     sent = {"model": HTML, "messages": [{"role": "user", "content": HTML}]}
-    plain_http.post(f"{emu.base_url}/{HTML}?{HTML}", json=sent, headers={"user-agent": HTML, "x-note": HTML})
+    httpx.post(f"{emu.base_url}/{HTML}?{HTML}", json=sent, headers={"user-agent": HTML, "x-note": HTML})
     page.wait(lambda: page.text("#count") == "5")
     page.click("#request-list li:first-child summary")
     page.wait(lambda: HTML in page.text("#request-list li:first-child .details"))
     page.click("#tab-limits")
     page.click("#limit-form .main")
     page.wait(lambda: page.text("#limits-on") == "on")
-    plain_http.post(f"{emu.base_url}/chat/completions", json=sent, headers={"authorization": f"Bearer {emu.api_key}"})
+    httpx.post(f"{emu.base_url}/chat/completions", json=sent, headers={"authorization": f"Bearer {emu.api_key}"})
     page.sees("#limit-list", HTML)
     assert page.chrome.title == "inference-do: playground"
     assert page.run("return document.querySelectorAll('img, b').length") == 0

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-import plain_http
+import httpx
 from property_kit import spelled
 
 from inference_do.emulator import Emulator, Quirks
@@ -43,7 +43,7 @@ def record(name: str, *, stream: bool) -> bytes:
             emu.reply(**response)
         options = fields if stream else {key: value for key, value in fields.items() if key != "stream_options"}
         body = {"model": CHAT, "messages": HELLO, "stream": stream, **options}
-        reply_ = plain_http.post(
+        reply_ = httpx.post(
             f"{emu.base_url}/chat/completions", json=body, headers={"authorization": f"Bearer {emu.api_key}"}
         )
     assert reply_.status_code == 200, reply_.text

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-import plain_http
 import pytest
 import uvicorn
 
@@ -97,7 +96,7 @@ class Process:
     def is_ready(self):
         assert self.process.poll() is None, self.log
         try:
-            return plain_http.get(f"{self.url}/ready", timeout=5).status_code == 200
+            return httpx.get(f"{self.url}/ready", timeout=5).status_code == 200
         except httpx.TransportError:
             return False
 
@@ -125,7 +124,7 @@ def events_of(text):
 
 
 def ask(url, engine="langchain", question=QUESTION, **options):
-    return plain_http.post(f"{url}/ask/{engine}", json={"question": question}, timeout=30, **options)
+    return httpx.post(f"{url}/ask/{engine}", json={"question": question}, timeout=30, **options)
 
 
 @contextmanager

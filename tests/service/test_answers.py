@@ -6,7 +6,6 @@ It uses langchain_do and llamaindex_do.
 from __future__ import annotations
 
 import httpx
-import plain_http
 import pytest
 from service_kit import ENGINES, QUESTION, ask, asking, events_of, read_until, until
 
@@ -114,11 +113,11 @@ def test_more_answers_at_once_than_the_limit_are_refused(api, small):
         read_until(first, b"event: text")
         second = ask(small)
         assert (second.status_code, second.headers["retry-after"]) == (503, "2")
-        assert plain_http.get(f"{small}/ready").status_code == 503
-        assert plain_http.get(f"{small}/live").status_code == 200
-    until(lambda: plain_http.get(f"{small}/ready").status_code == 200)
+        assert httpx.get(f"{small}/ready").status_code == 503
+        assert httpx.get(f"{small}/live").status_code == 200
+    until(lambda: httpx.get(f"{small}/ready").status_code == 200)
     assert ask(small).status_code == 200
-    until(lambda: plain_http.get(f"{small}/ready").status_code == 200)
+    until(lambda: httpx.get(f"{small}/ready").status_code == 200)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +125,7 @@ def test_more_answers_at_once_than_the_limit_are_refused(api, small):
 )
 def test_the_size_of_a_question_is_limited(api, small, question, status):
     assert ask(small, question=question).status_code == status
-    until(lambda: plain_http.get(f"{small}/ready").status_code == 200)
+    until(lambda: httpx.get(f"{small}/ready").status_code == 200)
     assert bool(api.posts) == (status == 200)
 
 
@@ -135,7 +134,7 @@ UNREADABLE = [b'{"question": "\\ud83d"}', b'{"question": Infinity}', b"[]", b"",
 
 @pytest.mark.parametrize("body", UNREADABLE, ids=lambda body: repr(body[:22]))
 def test_a_body_that_asks_nothing_is_refused_and_not_repeated(api, url, body):
-    response = plain_http.post(f"{url}/ask/langchain", content=body, headers={"content-type": "application/json"})
+    response = httpx.post(f"{url}/ask/langchain", content=body, headers={"content-type": "application/json"})
     assert response.status_code in {400, 422}
     assert isinstance(response.json()["detail"], str)  # what the page shows
     assert api.posts == 0
@@ -148,7 +147,7 @@ def test_a_balancer_may_ask_by_head(url, path):
 
 
 def test_there_is_no_schema_to_fail(url):
-    assert plain_http.get(f"{url}/openapi.json").status_code == 404
+    assert httpx.get(f"{url}/openapi.json").status_code == 404
 
 
 def test_an_engine_that_is_not_there_is_refused(api, url):
@@ -181,8 +180,8 @@ def test_without_a_head_a_time_limit_is_a_status(api, serve):
 
 
 def test_health_spends_no_tokens(api, url):
-    assert plain_http.get(f"{url}/live").json() == {"status": "live"}
-    assert plain_http.get(f"{url}/ready").json() == {"status": "ready", "streams": 0, "most": 100}
+    assert httpx.get(f"{url}/live").json() == {"status": "live"}
+    assert httpx.get(f"{url}/ready").json() == {"status": "ready", "streams": 0, "most": 100}
     assert api.posts == 0
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-import plain_http
+import httpx
 import pytest
 from service_kit import ENGINES, asking, read_until, until
 
@@ -20,7 +20,7 @@ SECONDS = 1.0
 def assert_stopped(api, url, closed, seconds=SECONDS):
     [disconnect] = until(lambda: api.disconnects)
     assert disconnect.time - closed < seconds
-    until(lambda: plain_http.get(f"{url}/ready").json()["streams"] == 0)
+    until(lambda: httpx.get(f"{url}/ready").json()["streams"] == 0)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -11,7 +11,6 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
-import plain_http
 import pytest
 from service_kit import ROOT, Process, asking, events_of, read_until, until
 
@@ -25,7 +24,7 @@ GUNICORN = ("-m", *COMMAND.split(), "--bind", "127.0.0.1:{port}")
 
 def can_connect(service):
     try:
-        plain_http.get(f"{service.url}/live", timeout=5)
+        httpx.get(f"{service.url}/live", timeout=5)
     except httpx.TransportError:
         return False
     return True
@@ -38,7 +37,7 @@ def test_models_from_before_the_fork_work_in_every_worker_and_a_stop_waits_for_a
         api.always = DelayHead(0.1)  # one worker alone does not take all
         with ThreadPoolExecutor(10) as pool:
             paths = ["/shared", "/shared-in-tasks"] * 20
-            found = list(pool.map(lambda path: plain_http.get(f"{service.url}{path}", timeout=30).json(), paths))
+            found = list(pool.map(lambda path: httpx.get(f"{service.url}{path}", timeout=30).json(), paths))
         assert {answer["text"] for answer in found} == {"You said: after it"}
         assert len({answer["process"] for answer in found}) == 2
         asked = {request.connection for request in api.requests if "after it" in request.body.decode()}

@@ -7,7 +7,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-import plain_http
+import httpx
 import pytest
 from emulator_kit import body, chunks_of, connect, raw, raw_request
 
@@ -42,7 +42,7 @@ def test_one_element_a_request_and_always(emu: Emulator, ask: Asker) -> None:
 def test_get_takes_faults_when_asked() -> None:
     with Emulator(faults=[e.Status(500), None], faults_on_get=True) as emu:
         headers = {"authorization": f"Bearer {emu.api_key}"}
-        statuses = [plain_http.get(f"{emu.base_url}/models", headers=headers).status_code for _ in range(2)]
+        statuses = [httpx.get(f"{emu.base_url}/models", headers=headers).status_code for _ in range(2)]
         assert statuses == [500, 200]
 
 

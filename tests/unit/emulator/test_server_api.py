@@ -14,7 +14,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import httpx
-import plain_http
 import pytest
 from emulator_kit import MODEL, body, connect, raw_request, user
 
@@ -28,19 +27,19 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer wrong", "Basic sk-do-v1-emulator"])
 def test_a_bad_key_is_refused_before_the_body_is_looked_at(emu: Emulator, header: str | None) -> None:
     headers = {} if header is None else {"authorization": header}
-    response = plain_http.post(f"{emu.base_url}/chat/completions", content=b"not json", headers=headers)
+    response = httpx.post(f"{emu.base_url}/chat/completions", content=b"not json", headers=headers)
     assert response.status_code == 401
     assert response.json() == {"id": "Unauthorized", "message": "Unable to authenticate you."}
-    assert plain_http.get(f"{emu.base_url}/models", headers=headers).status_code == 401
+    assert httpx.get(f"{emu.base_url}/models", headers=headers).status_code == 401
 
 
 def test_further_keys_and_any_key() -> None:
     with Emulator(api_key="one", api_keys=["two"]) as emu:
         for key, status in (("one", 200), ("two", 200), ("three", 401)):
-            response = plain_http.get(f"{emu.base_url}/models", headers={"authorization": f"Bearer {key}"})
+            response = httpx.get(f"{emu.base_url}/models", headers={"authorization": f"Bearer {key}"})
             assert response.status_code == status
     with Emulator(api_key=None) as emu:
-        assert plain_http.get(f"{emu.base_url}/models", headers={"authorization": "Bearer x"}).status_code == 200
+        assert httpx.get(f"{emu.base_url}/models", headers={"authorization": "Bearer x"}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -72,7 +71,7 @@ def test_routes(ask: Asker, method: str, path: str, status: int) -> None:
 def test_models_that_cannot_be_used(model: Any, status: int, kind: str, detail: str) -> None:
     with Emulator(locked_models=["locked-one"]) as emu:
         headers = {"authorization": f"Bearer {emu.api_key}"}
-        response = plain_http.post(f"{emu.base_url}/chat/completions", json=body(model=model), headers=headers)
+        response = httpx.post(f"{emu.base_url}/chat/completions", json=body(model=model), headers=headers)
         assert response.status_code == status
         assert response.json()["error"]["type"] == kind
         assert detail in response.json()["error"]["message"]
@@ -81,12 +80,12 @@ def test_models_that_cannot_be_used(model: Any, status: int, kind: str, detail: 
 def test_the_listing_holds_listed_and_own_models() -> None:
     with Emulator(models=["my-model"], locked_models=["locked-one"]) as emu:
         headers = {"authorization": f"Bearer {emu.api_key}"}
-        listing = plain_http.get(f"{emu.base_url}/models", headers=headers).json()
+        listing = httpx.get(f"{emu.base_url}/models", headers=headers).json()
         entries = {entry["id"]: entry for entry in listing["data"]}
         assert {MODEL, "my-model", "locked-one", "router:general", "bge-m3"} <= set(entries)
         assert "llama3.3-70b-instruct" not in entries
         assert entries[MODEL].keys() == {"id", "object", "created", "owned_by", "max_output_tokens"}
-        answer = plain_http.post(f"{emu.base_url}/chat/completions", json=body(model="my-model"), headers=headers)
+        answer = httpx.post(f"{emu.base_url}/chat/completions", json=body(model="my-model"), headers=headers)
         assert answer.json()["model"] == "my-model"
 
 
@@ -153,7 +152,7 @@ def test_requests_are_recorded_and_connections_kept(emu: Emulator, ask: Asker) -
 def test_only_the_latest_requests_are_remembered() -> None:
     with Emulator(keep_requests=2) as emu:
         for number in range(4):
-            plain_http.get(f"{emu.base_url}/models?{number}")
+            httpx.get(f"{emu.base_url}/models?{number}")
         assert [request.query for request in emu.requests] == ["2", "3"]
 
 
@@ -306,7 +305,7 @@ def test_the_command_line() -> None:
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(4)]
         url = lines[2].strip().partition("=")[2]
-        assert plain_http.get(f"{url}/models", headers={"authorization": "Bearer k"}).status_code == 200
+        assert httpx.get(f"{url}/models", headers={"authorization": "Bearer k"}).status_code == 200
         process.terminate()
         assert process.communicate(timeout=5)[1] == ""
         assert process.returncode == 0
@@ -326,5 +325,5 @@ def test_one_model_of_the_list(ask: Asker) -> None:
     assert (missing.status_code, missing.json()["error"]["type"]) == (404, "not_found_error")
     assert ask.http.post("/models/nobody").status_code == 405
     with Emulator(models=["mine/small"]) as emu:
-        own = plain_http.get(f"{emu.base_url}/models/mine/small", headers={"authorization": f"Bearer {emu.api_key}"})
+        own = httpx.get(f"{emu.base_url}/models/mine/small", headers={"authorization": f"Bearer {emu.api_key}"})
         assert own.json()["id"] == "mine/small"

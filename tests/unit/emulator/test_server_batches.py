@@ -25,8 +25,8 @@ class Jobs:
     def __init__(self, emu: Emulator, clock: Clock) -> None:
         self.emu, self.clock = emu, clock
         headers = {"authorization": f"Bearer {emu.api_key}"}
-        self.http = httpx.Client(base_url=emu.base_url, headers=headers, timeout=5, trust_env=False)
-        self.plain = httpx.Client(timeout=5, trust_env=False)
+        self.http = httpx.Client(base_url=emu.base_url, headers=headers, timeout=5)
+        self.plain = httpx.Client(timeout=5)
         self.made = 0
 
     def intent(self, name: str = "requests.jsonl") -> dict[str, Any]:

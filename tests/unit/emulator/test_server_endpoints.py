@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
-import plain_http
 import pytest
 from emulator_kit import Asker, user
 
@@ -27,12 +26,12 @@ def stocked():
 
 def post(emulator: Emulator, url: str, body: Any, key: str | None = None) -> httpx.Response:
     headers = {"authorization": f"Bearer {key or emulator.api_key}"}
-    return plain_http.post(url, json=body, headers=headers, timeout=5)
+    return httpx.post(url, json=body, headers=headers, timeout=5)
 
 
 def get(emulator: Emulator, url: str, *, authorized: bool = True) -> httpx.Response:
     headers = {"authorization": f"Bearer {emulator.api_key}"} if authorized else {}
-    return plain_http.get(url, headers=headers, timeout=5)
+    return httpx.get(url, headers=headers, timeout=5)
 
 
 # --- knowledge bases ---

@@ -8,7 +8,6 @@ import time
 from typing import Any
 
 import httpx
-import plain_http
 import pytest
 from emulator_kit import body, connect, user
 
@@ -98,7 +97,7 @@ def test_deep_json_is_refused(depth, opening, path, caplog):
         closing = b"]" if opening == b"[" else b"}"
         data = b'{"model":"glm-5","metadata":' + opening * depth + b"1" + closing * depth + b"}"
         headers = {"authorization": f"Bearer {emu.api_key}"}
-        response = plain_http.post(emu.base_url + path, content=data, headers=headers, timeout=10)
+        response = httpx.post(emu.base_url + path, content=data, headers=headers, timeout=10)
         assert response.status_code == 400
         assert "nested more than 100 levels deep" in response.json()["error"]["message"]
         assert not caplog.records
@@ -109,7 +108,7 @@ def test_deep_json_is_refused(depth, opening, path, caplog):
 )
 def test_pages_of_the_catalogue_are_counted(emu, query):
     headers = {"authorization": f"Bearer {emu.api_key}"}
-    response = plain_http.get(f"{emu.control_plane_url}/gen-ai/models/catalog?{query}", headers=headers)
+    response = httpx.get(f"{emu.control_plane_url}/gen-ai/models/catalog?{query}", headers=headers)
     assert response.status_code == 400
     assert "must be a whole number from 1 up" in response.json()["error"]["message"]
 
@@ -130,7 +129,7 @@ def test_pages_of_the_catalogue_are_counted(emu, query):
 def test_values_of_the_wrong_type_are_refused_and_no_defects(path, fields):
     with Emulator(knowledge={"kb": ["x"]}) as emu:
         headers = {"authorization": f"Bearer {emu.api_key}"}
-        assert plain_http.post(emu.base_url + path, json=fields, headers=headers).status_code == 400
+        assert httpx.post(emu.base_url + path, json=fields, headers=headers).status_code == 400
 
 
 def test_conditions_on_values_of_another_kind_do_not_hold():
@@ -139,7 +138,7 @@ def test_conditions_on_values_of_another_kind_do_not_hold():
             filters = {"must": [{"field": "year", "operator": operator, "value": value}]}
             asked = {"query": "x", "num_results": 1, "filters": filters}
             headers = {"authorization": f"Bearer {emu.api_key}"}
-            response = plain_http.post(f"{emu.base_url}/kb/retrieve", json=asked, headers=headers)
+            response = httpx.post(f"{emu.base_url}/kb/retrieve", json=asked, headers=headers)
             assert (response.status_code, response.json()["results"]) == (200, [])
 
 

@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import httpx
-import plain_http
 import pytest
 from emulator_wires import BOTH, CLAUDE, CLAUDE_5, HOSTED, OPENAI, PLACE, PNG, WireAsker, events_in
 
@@ -185,7 +184,7 @@ def test_the_key_may_be_in_a_header_of_this_wire(emu):
         body = {"model": CLAUDE, "max_tokens": 9, "messages": [user("x")]}
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
         url = f"{emu.base_url}/messages"
-        return plain_http.post(url, json=body, headers=headers, timeout=5).status_code
+        return httpx.post(url, json=body, headers=headers, timeout=5).status_code
 
     assert status(x_api_key=emu.api_key, anthropic_version="2023-06-01") == 200
     assert status(x_api_key="wrong") == 401
@@ -193,7 +192,7 @@ def test_the_key_may_be_in_a_header_of_this_wire(emu):
     chat = {"model": HOSTED, "messages": [user("x")]}
     url = f"{emu.base_url}/chat/completions"
     headers = {"x-api-key": emu.api_key}
-    assert plain_http.post(url, json=chat, headers=headers, timeout=5).status_code == 401
+    assert httpx.post(url, json=chat, headers=headers, timeout=5).status_code == 401
 
 
 # --- whole answers ---

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
-import plain_http
 import pytest
 from emulator_kit import body
 
@@ -25,7 +24,7 @@ def preflight(emu: Emulator, origin: str = ORIGIN, **headers: str) -> httpx.Resp
 
 def ask(emu: Emulator, **headers: str) -> httpx.Response:
     given = {"authorization": f"Bearer {emu.api_key}", **headers}
-    return plain_http.post(f"{emu.base_url}/chat/completions", json=body(), headers=given)
+    return httpx.post(f"{emu.base_url}/chat/completions", json=body(), headers=given)
 
 
 def shared(response: httpx.Response) -> list[str]:
@@ -89,7 +88,7 @@ def test_an_origin_is_one(emu):
 def test_names_that_are_not_this_machines_are_refused(emu, host, path):
     """DNS rebinding: a page's own name points here, so that for the browser it asks its own server."""
     url = emu.base_url.removesuffix("/v1") + path
-    response = plain_http.get(url, headers={"host": host, "authorization": f"Bearer {emu.api_key}"})
+    response = httpx.get(url, headers={"host": host, "authorization": f"Bearer {emu.api_key}"})
     assert response.status_code == 403
     assert repr(host) in response.json()["error"]["message"]
 
@@ -129,7 +128,7 @@ FORCED: list[Any] = [{"type": "function", "function": {"name": "Year"}}, "requir
 def test_json_scripted_as_a_text_is_the_forced_calls_arguments(emu, choice, stream):
     emu.reply('{"year": 1999}')
     fields = body(tools=[YEAR], tool_choice=choice, stream=stream)
-    response = plain_http.post(
+    response = httpx.post(
         f"{emu.base_url}/chat/completions", json=fields, headers={"authorization": f"Bearer {emu.api_key}"}
     )
     if stream:
@@ -159,7 +158,7 @@ def test_json_scripted_as_a_text_is_the_forced_calls_arguments(emu, choice, stre
 def test_all_other_texts_stay_texts(emu, reply, choice):
     emu.reply(**reply)
     fields = body(tools=[YEAR], tool_choice=choice)
-    response = plain_http.post(
+    response = httpx.post(
         f"{emu.base_url}/chat/completions", json=fields, headers={"authorization": f"Bearer {emu.api_key}"}
     )
     message = response.json()["choices"][0]["message"]

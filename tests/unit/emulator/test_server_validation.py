@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import plain_http
+import httpx
 import pytest
 from emulator_kit import MODEL, tool, user
 
@@ -244,4 +244,4 @@ def test_unknown_fields_can_be_allowed() -> None:
     with Emulator(allow_unknown_fields=True) as emu:
         payload = {"model": MODEL, "messages": [user("x")], "anything": 1, "stop": None}
         headers = {"authorization": f"Bearer {emu.api_key}"}
-        assert plain_http.post(f"{emu.base_url}/chat/completions", json=payload, headers=headers).status_code == 200
+        assert httpx.post(f"{emu.base_url}/chat/completions", json=payload, headers=headers).status_code == 200

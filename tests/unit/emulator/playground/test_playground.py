@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-import plain_http
+import httpx
 import pytest
 from emulator_kit import body, connect
 from playground_kit import PlaygroundPage
@@ -18,10 +18,10 @@ def test_without_the_playground_there_is_none():
     with Emulator() as emulator:
         key = {"authorization": f"Bearer {emulator.api_key}"}
         for path in ("", "_playground/state", "_playground/main.js"):
-            assert plain_http.get(emulator.page_url + path).status_code == 401
-            assert plain_http.get(emulator.page_url + path, headers=key).status_code == 404
+            assert httpx.get(emulator.page_url + path).status_code == 401
+            assert httpx.get(emulator.page_url + path, headers=key).status_code == 404
         own = {"origin": emulator.page_url.rstrip("/"), **key}
-        assert plain_http.get(f"{emulator.base_url}/models", headers=own).status_code == 403
+        assert httpx.get(f"{emulator.base_url}/models", headers=own).status_code == 403
 
 
 def test_the_page_is_whole_and_asks_nobody_else(page):
@@ -121,7 +121,7 @@ def test_tokens_are_of_one_emulator(page):
 def test_the_page_may_ask_the_api_and_other_pages_may_not(emu, page):
     def asked(origin: str) -> int:
         headers = {"authorization": f"Bearer {emu.api_key}", "origin": origin}
-        return plain_http.post(f"{emu.base_url}/chat/completions", json=body(), headers=headers).status_code
+        return httpx.post(f"{emu.base_url}/chat/completions", json=body(), headers=headers).status_code
 
     port = page.url.rsplit(":", 1)[1].rstrip("/")
     assert asked(f"http://127.0.0.1:{port}") == 200

@@ -8,7 +8,6 @@ import time
 from typing import Any
 
 import httpx
-import plain_http
 import pytest
 from emulator_kit import body, connect, raw_request
 
@@ -58,7 +57,7 @@ def test_keys_are_shown_nowhere(emu, page):
         value = f"Bearer {key}" if name == "authorization" else key
         sent = body(f"my key is {key}") | {"user": key}
         headers = {name: value, "x-note": f"{key}!", "cookie": "session=secret-cookie"}
-        plain_http.post(f"{emu.base_url}/chat/completions?key={key}", json=sent, headers=headers)
+        httpx.post(f"{emu.base_url}/chat/completions?key={key}", json=sent, headers=headers)
     page.ended(4)
     texts = [page.ask("GET", "state").text, *(page.ask("GET", f"requests/{id_}").text for id_ in page.state()["ids"])]
     assert len(texts) == 5
@@ -72,7 +71,7 @@ def test_keys_are_shown_nowhere(emu, page):
 def test_a_key_that_no_header_has_is_hidden_by_its_name_or_its_shape(emu, page):
     sent = body("Hello") | {"api_key": "sk-ant-of-another-service", "user": "dop_v1_0123456789abcdef"}
     url = f"{emu.base_url}/chat/completions?x=1&api_key=plain+text&key=short&access_token=a%2Fb&model=m"
-    plain_http.post(url, json=sent, headers={"authorization": f"Bearer {emu.api_key}"})
+    httpx.post(url, json=sent, headers={"authorization": f"Bearer {emu.api_key}"})
     [entry] = page.ended(1)
     fields = f"x=1&api_key={HIDDEN}&key={HIDDEN}&access_token={HIDDEN}&model=m"
     assert entry["path"] == f"/v1/chat/completions?{fields}"
