@@ -195,7 +195,7 @@ def test_a_wait_that_another_thread_ends_does_not_end_tls(authority):
             time.sleep(0.01)
         time.sleep(0.05)
         used.interrupt()
-        assert isinstance(reading.exception(5), ConnectionAbortedError)
+        assert isinstance(reading.exception(5), ConnectionError)  # the system may be the first to say that it ended
         assert not network._open
     (cipher,) = ciphers
     assert cipher
@@ -209,7 +209,7 @@ def test_a_thread_that_is_about_to_write_when_it_is_interrupted_does_not_write(a
         used._is_used = True
         used.interrupt()
         assert used._socket.cipher()
-        with pytest.raises((ssl.SSLError, BrokenPipeError)):
+        with pytest.raises((ssl.SSLError, ConnectionError)):  # a reset, where the server has said goodbye meanwhile
             used._socket.send(b"the key")
         assert not run(used.write(b"the key", 5, moment(5)))
         assert used._socket.fileno() < 0
