@@ -4,6 +4,7 @@
     scripts/matrix --python 3.12                # one Python
     scripts/matrix --tags lowest                # or newest, core, langchain, llamaindex
     scripts/matrix --python 3.11 -- tests/unit  # other tests
+    scripts/matrix --short                      # the first Python at the lowest versions, both frameworks in one
 
 Test tools are always the newest that go with what is tried. Where there is no interpreter, nox says so and skips its
 sessions.
@@ -26,6 +27,12 @@ PARTS = {
     "langchain": (["langchain"], ["test", "test-langchain"], ["tests/langchain", "tests/conformance"]),
     "llamaindex": (["llamaindex"], ["test", "test-llamaindex"], ["tests/llamaindex", "tests/conformance"]),
 }
+SHORT = (
+    ["langchain", "llamaindex"],
+    ["test", "test-langchain", "test-llamaindex"],
+    ["tests/langchain", "tests/llamaindex", "tests/unit"],
+)
+"""What comes to harm first where the versions are others: the adapters, and what looks inside the client."""
 ALWAYS = ["cli", "otel"]
 """Extras of every part, which the tests use."""
 RESOLUTIONS = {"lowest": "lowest-direct", "newest": "highest"}
@@ -48,9 +55,20 @@ nox.options.sessions = ["matrix"]
 )
 def matrix(session: nox.Session, part: str, versions: str) -> None:
     """Run the tests of one part at one end of its ranges."""
-    extras, groups, tests = PARTS[part]
+    run(session, PARTS[part], versions)
+
+
+@nox.session(python=PYTHONS[0], tags=["short"], default=False)
+def short(session: nox.Session) -> None:
+    """Run the tests of both adapters and of the client's insides at the lowest versions, in one environment."""
+    run(session, SHORT, "lowest")
+
+
+def run(session: nox.Session, part: tuple[list[str], list[str], list[str]], versions: str) -> None:
+    """Run the tests of one part at one end of its ranges."""
+    extras, groups, tests = part
     extras = [*extras, *ALWAYS]
-    pins = Path(session.virtualenv.location) / f"{part}-{versions}.txt"
+    pins = Path(session.virtualenv.location) / f"{versions}.txt"
     resolve(session, extras, versions, pins)
     session.install("--constraint", str(pins), "--editable", f".[{','.join(extras)}]")
     session.install("--constraint", str(pins), *[word for group in groups for word in ("--group", group)])
