@@ -93,7 +93,12 @@ def _pieces(key: str) -> set[str]:
 
 # --- a failure of every class ---
 
-QUICK = Timeout(connect=5, first_token=0.3, idle=0.3)
+PATIENT, QUICK = Timeout(first_token=30, idle=30), Timeout(connect=5, first_token=0.3, idle=0.3)
+
+
+def timeout_for(name: str) -> Timeout:
+    """Return the limits for a call that is to end with this class of error."""
+    return QUICK if name == "APITimeoutError" else PATIENT
 
 
 def error_body(message: str = "no", **more: Any) -> dict[str, Any]:

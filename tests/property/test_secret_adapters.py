@@ -28,7 +28,20 @@ from llama_index.core.llms import ChatMessage
 from llama_index.core.tools import FunctionTool
 from property_kit import examples
 from pydantic import SecretStr
-from secret_kit import FAULTS, KEYS, QUICK, Holder, acaught, caught, forms, inside, leaks, logged, of_error, refusal
+from secret_kit import (
+    FAULTS,
+    KEYS,
+    Holder,
+    acaught,
+    caught,
+    forms,
+    inside,
+    leaks,
+    logged,
+    of_error,
+    refusal,
+    timeout_for,
+)
 
 import inference_do.errors as errors_
 from inference_do import ConfigError, InferenceError
@@ -372,7 +385,7 @@ def test_debug_output_does_not_have_it(server, capsys):
 @given(key=KEYS)
 @examples(1, shrink=False)
 def test_errors_of_every_class(server, adapter, name, key):
-    made = make(server, Holder(key).get, adapter.kinds[0], timeout=QUICK)
+    made = make(server, Holder(key).get, adapter.kinds[0], timeout=timeout_for(name))
     for call in adapter.calls(made):
         server.script(FAULTS[name])
         error = caught(call)

@@ -23,7 +23,7 @@ from secret_kit import (
     ALPHABETS,
     FAULTS,
     KEYS,
-    QUICK,
+    PATIENT,
     Holder,
     caught,
     error_body,
@@ -35,6 +35,7 @@ from secret_kit import (
     of_error,
     random_key,
     refusal,
+    timeout_for,
 )
 
 import inference_do.errors as errors_
@@ -68,7 +69,7 @@ def server() -> Iterator[Emulator]:
 
 def calls_of(server: Emulator, holder: Holder, **options: Any) -> dict[str, Callable[[], Any]]:
     """Return the ways to ask; no frame of theirs has the key."""
-    options = {"base_url": server.base_url, "max_retries": 0, "timeout": QUICK, **options}
+    options = {"base_url": server.base_url, "max_retries": 0, "timeout": PATIENT, **options}
 
     def chat() -> Any:
         with Client(holder.get, **options) as client:
@@ -140,7 +141,7 @@ def test_every_class_of_error_is_raised_here():
 @examples(2, shrink=False)
 def test_errors_of_every_class(server, name, key):
     streamed = issubclass(getattr(errors_, name), errors_.StreamError)
-    for name_of_call, call in calls_of(server, Holder(key)).items():
+    for name_of_call, call in calls_of(server, Holder(key), timeout=timeout_for(name)).items():
         if streamed and "stream" not in name_of_call:
             continue
         server.script(FAULTS[name])
