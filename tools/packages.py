@@ -78,12 +78,18 @@ def build(folder: Path) -> list[Path]:
     return sorted(folder.iterdir())
 
 
+def unpacked(folder: Path, built: list[Path]) -> Path:
+    """Unpack the sdist; return the folder of its files."""
+    [sdist] = [path for path in built if path.name.endswith(".tar.gz")]
+    shutil.unpack_archive(sdist, folder / "unpacked", filter="data")
+    [source] = (folder / "unpacked").iterdir()
+    return source
+
+
 def build_twice(folder: Path) -> list[Path]:
     """Build them twice, at two times and from two folders; stop if a byte differs."""
     first = build(folder / "first")
-    [sdist] = [path for path in first if path.name.endswith(".tar.gz")]
-    shutil.unpack_archive(sdist, folder / "unpacked", filter="data")
-    [source] = (folder / "unpacked").iterdir()
+    source = unpacked(folder, first)
     run(sys.executable, "-m", "hatchling", "build", "-d", folder / "second", cwd=source)
     for one in first:
         other = folder / "second" / one.name
@@ -176,9 +182,18 @@ def try_frozen(folder: Path, wheel: Path) -> None:
         print(f"{name}: works")
 
 
+def run_suite(arguments: list[str]) -> int:
+    """Run scripts/test in an unpacked sdist, as somebody who packs it for a distribution would."""
+    with tempfile.TemporaryDirectory() as name:
+        source = unpacked(Path(name), build(Path(name) / "built"))
+        return subprocess.run([source / "scripts" / "test", *arguments], cwd=source, check=False).returncode
+
+
 def main() -> None:
     """Build and try everything."""
     os.environ.pop("PYTHONPATH", None)
+    if sys.argv[1:2] == ["--suite"]:
+        sys.exit(run_suite(sys.argv[2:]))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         built = build_twice(folder)
