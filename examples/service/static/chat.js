@@ -100,3 +100,4 @@ stop.addEventListener("click", () => running?.abort()); // the service stops the
 question.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); submit(); }
 });
+question.focus();
