@@ -49,7 +49,7 @@ def begin(emu: Emulator, mode: str, output: Path, count: int, concurrency: int) 
     )
 
 
-@MODES
+@pytest.mark.parametrize("mode", ["threads", pytest.param("tasks", marks=pytest.mark.long)])
 def test_kill_9_again_and_again(mode, tmp_path):
     """No row is lost, and none is asked twice but those in flight when the process was killed."""
     count, concurrency, kills = 300, 6, 4

@@ -167,8 +167,7 @@ print(dumps([*messages, answer]))
 """
 
 
-@pytest.mark.parametrize("version", ["v0", "v1"])
-@pytest.mark.parametrize("wire", ["responses", "messages"])
+@pytest.mark.parametrize(("wire", "version"), [("responses", "v0"), ("messages", "v1")])
 def test_a_call_goes_on_in_another_process(emu: Emulator, make: Make, wire: str, version: str) -> None:
     emu.reply("I add.", tool_calls=[("add", {"a": 1, "b": 2})], reasoning="One and two.")
     asked = HumanMessage("add")

@@ -105,8 +105,11 @@ def model(make: Make) -> Iterator[DigitalOcean]:
 
 
 @cases
-@pytest.mark.parametrize("streaming", [True, False], ids=["streamed", "whole"])
-@pytest.mark.parametrize("workflow", [False, True], ids=["agent", "workflow"])
+@pytest.mark.parametrize(
+    ("streaming", "workflow"),
+    [(True, False), (False, False), (True, True)],
+    ids=["streamed", "whole", "workflow"],
+)
 async def test_an_agent_goes_on(
     model: DigitalOcean,
     emu: Emulator,

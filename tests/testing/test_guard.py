@@ -24,16 +24,32 @@ def _key(monkeypatch):
         "ask('Hello', Client(base_url='https://x.agents.do-ai.run'))",
         "ask('Hello', Client(base_url='https://x-dedicated-inference.do-infra.ai/v1'))",
         "httpx.get('https://inference.do-ai.run/v1/models')",
-        "__import__('langchain_do').ChatDigitalOcean(model=MODEL).invoke('Hello')",
-        "__import__('llamaindex_do').DigitalOcean(model=MODEL).complete('Hello')",
     ],
 )
 def test_a_real_call_fails_with_what_to_do(run, call):
-    result = run(f"import httpx\n\ndef test_it():\n    {call}\n", own_process="__import__" in call)
+    result = run(f"import httpx\n\ndef test_it():\n    {call}\n")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         ["*a test would have called the real API at '*do-*', and nothing was sent. Use the fixture *real-calls*"]
     )
+
+
+def test_through_a_framework_as_well(run):
+    result = run(
+        """
+def test_langchain():
+    from langchain_do import ChatDigitalOcean
+    ChatDigitalOcean(model=MODEL).invoke("Hello")
+
+def test_llamaindex():
+    from llamaindex_do import DigitalOcean
+    DigitalOcean(model=MODEL).complete("Hello")
+""",
+        own_process=True,
+    )
+    result.assert_outcomes(failed=2)
+    said = "*a test would have called the real API at 'inference.do-ai.run'*"
+    result.stdout.fnmatch_lines(["*_ test_langchain _*", said, "*_ test_llamaindex _*", said])
 
 
 def test_in_event_loops(run):
