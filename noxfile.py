@@ -1,8 +1,10 @@
-"""The matrix: each Python, at the lowest and at the newest versions, for the client alone and for each framework alone.
+"""The matrix: each Python, at the lowest and at the newest versions, for the client and for each framework alone.
+
+What needs both frameworks is run with both.
 
     scripts/matrix                              # all that this machine has an interpreter for
     scripts/matrix --python 3.12                # one Python
-    scripts/matrix --tags lowest                # or newest, core, langchain, llamaindex
+    scripts/matrix --tags lowest                # or newest, core, langchain, llamaindex, together
     scripts/matrix --python 3.11 -- tests/unit  # other tests
     scripts/matrix --short                      # the first Python at the lowest versions, both frameworks in one
 
@@ -21,17 +23,16 @@ import nox
 
 PYTHONS = [*nox.project.python_versions(nox.project.load_toml("pyproject.toml")), "3.14"]
 """Those that the classifiers name, and the one that they are to name when it has passed."""
+FRAMEWORKS = {"langchain": r"\blangchain", "llamaindex": r"\bllama_?index"}
+"""What a test mentions that needs a framework, as tests/conftest.py has it."""
 PARTS = {
     # a part: its extras, its groups of test tools, its tests
     "core": ([], ["test"], ["tests"]),
     "langchain": (["langchain"], ["test", "test-langchain"], ["tests/langchain", "tests/conformance"]),
     "llamaindex": (["llamaindex"], ["test", "test-llamaindex"], ["tests/llamaindex", "tests/conformance"]),
+    "together": ([*FRAMEWORKS], ["test", *(f"test-{name}" for name in FRAMEWORKS)], []),  # what no other part runs
 }
-SHORT = (
-    ["langchain", "llamaindex"],
-    ["test", "test-langchain", "test-llamaindex"],
-    ["tests/langchain", "tests/llamaindex", "tests/unit"],
-)
+SHORT = (*PARTS["together"][:2], ["tests/langchain", "tests/llamaindex", "tests/unit"])
 """What comes to harm first where the versions are others: the adapters, and what looks inside the client."""
 ALWAYS = ["cli", "otel"]
 """Extras of every part, which the tests use."""
@@ -72,8 +73,16 @@ def run(session: nox.Session, part: tuple[list[str], list[str], list[str]], vers
     resolve(session, extras, versions, pins)
     session.install("--constraint", str(pins), "--editable", f".[{','.join(extras)}]")
     session.install("--constraint", str(pins), *[word for group in groups for word in ("--group", group)])
-    chosen = session.posargs or [*tests, *(f"--ignore=tests/{folder}" for folder in ELSEWHERE)]
+    chosen = session.posargs or [*(tests or together()), *(f"--ignore=tests/{folder}" for folder in ELSEWHERE)]
     session.run("python", "-m", "pytest", "-q", "-p", "no:anyio", "-n", os.environ.get("TEST_PROCESSES", "2"), *chosen)
+
+
+def together() -> list[str]:
+    """Return the files of tests that the client alone leaves out and no framework's own folder has."""
+    done = {*ELSEWHERE, *FRAMEWORKS, "conformance"}
+    files = [path for path in sorted(Path("tests").rglob("test_*.py")) if path.parts[1] not in done]
+    mentions = re.compile("|".join(FRAMEWORKS.values()))
+    return [str(path) for path in files if mentions.search(path.read_text(encoding="utf-8"))]
 
 
 def resolve(session: nox.Session, extras: list[str], versions: str, pins: Path) -> None:

@@ -39,7 +39,7 @@ settings.load_profile("tests")
 FRAMEWORKS = {"langchain_core": re.compile(r"\blangchain"), "llama_index": re.compile(r"\bllama_?index")}
 """What a file or a folder of tests that needs a framework mentions."""
 MISSING = [name for name in FRAMEWORKS if find_spec(name) is None]
-IGNORED: list[str] = []
+IGNORED: set[str] = set()
 
 
 def pytest_configure() -> None:
@@ -55,9 +55,19 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
         return None
     text = name if collection_path.is_dir() else collection_path.read_text(encoding="utf-8")
     if any(FRAMEWORKS[missing].search(text) for missing in MISSING):
-        IGNORED.append(name)
+        IGNORED.add(name)
         return True
     return None
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):  # xdist's: only its processes collect
+        session.config.workeroutput["ignored"] = sorted(IGNORED)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    IGNORED.update(getattr(node, "workeroutput", {}).get("ignored", ()))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
