@@ -26,6 +26,7 @@ def main() -> None:
         host=chosen.host,
         port=chosen.port,
         timeout_graceful_shutdown=chosen.stop_seconds,
+        ws="none",  # it has no WebSockets, and older uvicorns load a deprecated module for them
     )
 
 

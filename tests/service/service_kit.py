@@ -53,7 +53,7 @@ def serving(emulator, limits=None):
 
 @contextmanager
 def _serving(app):
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=5))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=5, ws="none"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     until(lambda: server.started or not thread.is_alive())
@@ -104,7 +104,7 @@ class Process:
         self.process.send_signal(signal.SIGTERM)
 
     def __enter__(self):
-        until(self.is_ready, 40)
+        until(self.is_ready, 150)
         return self
 
     def __exit__(self, *_):
