@@ -132,7 +132,7 @@ def test_a_copy_without_metadata_works(tmp_path, is_whole):
             env={"PYTHONPATH": str(tmp_path)},
             capture_output=True,
             text=True,
-            timeout=50,
+            timeout=150,
             check=False,
         )
     assert done.returncode == 0, done.stderr
@@ -189,7 +189,7 @@ def test_pytest_finds_the_plugin_of_an_installed_wheel_and_loads_it_once(wheel, 
         cwd=suite,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=150,
         check=False,
         env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(tmp_path / "site")},
     )

@@ -58,7 +58,7 @@ def run_program(emu: Emulator, *arguments: str, content: str | None = None, **ex
         input=content,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=150,
         check=False,
     )
     return Done(done.returncode, done.stdout, done.stderr)
@@ -114,20 +114,20 @@ class Terminal:
     def stop(self) -> None:
         self._process.send_signal(signal.SIGTERM)
 
-    def wait_for(self, shown: str, *, count: int = 1, seconds: float = 40) -> None:
+    def wait_for(self, shown: str, *, count: int = 1, seconds: float = 150) -> None:
         """Read until the words have been seen so many times."""
         ends = time.monotonic() + seconds
         while self.text.count(shown) < count:
             assert time.monotonic() < ends, f"{shown!r} was not seen: {self.text[-2000:]}"
             self._read(0.05)
 
-    def wait_for_prompt(self, seconds: float = 40) -> None:
+    def wait_for_prompt(self, seconds: float = 150) -> None:
         """Read until a prompt is there and nothing comes behind it; before that, Ctrl-C and Ctrl-D may be lost."""
         ends = time.monotonic() + seconds
         while self._read(0.3) or not self.text.endswith("> "):
             assert time.monotonic() < ends, f"there is no prompt: {self.text[-2000:]}"
 
-    def code(self, seconds: float = 40) -> int:
+    def code(self, seconds: float = 150) -> int:
         """Read until the program has ended."""
         ends = time.monotonic() + seconds
         while self._process.poll() is None:

@@ -68,7 +68,7 @@ def test_help_loads_neither_the_client_nor_a_framework(emu, arguments):
         "    print(found, file=sys.stderr)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=50, check=False, cwd=ROOT
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=150, check=False, cwd=ROOT
     )
     assert done.stderr.splitlines()[0] == "[]"
 
@@ -329,7 +329,7 @@ def shell(tmp_path_factory):
         env={**variables, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"},
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=150,
         check=True,
     )
     (folder / "completion.bash").write_text(shown.stdout)
@@ -349,7 +349,7 @@ def completed(shell, *words: str) -> list[str]:
         env=variables,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=150,
         check=True,
     )
     assert done.stderr == ""

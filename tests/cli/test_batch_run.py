@@ -170,7 +170,7 @@ def test_an_interruption_ends_with_130_and_everything_written(output, tmp_path, 
         process = subprocess.Popen(command, env=environment(emu), stderr=subprocess.PIPE, text=True)
         assert soon(lambda: emu.posts >= 5, 40)
         os.kill(process.pid, number)
-        _, err = process.communicate(timeout=40)
+        _, err = process.communicate(timeout=150)
         assert process.returncode == 130
         assert len(lines_of(output)) == emu.posts
     assert "Stopped: it was interrupted." in err

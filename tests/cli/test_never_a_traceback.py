@@ -23,7 +23,7 @@ def program(emu, *arguments: str, **options) -> tuple[int, bytes, bytes]:
         [sys.executable, "-m", "inference_do.cli", *arguments],
         env=environ,
         stderr=subprocess.PIPE,
-        timeout=50,
+        timeout=150,
         check=False,
         **{"stdout": subprocess.PIPE, "stdin": subprocess.DEVNULL, **options},
     )

@@ -38,7 +38,7 @@ def test_the_commands_of_the_page_print_what_it_shows(emu, tmp_path):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=50,
+            timeout=150,
             check=False,
         )
         printed = "\n".join(line.rstrip() for line in done.stdout.splitlines()) + "\n"

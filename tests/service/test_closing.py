@@ -13,13 +13,13 @@ from service_kit import ENGINES, asking, read_until, until
 
 from inference_do.emulator import DelayEvents, DelayHead, Stall
 
-SECONDS = 1.0
-"""From the browser's end to the moment at which the emulator sees its connection close."""
+SECONDS = 5.0
+"""From the browser's end to the moment at which the emulator sees its connection close; an answer lasts 15 or more."""
 
 
-def assert_stopped(api, url, closed, seconds=SECONDS):
+def assert_stopped(api, url, closed):
     [disconnect] = until(lambda: api.disconnects)
-    assert disconnect.time - closed < seconds
+    assert disconnect.time - closed < SECONDS
     until(lambda: httpx.get(f"{url}/ready").json()["streams"] == 0)
 
 
@@ -60,4 +60,4 @@ def test_while_the_browser_does_not_read(api, url, engine):
         until(lambda: api.posts == 2)
         time.sleep(0.5)  # the buffers fill
         assert not api.disconnects
-    assert_stopped(api, url, time.monotonic(), seconds=5)  # LlamaIndex copies megabytes for each piece
+    assert_stopped(api, url, time.monotonic())
