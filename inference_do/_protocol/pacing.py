@@ -136,7 +136,7 @@ class Pacer:
                 self._waiting.pop(0)
             rank, is_waiting = self._place(turn)
             seconds = 0.0 if rank < self._free(now) else max(self._opens(now, rank) - now, 0.001)
-            if not seconds or (seconds > patience and now - self._last > ASK_SECONDS):
+            if not seconds or (seconds > patience and self._may_ask(now)):
                 if is_waiting:
                     del self._waiting[rank]
                 self._send(turn, now)
@@ -147,6 +147,11 @@ class Pacer:
             pause = min(seconds, LONGEST_SLEEP)
             turn.sleeps(now + pause)
             return pause, seconds
+
+    def _may_ask(self, now: float) -> bool:
+        """Return whether a request may go to see whether what the API stated still holds; the user's own limit does."""
+        own = math.inf if self._own is None else self._own.free(now, self._cost("tokens"))
+        return own > 0 and now - self._last > ASK_SECONDS
 
     def answered(self, turn: Turn, status: int, headers: Mapping[str, str], now: float) -> float | None:
         """See `Turn.answered`."""

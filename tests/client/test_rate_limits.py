@@ -309,6 +309,15 @@ def test_an_own_limit_is_kept_to_from_the_first_request_on(emu):
     assert all(later - earlier > 0.4 for earlier, later in zip(times, times[5:], strict=False))
 
 
+def test_an_own_limit_is_kept_to_however_long_that_takes_and_for_all_models(emu):
+    with client_of(emu, rate_limit=RateLimit(requests=1, seconds=3600)) as client:
+        client.chat(**ASK)
+        for model in (ASK["model"], "gemma-4-31B-it"):
+            with pytest.raises(RateLimitError, match="nothing was sent"):
+                client.chat(**{**ASK, "model": model})
+    assert emu.posts == 1
+
+
 @pytest.mark.parametrize(
     ("settings", "detail"),
     [

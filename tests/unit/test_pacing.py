@@ -11,7 +11,8 @@ from pacing_kit import SERVERS, WRITERS, FixedWindows, World
 
 from inference_do import RateLimit
 from inference_do._protocol.pacing import ASK_SECONDS, FIRST_REQUESTS, Pacer, Traffic
-from inference_do._protocol.ratelimits import LOOK_SECONDS, OwnLimit, Window
+from inference_do._protocol.ratelimits import LOOK_SECONDS, RESOLUTION, OwnLimit, Window, is_moment, stated_waits
+from inference_do._protocol.retry import StatedLimit, stated_limits
 
 NOW = 1_800_000_000.0
 
@@ -160,6 +161,9 @@ def test_a_refusal_says_whether_it_states_when_there_is_room():
     assert send(other).answered(429, {"retry-after": "0"}, NOW) is None
     assert send(Pacer(clock=Clock())).answered(429, limits(0, NOW - 1), NOW) == pytest.approx(-1)
     assert send(other).answered(429, {"retry-after": "7"}, NOW) == 7
+    assert send(Pacer(clock=Clock())).answered(429, limits(0, NOW), NOW) == 0
+    several = {**limits(0, NOW + 50), **limits(0, NOW + 5, name="tokens-per-minute")}
+    assert send(Pacer(clock=Clock())).answered(429, several, NOW) == 50
     assert other.turn().look()[1] == pytest.approx(7)
 
 
@@ -265,12 +269,77 @@ def test_a_window_ends_within_a_second_of_what_is_stated_whatever_was_before():
         assert seconds - 1 <= window.end(3602.0 + seconds) - 3602.0 <= seconds + 1
 
 
+@pytest.mark.parametrize("length", [9.1, 9.5, 9.9, 10.0, 10.1, 10.4, 10.6, 10.9])
+def test_the_length_of_a_window_is_found_with_few_refusals(length):
+    """What is stated is rounded to 10 seconds."""
+    window, refusals = Window(), 0
+    assert window.end(10.0) == 10.0, "nothing is known"
+    window.found(0.0, is_prompt=True)
+    assert window.end(10.0) == 10.0
+    for _ in range(10):
+        begun = window.begun
+        while (moment := window.end(begun + 10.0)) < begun + length:
+            window.refused(moment)
+            refusals += 1
+        window.found(moment, is_prompt=True)
+    assert refusals <= 3
+    assert length <= window.end(window.begun + 10.0) - window.begun <= max(10.0, length + RESOLUTION)
+
+
+def test_a_window_that_was_found_late_says_nothing_of_its_length():
+    window = Window()
+    window.found(0.0, is_prompt=True)
+    window.refused(10.0)
+    assert window.end(10.0) == 10.5
+    window.found(10.7, is_prompt=False)
+    assert window.end(20.7) == 21.2
+
+
+def test_a_window_of_another_length_begins_anew():
+    window = Window()
+    window.found(0.0, is_prompt=True)
+    window.refused(10.0)
+    window.found(10.5, is_prompt=True)
+    assert window.end(20.5) == 20.75
+    assert window.end(12.5) == 12.5
+    assert window.end(70.5) == 70.5
+    window.begun = None
+    window.refused(90.0)
+    assert window.end(95.0) == 95.0
+
+
+@pytest.mark.parametrize(
+    ("wait", "counts"),
+    [(None, False), (-2.0, False), (-1.9, True), (0.0, True), (7 * 86_400.0, True), (7 * 86_400.0 + 1, False)],
+)
+def test_a_moment_is_neither_long_past_nor_far_away(wait, counts):
+    assert is_moment(wait) is counts
+
+
+def test_what_a_refusal_states():
+    headers = {
+        **limits(0, int(NOW) + 5),
+        **limits(3, NOW + 9, name="tokens-per-minute"),
+        **limits(0, 0, name="tokens-per-day"),
+    }
+
+    def states(**further: str) -> dict[str, StatedLimit]:
+        given = {**headers, **{name.replace("_", "-"): value for name, value in further.items()}}
+        return stated_waits(given, NOW, stated_limits(given, NOW))
+
+    assert states() == {"requests": StatedLimit(20.0, 0.0, 5.0, is_rounded=True)}
+    assert states(retry_after="7") == {"requests": StatedLimit(20.0, 0.0, 7.0, is_rounded=False)}
+    assert states(retry_after="0") == {}
+    assert stated_waits({"retry-after": "7"}, NOW, {}) == {"requests": StatedLimit(None, 0.0, 7.0, is_rounded=False)}
+
+
 def test_now_and_then_one_asks_although_the_wait_would_be_too_long():
     clock = Clock()
     pacer = Pacer(clock=clock)
     send(pacer).answered(200, limits(0, NOW + 80_000, name="tokens-per-day"), NOW)
     assert pacer.turn().look(60.0)[0] > 0
     clock.now += ASK_SECONDS + 1
+    assert pacer.turn().look(math.inf)[0] > 0, "this one can wait"
     assert pacer.turn().look(60.0) == (0.0, 0.0)
     assert pacer.turn().look(60.0)[0] > 0
     assert pacer.turn().look(math.inf)[0] > 0
@@ -305,6 +374,39 @@ def test_a_turn_that_does_not_come_back_holds_nobody_up_and_keeps_its_place():
     clock.now += 3
     assert third.look()[0] > 0
     assert asleep.look() == (0.0, 0.0)
+
+
+def test_a_request_that_is_sent_again_counts_from_then_on():
+    clock = Clock()
+    pacer = Pacer(clock=clock)
+    lost = send(pacer)
+    send(pacer)
+    clock.now += LOOK_SECONDS
+    assert lost.look() == (0.0, 0.0)
+    for _ in range(2 * FIRST_REQUESTS - 2):
+        send(pacer)
+    assert pacer.turn().look()[0] > 0
+
+
+def test_an_answer_that_takes_long_holds_nobody_up():
+    clock = Clock()
+    pacer = Pacer(clock=clock)
+    _long, short = send(pacer), send(pacer)
+    short.answered(200, limits(0, NOW + 3), NOW)
+    clock.now += 3
+    assert pacer.turn().look() == (0.0, 0.0)
+
+
+def test_who_leaves_wakes_who_waits_for_the_first_answers():
+    pacer = Pacer(clock=Clock())
+    first = [send(pacer) for _ in range(FIRST_REQUESTS)]
+    late, later = pacer.turn(), pacer.turn()
+    woken: list[str] = []
+    for turn, name in ((late, "late"), (later, "later")):
+        assert turn.look()[0] > 0
+        turn.on_wake(lambda name=name: woken.append(name))
+    first[0].leave()
+    assert woken == ["late"]
 
 
 def test_leaving_never_waits_for_the_lock():
@@ -348,6 +450,42 @@ def test_an_own_limit_holds_within_any_such_time():
         clock.now += 1
     assert all(later - earlier >= 10 for earlier, later in zip(times, times[3:], strict=False))
     assert times[-1] - times[0] < 25
+
+
+@pytest.mark.parametrize("model", ["a", "b"])
+def test_nobody_asks_beyond_an_own_limit(model):
+    clock = Clock()
+    traffic = Traffic(RateLimit(requests=1, seconds=3600), clock=clock)
+    send(traffic.pacer_of("a")).answered(200, {}, NOW)
+    clock.now += ASK_SECONDS + 1
+    assert traffic.pacer_of(model).turn().look(60.0)[1] == pytest.approx(3600 - ASK_SECONDS - 1)
+    clock.now += 3600
+    assert traffic.pacer_of(model).turn().look(60.0) == (0.0, 0.0)
+
+
+def test_tokens_count_where_something_limits_them():
+    plain, own = Pacer(clock=Clock()), Pacer(OwnLimit(RateLimit(tokens=1)), clock=Clock())
+    assert (plain.counts_tokens, own.counts_tokens) == (False, True)
+    send(plain).answered(200, limits(5, NOW + 5), NOW)
+    assert not plain.counts_tokens
+    send(plain).answered(200, limits(5, NOW + 5, name="tokens-per-day"), NOW)
+    assert plain.counts_tokens
+
+
+def test_what_a_request_takes_is_an_average_of_the_last_ones():
+    pacer = Pacer(clock=Clock())
+    for tokens, average in ((1000, 1000), (200, 900), (1700, 1000)):
+        pacer.used(tokens)
+        assert pacer._cost("tokens") == average
+    nothing = Pacer(clock=Clock())
+    nothing.used(0)
+    assert nothing._cost("tokens") == 1
+
+
+def test_the_pacers_of_a_client_share_the_lock_of_its_own_limit():
+    with_limit, without = Traffic(RateLimit(requests=1)), Traffic()
+    assert with_limit.pacer_of("a")._lock is with_limit.pacer_of("b")._lock
+    assert without.pacer_of("a")._lock is not without.pacer_of("b")._lock
 
 
 def test_an_own_limit_of_tokens_goes_by_what_was_used():
