@@ -16,14 +16,15 @@ from .types import ChatCompletion, ToolCallFragment
 
 __all__ = ["Accumulator", "new_call_id", "reasoning_text"]
 
-CHUNK_FIELDS = frozenset({"id", "object", "created", "model", "choices", "usage", "service_tier", "system_fingerprint"})
+HEAD_FIELDS = frozenset({"id", "object", "created", "model", "service_tier", "system_fingerprint"})
+CHUNK_FIELDS = HEAD_FIELDS | {"choices", "usage"}
 MAX_CHOICES = 128
 """Answers of one stream, at most; more only where more were asked for."""
 MAX_CALLS = 10_000
 """Tool calls of one stream, and their fragments in one chunk, at most."""
 MAX_PARTS = 1_000_000
 """Values of one stream that are neither text nor tool calls, entries of lists counted one by one, at most."""
-MERGED_FIELDS = frozenset({"role", "content", "refusal", "reasoning_content", "reasoning", "tool_calls"})
+TEXTS = frozenset({"content", "refusal", "reasoning_content", "reasoning"})
 
 
 def reasoning_text(message: dict[str, Any]) -> str:
@@ -72,7 +73,7 @@ class Accumulator:
             self._parts.take(len(further))
             self._extra.update(further)
         if not self._is_named:
-            self._head = {name: value for name, value in raw.items() if name not in {"choices", "usage"} and value}
+            self._head = {name: value for name, value in raw.items() if name in HEAD_FIELDS}
             self._is_named = bool(raw.get("model"))
         return joined(fragments) if fragments else ()
 
@@ -142,7 +143,7 @@ class _ChoiceParts:
                     message = f"a chunk has more than {MAX_CALLS:,} fragments of tool calls"
                     raise ProtocolError(message)
                 fragments.extend(self.tools.settle(fragment) for fragment in value)
-            elif name in MERGED_FIELDS and isinstance(value, str):
+            elif name in TEXTS and isinstance(value, str):
                 text = self._texts.get(name)
                 if text is None:
                     text = self._texts[name] = StringIO()

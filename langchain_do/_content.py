@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from inference_do import ConfigError
 from inference_do._adapters.files import audio_format, decode_base64, is_text_type, mime_type_of, text_of
@@ -30,7 +30,7 @@ MARKED = frozenset({"text", "image_url", "file"})
 TEXT_BLOCKS = frozenset({None, "text", "text-plain", "input_text", "output_text"})
 
 
-def wire_parts(block: Any, *, where: str, cache_control: bool, file_urls: bool = False) -> list[Part]:
+def wire_parts(block: Any, *, where: str, cache_control: bool = False, file_urls: bool = False) -> list[Part]:
     """Return a block's content parts: one, or two for a file that comes with a text of its own.
 
     Args:
@@ -67,7 +67,7 @@ def wire_parts(block: Any, *, where: str, cache_control: bool, file_urls: bool =
     return [_text_part(context), part] if context else [part]
 
 
-def result_parts(block: Any, *, where: str, cache_control: bool, file_urls: bool = False) -> list[Part]:
+def result_parts(block: Any, *, where: str, cache_control: bool = False, file_urls: bool = False) -> list[Part]:
     """Return a block's parts in a tool's result: what has no form in the API is written as text or JSON."""
     try:
         parts = wire_parts(block, where=where, cache_control=cache_control, file_urls=file_urls)
@@ -93,7 +93,7 @@ def is_text(block: Any) -> bool:
     return block_type(block) in TEXT_BLOCKS and isinstance(block.get("text"), str)
 
 
-def is_untyped_image(block: Any) -> bool:
+def is_untyped_image(block: Any) -> TypeGuard[Block]:
     """Return whether a block is an image in base64 without its type."""
     return (
         isinstance(block, Mapping)

@@ -118,12 +118,12 @@ def _readable(message: BaseMessage, where: str) -> BaseMessage:
     for place, block in enumerate(message.content):
         if _is_readable(block):
             content.append(block)
-        elif isinstance(block, dict) and is_untyped_image(block):
+        elif is_untyped_image(block):
             content.append(with_image_type(block))
         elif isinstance(message, ToolMessage):
-            content += result_parts(block, where=f"{where}.content[{place}]", cache_control=False)
+            content += result_parts(block, where=f"{where}.content[{place}]")
         elif not isinstance(message, AIMessage):
-            wire_parts(block, where=f"{where}.content[{place}]", cache_control=False)  # it says what is wrong
+            wire_parts(block, where=f"{where}.content[{place}]")  # it says what is wrong
     return message.model_copy(update={"content": content})
 
 
@@ -199,16 +199,16 @@ def _user(message: HumanMessage, where: str, readers: Readers) -> Iterator[dict[
         yield _named({"role": "user", "content": content}, message)
         return
     parts: list[dict[str, Any]] = []
-    results = 0
+    has_results = False
     for place, block in enumerate(content):
         at = f"{where}.content[{place}]"
         match block:
             case {"type": "tool_result", "tool_use_id": str() as id_, **rest}:
-                results += 1
+                has_results = True
                 yield _result(id_, rest.get("content") or "", at, readers)
             case _:
                 parts += readers.content(block, where=at)
-    if parts or not results:
+    if parts or not has_results:
         yield _named({"role": "user", "content": _plainest(parts)}, message)
 
 
@@ -292,8 +292,6 @@ def _thoughts(value: Any) -> str:
 
 def _kept_reasoning(extra: Mapping[str, Any]) -> str | None:
     """Return reasoning that stands beside the content; an empty one too, which some models want back."""
-    if not extra:
-        return None
     kept = extra.get("reasoning_content")
     return kept if isinstance(kept, str) else _thoughts([extra.get(name) for name in REASONING]) or None
 
@@ -307,7 +305,7 @@ def _calls(message: AIMessage, where: str) -> list[dict[str, Any]]:
     for block in message.content if isinstance(message.content, list) else ():
         match block:
             case {"type": "tool_call" | "tool_use", "id": str() as id_, "name": name, **rest} if id_ not in seen:
-                calls.append((id_, name, rest.get("args") or rest.get("input") or {}))
+                calls.append((id_, name, rest.get("args") or rest.get("input")))
             case {"type": "function_call", "call_id": str() as id_, "name": name, **rest} if id_ not in seen:
                 calls.append((id_, name, rest.get("arguments")))
     if not calls and "function_call" in message.additional_kwargs:

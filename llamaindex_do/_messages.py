@@ -34,7 +34,6 @@ __all__ = ["DETAILS", "SENT_BACK", "to_wire"]
 ROLES: Mapping[str, str] = {"chatbot": "assistant", "model": "assistant", "function": "tool"}
 """Other names that LlamaIndex has for the API's roles."""
 
-MEDIA_ROLES = frozenset({"user", "tool"})
 BESIDE_CONTENT = (CitationBlock, ThinkingBlock, ToolCallBlock)
 """What an answer has beside its text; what it cites stands in its text already."""
 DETAILS = "reasoning_details"
@@ -78,9 +77,7 @@ def _is_beyond_chat(model: str, api: str) -> bool:
     if api != "auto":
         return api != "chat_completions"
     info = model_info(model)
-    if info.is_router or not info.endpoints:
-        return False
-    return info.images_on_chat is False or CHAT_PATH not in info.endpoints
+    return bool(info.endpoints) and (info.images_on_chat is False or CHAT_PATH not in info.endpoints)
 
 
 class _Conversation:
@@ -104,7 +101,7 @@ class _Conversation:
         if role == "assistant":
             self._add_answer(message, position, where)
             return
-        parts = parts_of(message.blocks, where, self._takes, media=role in MEDIA_ROLES)
+        parts = parts_of(message.blocks, where, self._takes, media=role == "user")
         self._wire.append({"role": role, "content": content_of(parts), **_name(message)})
 
     def finished(self) -> list[Wire]:
@@ -202,4 +199,4 @@ def _call(call: KeptCall, call_id: str) -> Wire:
 
 def _name(message: ChatMessage) -> Wire:
     name = message.additional_kwargs.get("name")
-    return {"name": name} if name and isinstance(name, str) and name == wire_name(name) else {}
+    return {"name": name} if isinstance(name, str) and name == wire_name(name) else {}

@@ -82,11 +82,7 @@ def to_strict(schema: Mapping[str, Any], *, is_validated: bool) -> dict[str, Any
         NotStrictError: It has no strict form.
     """
     definitions = {**schema.get("definitions", {}), **schema.get("$defs", {})}
-    writer = _Writer(definitions, is_validated=is_validated)
-    root = dict(schema)
-    while isinstance(ref := root.pop("$ref", None), str):  # a recursive class is a reference to itself
-        root = {**definitions.get(ref.rpartition("/")[2], {}), **root}
-    strict: dict[str, Any] = writer.of(root)
+    strict: dict[str, Any] = _Writer(definitions, is_validated=is_validated).of(dict(schema))
     if strict.get("type") != "object":
         message = "its root is not an object with properties"
         raise NotStrictError(message)
@@ -182,9 +178,9 @@ class _Writer:
     def _value(self, key: str, value: Any) -> Any:
         if key in NAMED and isinstance(value, dict):
             return {name: self._part(item) for name, item in value.items()}
-        if key == "items":
+        if key in NAMED or key == "items":
             return self._part(value)
-        return value if key in {"additionalProperties", "const", "enum", "required"} else self.of(value)
+        return value if key in {"additionalProperties", "const", "enum"} else self.of(value)
 
     def _part(self, value: Any) -> Any:
         """Return the strict form of what must be a schema; one that is true or false allows everything or nothing.

@@ -186,7 +186,6 @@ class Call:
         """Count another request."""
         self.attempts += 1
         self.info = None
-        self.ambiguous = self.is_refused = False
 
     def pause_after(self, failure: InferenceError) -> float | None:
         """Return the seconds to wait before the request is sent again, or None to give up.
@@ -212,9 +211,9 @@ class Call:
         With `max_retries=0` nothing is sent again. A moment that has passed each time is none.
         """
         self.refusal = None
-        if not (self.is_refused and self.policy.max_retries and failure.retryable):
-            return False
-        if not isinstance(failure, RateLimitError):
+        if not (
+            isinstance(failure, RateLimitError) and failure.retryable and self.is_refused and self.policy.max_retries
+        ):
             return False
         self.paced += 1
         self.refusal = failure

@@ -264,7 +264,7 @@ def _not_an_answer(call: Call, body: bytes, reason: str) -> InferenceError:
 def _reason(error: ValueError) -> str:
     """Say what is wrong with a response, without repeating what is in it."""
     if isinstance(error, ValidationError):
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         return f"{where}: {first['msg']}" if where else first["msg"]
     return str(error)[:200]
@@ -318,7 +318,6 @@ class _StreamReading:
     def __init__(self, call: Call, accumulator: Accumulator, wire: Codec) -> None:
         self._call = call
         self._wire = wire
-        self._parser = Parser()
         self._size = self._between = 0  # bytes of the stream, and since the last event
         self._accumulator = accumulator
 
@@ -511,7 +510,6 @@ class _StreamReading:
 
     def _broken(self, marker: Disconnected | TimedOut) -> InferenceError:
         fault = self._call.fault(marker, "idle")
-        fault.retryable = False
         if isinstance(marker, TimedOut) or marker.malformed:
             return fault
         return StreamInterrupted(f"the stream broke off: {fault.message}", **self._call.details)

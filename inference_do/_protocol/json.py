@@ -31,15 +31,13 @@ def dump_json(value: Any) -> bytes:
         TypeError, ValueError: Something in it has no JSON form, a NaN for instance.
     """
     try:
-        data = pydantic_core.to_json(value, inf_nan_mode="constants")
-    except pydantic_core.PydanticSerializationError as error:
-        if "surrogates not allowed" in str(error):
-            return _plain_json(value)
-        raise
+        data = pydantic_core.to_json(value)
+    except pydantic_core.PydanticSerializationError:
+        return _plain_json(value)
     return _plain_json(value) if b"NaN" in data or b"Infinity" in data else data
 
 
 def _plain_json(value: Any) -> bytes:
     """Write JSON by Python's own means, which keep a lone surrogate and refuse a NaN."""
-    plain = pydantic_core.to_jsonable_python(value, inf_nan_mode="constants")
+    plain = pydantic_core.to_jsonable_python(value)
     return json.dumps(plain, allow_nan=False, separators=(",", ":")).encode()

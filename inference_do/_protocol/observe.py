@@ -40,23 +40,22 @@ def watched(call: Call, flow: Flow, stream: PartialAnswer | None = None, *, has_
     """
     if call.telemetry is None and not LOGGER.isEnabledFor(logging.DEBUG):
         return flow
-    return _watch(call, flow, _Record(call, stream, has_one=stream is None and not has_many))
+    return _watch(call, flow, stream, has_one=stream is None and not has_many)
 
 
-def _watch(call: Call, flow: Flow, record: _Record) -> Flow:
+def _watch(call: Call, flow: Flow, stream: PartialAnswer | None, *, has_one: bool) -> Flow:
     """Hand on what a flow and its driver say to each other; whatever ends the flow ends the record, once."""
+    record = _Record(call, stream, has_one=has_one)
     answer: Any = None
     failure: Disconnected | TimedOut | None = None
-    telemetry = call.telemetry
-    record.begin()
     try:
         while True:
             step = flow.send(answer) if failure is None else flow.throw(failure)
             answer = failure = None
             if not isinstance(step, Command):
                 record.result(step)
-            elif telemetry is not None and isinstance(step, Send):
-                step = replace(step, telemetry=telemetry)
+            elif isinstance(step, Send):
+                step = replace(step, telemetry=call.telemetry)
             try:
                 answer = yield step
             except (Disconnected, TimedOut) as marker:
@@ -82,15 +81,12 @@ class _Record:
         self._call, self._stream, self._has_one = call, stream, has_one
         self.whole: Any = None
         """What the call returns, if it is one thing."""
-        self._started = 0.0
+        self._started = call.clock()
         self._head: float | None = None
         self._first: float | None = None
         self._size = 0
-
-    def begin(self) -> None:
-        self._started = self._call.clock()
-        if self._call.telemetry is not None:
-            self._call.telemetry.begin()
+        if call.telemetry is not None:
+            call.telemetry.begin()
 
     def answered(self, step: Any, answer: Any) -> None:
         """Take what the driver answered a step with."""
@@ -114,8 +110,7 @@ class _Record:
         call = self._call
         if call.telemetry is not None:
             call.telemetry.end(self._answer, failure, attempts=call.attempts, info=call.info)
-        if LOGGER.isEnabledFor(logging.DEBUG):
-            self._log(failure, is_closed=is_closed)
+        self._log(failure, is_closed=is_closed)
 
     def _answer(self) -> Any:
         if self._stream is not None and self._stream.has_begun:

@@ -11,7 +11,6 @@ sent again too, as every SDK does, unless `retry_ambiguous` is off; after a time
 from __future__ import annotations
 
 import email.utils
-import math
 import re
 import threading
 from collections.abc import Callable, Mapping
@@ -28,8 +27,11 @@ TOO_MANY_REQUESTS = 429
 CLOCK_SECONDS = 5.0
 """Seconds by which the clocks of two machines may differ before theirs counts in place of ours."""
 
-BUCKETS = ("requests", "tokens-per-minute", "tokens-per-day")
-"""DigitalOcean's rate limits: `x-ratelimit-{limit,remaining,reset}-` and one of these."""
+LIMIT_HEADERS = {
+    name: (f"x-ratelimit-limit-{name}", f"x-ratelimit-remaining-{name}", f"x-ratelimit-reset-{name}")
+    for name in ("requests", "tokens-per-minute", "tokens-per-day")
+}
+"""DigitalOcean's rate limits, and in which headers each is stated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,10 +139,10 @@ def asked_wait(headers: Mapping[str, str], *, now: float) -> float | None:
     """Read the seconds of `Retry-After` or `retry-after-ms`."""
     if (milliseconds := read_number(headers.get("retry-after-ms"))) is not None:
         return milliseconds / 1000
-    value = headers.get("retry-after")
+    value = headers.get("retry-after", "")
     if (seconds := read_number(value)) is not None:
         return seconds
-    if value and (date := _date(value)) is not None:
+    if (date := _date(value)) is not None:
         return max(0.0, date - now)
     return None
 
@@ -149,9 +151,6 @@ def server_time(headers: Mapping[str, str], now: float) -> float:
     """Return the server's Unix time: ours, unless its `Date` is further from it than `CLOCK_SECONDS`."""
     date = _date(headers["date"]) if "date" in headers else None
     return now if date is None or abs(date - now) <= CLOCK_SECONDS else date
-
-
-HEADERS = {name: tuple(f"x-ratelimit-{part}-{name}" for part in ("limit", "remaining", "reset")) for name in BUCKETS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +173,7 @@ def stated_limits(headers: Mapping[str, str], now: float) -> dict[str, StatedLim
     """
     found: dict[str, StatedLimit] = {}
     server_now: float | None = None
-    for name, (limit_header, remaining_header, reset_header) in HEADERS.items():
+    for name, (limit_header, remaining_header, reset_header) in LIMIT_HEADERS.items():
         reset_text = headers.get(reset_header) or ""
         remaining, reset = read_number(headers.get(remaining_header)), read_number(reset_text)
         if remaining is None and reset is None:
@@ -191,8 +190,7 @@ def read_number(text: str | None) -> float | None:
     """Read a number of a header; None if it is not one."""
     if text is None or not re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,15})?", text.strip(" \t"), re.ASCII):
         return None
-    value = float(text)
-    return value if math.isfinite(value) else None
+    return float(text)
 
 
 def _date(text: str) -> float | None:

@@ -85,17 +85,15 @@ class Parser:
 
         Anything else that is unterminated is dropped.
         """
-        line = b"".join(self._pending)
+        events = self._events([b"".join(self._pending), b""])
         self._pending.clear()
-        events = self._events([line]) if line else []
-        events += self._events([b""])
         return [event for event in events if event[1] == b"[DONE]" or event[0] == "error" or _may_be_error(event[1])]
 
     def _without_bom(self, chunk: bytes) -> bytes:
         """Hold back the first bytes until it is clear whether they are a byte order mark."""
         chunk = b"".join(self._pending) + chunk
         self._pending.clear()
-        if len(chunk) < len(BOM) and BOM.startswith(chunk):
+        if BOM.startswith(chunk):
             self._pending.append(chunk)
             return b""
         self._started = True

@@ -157,10 +157,10 @@ def parse_error_body(body: Any) -> ErrorDetail | None:
         case dict():
             source = inner
         case str():
-            source = {"type": inner, **body} if _message(body) else {**body, "message": inner}
+            source = {"type": inner, **body} if _message(body) else {"message": inner}
         case list():
-            source = {**body, "message": inner}
-        case int() if inner is not True:
+            source = {"message": inner}
+        case int():
             source = {"code": inner, **body}
         case _:
             source = body
@@ -218,7 +218,7 @@ def _details(detail: Any) -> str | None:
         case dict():
             return _message(detail) or (error if isinstance(error := detail.get("error"), str) else None)
         case list():
-            return "; ".join(filter(None, map(_line, detail))) or None
+            return "; ".join(filter(None, map(_line, detail)))
         case _:
             return None
 
@@ -293,7 +293,7 @@ def _kind(status: int, detail: ErrorDetail) -> type[APIStatusError]:
         return ContextLengthError
     if status == HTTPStatus.BAD_REQUEST and "credit balance is too low" in detail.message:
         return QuotaExceededError
-    if status in {402, 403, 429} and re.search(OUT_OF_QUOTA, detail.text):
+    if status in {403, 429} and re.search(OUT_OF_QUOTA, detail.text):
         return QuotaExceededError
     return BY_STATUS.get(status) or (ServerError if status >= HTTPStatus.INTERNAL_SERVER_ERROR else APIStatusError)
 

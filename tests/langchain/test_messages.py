@@ -20,6 +20,7 @@ from langchain_core.messages import (
 )
 
 from inference_do import BadRequestError, ConfigError
+from inference_do._adapters.call_results import NoArguments
 from inference_do.emulator import Emulator
 from langchain_do import ChatDigitalOcean
 from langchain_do._messages import to_wire
@@ -48,7 +49,19 @@ def one(message: BaseMessage, **options: Any) -> dict[str, Any]:
         (ToolMessage("42", tool_call_id="c1"), {"role": "tool", "content": "42", "tool_call_id": "c1"}),
         (ToolMessage("no", tool_call_id="c", status="error"), {"role": "tool", "content": "no", "tool_call_id": "c"}),
         (ChatMessage("x", role="developer"), {"role": "developer", "content": "x"}),
-        (ChatMessage("x", role="assistant"), {"role": "assistant", "content": "x"}),
+        (ChatMessage("x", role="assistant", name="bot"), {"role": "assistant", "content": "x", "name": "bot"}),
+        *[
+            (ChatMessage("x", role=name), {"role": role, "content": "x"})
+            for name, role in (
+                *(("human", "user"), ("user", "user"), ("Human", "user"), ("system", "system")),
+                *(("ai", "assistant"), ("model", "assistant")),
+            )
+        ],
+        (
+            ChatMessage("5", role="Tool", additional_kwargs={"tool_call_id": "c1"}),
+            {"role": "tool", "content": "5", "tool_call_id": "c1"},
+        ),
+        (ChatMessage("x", role="user", additional_kwargs={"tool_call_id": "c1"}), {"role": "user", "content": "x"}),
         (HumanMessage([]), {"role": "user", "content": ""}),
     ],
 )
@@ -188,6 +201,13 @@ def test_cache_control_is_for_anthropic_models(
 # --- assistant messages ---
 
 
+def test_what_of_an_answer_has_no_form_is_left_out_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    assert one(AIMessage(["a", {"type": "hologram"}])) == {"role": "assistant", "content": "a"}
+    (record,) = caplog.records
+    assert (record.name, record.levelname) == ("inference_do", "WARNING")
+    assert "messages[0].content[1]: 'hologram'" in record.getMessage()
+
+
 def test_reasoning_goes_back_once() -> None:
     kept = {"reasoning_content": "hm"}
     wanted = {"role": "assistant", "content": "a", "reasoning_content": "hm"}
@@ -198,6 +218,8 @@ def test_reasoning_goes_back_once() -> None:
     assert one(AIMessage([{"type": "thinking", "thinking": "hm", "signature": "x"}, "a"])) == wanted
     summary = [{"type": "summary_text", "text": "h"}, {"type": "summary_text", "text": "m"}]
     assert one(AIMessage([{"type": "reasoning", "summary": summary}, "a"])) == wanted
+    assert one(AIMessage([{"type": "reasoning", "content": [{"type": "reasoning_text", "text": "hm"}]}, "a"])) == wanted
+    assert one(AIMessage([{"type": "reasoning"}, "a"])) == {"role": "assistant", "content": "a"}
     assert one(AIMessage([{"type": "redacted_thinking", "data": "x"}, "a"])) == {"role": "assistant", "content": "a"}
 
 
@@ -265,19 +287,35 @@ def test_calls_that_blocks_repeat_are_sent_once(content: Any) -> None:
     assert one(AIMessage(content, tool_calls=[CALL]))["tool_calls"] == [WIRE_CALL]
 
 
-def test_calls_that_only_blocks_hold_are_sent() -> None:
-    message = AIMessage([{"type": "tool_use", "id": "c1", "name": "add", "input": {"a": 1}}])
-    assert one(message) == {"role": "assistant", "content": None, "tool_calls": [WIRE_CALL]}
+@pytest.mark.parametrize(
+    ("block", "arguments"),
+    [
+        ({"type": "tool_use", "id": "c1", "input": {"a": 1}}, '{"a": 1}'),
+        ({"type": "tool_call", "id": "c1", "args": {"a": 1}}, '{"a": 1}'),
+        ({"type": "function_call", "call_id": "c1", "arguments": '{"a": 1}'}, '{"a": 1}'),
+        ({"type": "tool_use", "id": "c1"}, "{}"),
+    ],
+)
+def test_calls_that_only_blocks_hold_are_sent(block: dict[str, Any], arguments: str) -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "add", "arguments": arguments}}
+    assert one(AIMessage([{**block, "name": "add"}])) == {"role": "assistant", "content": None, "tool_calls": [call]}
 
 
 @pytest.mark.parametrize(
     ("arguments", "sent"),
-    [('{"a": 1', '{"invalid_json": "{\\"a\\": 1"}'), ("", "{}"), ("[1]", '{"invalid_json": "[1]"}'), (None, "{}")],
+    [
+        ('{"a": 1', '{"invalid_json": "{\\"a\\": 1"}'),
+        ("", "{}"),
+        (" ", "{}"),
+        ("[1]", '{"invalid_json": "[1]"}'),
+        (None, "{}"),
+    ],
 )
 def test_invalid_calls_are_sent_as_json(arguments: str | None, sent: str) -> None:
     invalid = {"type": "invalid_tool_call", "name": "add", "args": arguments, "id": "c1", "error": "broken"}
     (call,) = one(AIMessage("", invalid_tool_calls=[invalid]))["tool_calls"]
     assert call == {"id": "c1", "type": "function", "function": {"name": "add", "arguments": sent}}
+    assert isinstance(call["function"]["arguments"], NoArguments) == (sent == "{}"), "known to have come without any"
 
 
 def test_invalid_call_round_trip(emu: Emulator, model: ChatDigitalOcean) -> None:
@@ -311,6 +349,21 @@ def test_anthropic_tool_results_become_tool_messages() -> None:
         {"role": "user", "content": "and now?"},
     ]
     assert len(to_wire([HumanMessage(content[:2])])) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "text"), [({}, ""), ({"content": None}, ""), ({"content": {"type": "text", "text": "5"}}, "5")]
+)
+def test_an_anthropic_tool_result_may_be_empty_or_one_block(content: dict[str, Any], text: str) -> None:
+    result = {"type": "tool_result", "tool_use_id": "c1", **content}
+    assert one(HumanMessage([result])) == {"role": "tool", "tool_call_id": "c1", "content": text}
+
+
+def test_parts_of_an_answer_that_only_the_api_reads_go_back_as_they_came() -> None:
+    details = [{"type": "reasoning.encrypted", "data": "x"}]
+    message = AIMessage("a", additional_kwargs={"reasoning_details": details})
+    assert one(message) == {"role": "assistant", "content": "a", "reasoning_details": details}
+    assert one(message, reasoning=False) == {"role": "assistant", "content": "a"}
 
 
 def test_an_aggregated_stream_goes_back_as_it_came(emu: Emulator, make: Callable[..., ChatDigitalOcean]) -> None:

@@ -15,6 +15,7 @@ from llama_index.core.base.llms.types import (
     DocumentBlock,
     ImageBlock,
     TextBlock,
+    ToolCallBlock,
 )
 from llama_index.core.chat_engine import SimpleChatEngine
 from llama_index.core.memory import ChatMemoryBuffer
@@ -212,6 +213,20 @@ def test_results_with_images(make: Make, emu: Emulator, model: str, api: str) ->
             assert [part["type"] for part in block["content"]] == ["text", "image"]
         case _:
             assert [message["role"] for message in sent["messages"][-2:]] == ["tool", "user"]
+
+
+@pytest.mark.parametrize(
+    ("model", "settings", "kind"),
+    [(OPENAI, {}, "input_file"), (HOSTED, {"api": "responses"}, "input_file"), (CLAUDE, {}, "document")],
+)
+def test_results_with_files(make: Make, emu: Emulator, model: str, settings: Any, kind: str) -> None:
+    call = ToolCallBlock(tool_call_id="call_1", tool_name="read", tool_kwargs={})
+    blocks = [TextBlock(text="see"), DocumentBlock(data=PDF, title="a.pdf")]
+    result = ChatMessage(role="tool", blocks=blocks, additional_kwargs={"tool_call_id": "call_1"})
+    make(model, **settings).chat([ChatMessage(content="Read"), ChatMessage(role="assistant", blocks=[call]), result])
+    sent = emu.requests[-1].json
+    last = sent["input"][-1]["output"] if "input" in sent else sent["messages"][-1]["content"][0]["content"]
+    assert last[-1]["type"] == kind
 
 
 def test_cache_points_stand_on_images_too(make: Make, emu: Emulator) -> None:

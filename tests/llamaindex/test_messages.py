@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from io import BytesIO
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,6 +24,7 @@ from llama_index.core.base.llms.types import (
 )
 
 from inference_do import ConfigError
+from llamaindex_do._messages import to_wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -183,9 +185,47 @@ def test_thoughts_go_back(llm: DigitalOcean, emu: Emulator) -> None:
     assert wire[1] == {"role": "assistant", "content": "Hi", "reasoning_content": "hm"}
 
 
-def test_names_go_along(llm: DigitalOcean, emu: Emulator) -> None:
-    wire = sent(llm, emu, ChatMessage(content="Hello", additional_kwargs={"name": "ada"}))
-    assert wire == [{"role": "user", "content": "Hello", "name": "ada"}]
+@pytest.mark.parametrize(
+    ("blocks", "kwargs", "sent_back"),
+    [
+        (["a", "b"], {}, "a\nb"),
+        (["", "b"], {"reasoning_content": "kept"}, "b"),
+        ([], {"reasoning_content": "kept"}, "kept"),
+        ([""], {"reasoning_content": "kept"}, "kept"),
+        ([], {"reasoning_content": ""}, ""),
+        ([""], {}, ""),
+        ([], {"reasoning_content": 5}, None),
+    ],
+)
+def test_thoughts_are_read_where_they_are(
+    llm: DigitalOcean, emu: Emulator, blocks: list[str], kwargs: Any, sent_back: str | None
+) -> None:
+    parts = [*(ThinkingBlock(content=thought) for thought in blocks), TextBlock(text="Hi")]
+    answer = ChatMessage(role="assistant", blocks=parts, additional_kwargs=kwargs)
+    wire = sent(llm, emu, ChatMessage(content="Hello"), answer, ChatMessage(content="And?"))
+    assert wire[1].get("reasoning_content") == sent_back
+
+
+def test_what_only_the_api_reads_goes_back_without_what_is_none() -> None:
+    entry = {"type": "reasoning.encrypted", "data": "x"}
+    answer = ChatMessage(role="assistant", content="Hi", additional_kwargs={"reasoning_details": [entry, "junk", None]})
+    assert to_wire([answer], "m") == [{"role": "assistant", "content": "Hi", "reasoning_details": [entry]}]
+
+
+def test_an_answer_that_says_nothing_is_empty(
+    llm: DigitalOcean, emu: Emulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    wire = sent(llm, emu, ChatMessage(content="Hello"), ChatMessage(role="assistant"), ChatMessage(content="And?"))
+    assert wire[1] == {"role": "assistant", "content": ""}
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("role", ["user", "assistant"])
+def test_names_go_along_where_the_api_takes_them(llm: DigitalOcean, emu: Emulator, role: str) -> None:
+    messages = [ChatMessage(role=role, content="x", additional_kwargs={"name": name}) for name in ("ada", "a b", "", 5)]
+    wire = sent(llm, emu, *messages, ChatMessage(content="?"))
+    assert wire[0] == {"role": role, "content": "x", "name": "ada"}
+    assert wire[1:4] == [{"role": role, "content": "x"}] * 3
 
 
 # --- tool calls ------------------------------------------------------------
@@ -214,6 +254,12 @@ def test_calls_beside_the_blocks_are_sent(llm: DigitalOcean, emu: Emulator) -> N
     assert wire[1] == {"role": "assistant", "content": None, "tool_calls": [WIRE_CALL]}
 
 
+@pytest.mark.parametrize("kept", [WIRE_CALL, SimpleNamespace(**WIRE_CALL)], ids=["a dict", "an object"])
+def test_a_single_call_beside_the_blocks_is_one(llm: DigitalOcean, emu: Emulator, kept: Any) -> None:
+    wire = sent(llm, emu, *asked(tool_calls=kept), result("call_1"))
+    assert wire[1]["tool_calls"] == [WIRE_CALL]
+
+
 def test_function_calls_of_old_are_sent_as_tool_calls(llm: DigitalOcean, emu: Emulator) -> None:
     old = asked(function_call={"name": "add", "arguments": '{"a": 1}'})
     wire = sent(llm, emu, *old, result(None, role="function"))
@@ -237,6 +283,48 @@ def test_arguments_are_json_of_an_object(llm: DigitalOcean, emu: Emulator, kwarg
     assert wire[1]["tool_calls"][0]["function"]["arguments"] == arguments
 
 
+@pytest.mark.parametrize("name", ["tool_call_id", "tool_use_id", "toolUseId", "call_id"])
+def test_a_result_names_its_call_in_any_providers_form(llm: DigitalOcean, emu: Emulator, name: str) -> None:
+    other = CALL.model_copy(update={"tool_call_id": "call_2"})
+    results = [ChatMessage(role="tool", content=id_, additional_kwargs={name: id_}) for id_ in ("call_2", "call_1")]
+    wire = sent(llm, emu, *asked(CALL, other), *results)
+    assert {message["tool_call_id"]: message["content"] for message in wire[2:]} == {
+        "call_1": "call_1",
+        "call_2": "call_2",
+    }
+
+
+def test_an_empty_id_is_none(llm: DigitalOcean, emu: Emulator) -> None:
+    other = CALL.model_copy(update={"tool_call_id": "call_2"})
+    second = ChatMessage(role="tool", content="2", additional_kwargs={"tool_call_id": "", "call_id": "call_2"})
+    wire = sent(llm, emu, *asked(CALL, other), second, result("call_1"))
+    assert (wire[2]["tool_call_id"], wire[3]["tool_call_id"]) == ("call_2", "call_1")
+
+
+@pytest.mark.parametrize("field", ["name", "tool_name"])
+def test_a_result_without_an_id_is_of_the_tool_that_it_names(llm: DigitalOcean, emu: Emulator, field: str) -> None:
+    calls = [ToolCallBlock(tool_name=name, tool_kwargs={}) for name in ("add", "look")]
+    results = [ChatMessage(role="tool", content=name, additional_kwargs={field: name}) for name in ("look", "add")]
+    wire = sent(llm, emu, *asked(*calls), *results)
+    names = {call["id"]: call["function"]["name"] for call in wire[1]["tool_calls"]}
+    assert [(names[message["tool_call_id"]], message["content"]) for message in wire[2:]] == [
+        ("look", "look"),
+        ("add", "add"),
+    ]
+
+
+def test_an_id_that_looks_like_one_of_ours_is_the_calls_own(llm: DigitalOcean, emu: Emulator) -> None:
+    calls = [ToolCallBlock(tool_call_id=f"call_1_{n}", tool_name="add", tool_kwargs={}) for n in range(2)]
+    wire = sent(llm, emu, *asked(*calls), result("call_1_1", content="b"), result("call_1_0", content="a"))
+    assert {message["tool_call_id"]: message["content"] for message in wire[2:]} == {"call_1_0": "a", "call_1_1": "b"}
+
+
+def test_open_calls_are_answered_before_an_orphaned_result(llm: DigitalOcean, emu: Emulator) -> None:
+    wire = sent(llm, emu, *asked(CALL), result("call_9"))
+    assert [message["role"] for message in wire] == ["user", "assistant", "tool", "user"]
+    assert wire[2]["content"] == "No result was recorded for this call."
+
+
 def test_an_assistant_never_has_a_tool_call_id(llm: DigitalOcean, emu: Emulator) -> None:
     direct = ChatMessage(role="assistant", content="5", additional_kwargs={"tool_call_id": "call_1"})
     wire = sent(llm, emu, *asked(CALL), result("call_1"), direct, ChatMessage(content="Thanks"))
@@ -246,8 +334,10 @@ def test_an_assistant_never_has_a_tool_call_id(llm: DigitalOcean, emu: Emulator)
 def test_images_in_results_follow_after_the_last_result(llm: DigitalOcean, emu: Emulator) -> None:
     other = CALL.model_copy(update={"tool_call_id": "call_2"})
     results = [result("call_1", TextBlock(text="see"), ImageBlock(image=PNG)), result("call_2")]
-    wire = sent(llm, emu, *asked(CALL, other), *results)
-    assert [message["role"] for message in wire] == ["user", "assistant", "tool", "tool", "user"]
+    further = [ChatMessage(role="assistant", content="a"), ChatMessage(content="b")]
+    wire = sent(llm, emu, *asked(CALL, other), *results, *further)
+    assert [message["role"] for message in wire[:-2]] == ["user", "assistant", "tool", "tool", "user"]
+    assert wire[-2:] == [{"role": "assistant", "content": "a"}, {"role": "user", "content": "b"}]
     assert wire[2]["content"] == "see"
     assert wire[4]["content"] == [text("Attached to the result of tool call call_1:"), IMAGE]
 
@@ -264,6 +354,7 @@ def test_an_orphaned_result_is_given_by_the_user(
     wire = sent(llm, emu, result("call_0"), ChatMessage(role="assistant", content="5"), ChatMessage(content="And?"))
     assert wire[0] == {"role": "user", "content": "Result of an earlier tool call (call_0):\n5"}
     assert "messages[0]" in caplog.text
+    assert {record.name for record in caplog.records} == {"inference_do"}
 
 
 def test_messages_are_not_changed(llm: DigitalOcean) -> None:

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from property_kit import examples
 
 from inference_do._protocol.call import TimedOut
-from inference_do._protocol.retry import BUCKETS, Budget, Policy, is_retryable, wait_hint
+from inference_do._protocol.retry import LIMIT_HEADERS, Budget, Policy, is_retryable, wait_hint
 from inference_do._protocol.status import from_event, from_status
 from inference_do.errors import (
     APIConnectionError,
@@ -34,7 +34,7 @@ from inference_do.errors import (
 
 NOW = 1_800_000_000.0
 NAMES = ["retry-after", "retry-after-ms", "x-should-retry", "x-request-id", "date"] + [
-    f"x-ratelimit-{what}-{bucket}" for what in ("limit", "remaining", "reset") for bucket in (*BUCKETS, "other")
+    f"x-ratelimit-{what}-{bucket}" for what in ("limit", "remaining", "reset") for bucket in (*LIMIT_HEADERS, "other")
 ]
 DATES = st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31)).flatmap(  # noqa: DTZ001  any zone is put to it
     lambda when: st.sampled_from(

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inference_do import accumulate
 from inference_do.accumulate import MAX_CALLS, Accumulator, new_call_id, reasoning_text
 from inference_do.errors import ProtocolError
 
@@ -282,19 +283,94 @@ BOUNDS = {
     "calls of several answers": lambda n: chunk(index=n % 100, tool_calls=[F(n, f"id{n}", "f", "{}")]),
     "fragments of one chunk": lambda _: chunk(tool_calls=[{}] * (MAX_CALLS + 1)),
     "answers": lambda n: chunk(index=n, content="a"),
-    "entries of a list": lambda _: chunk(images=[{}] * 100_000),
-    "fields": lambda n: chunk(**{f"field{n}-{m}": 1 for m in range(100_000)}),
-    "fields of chunks": lambda n: {f"field{n}-{m}": 1 for m in range(100_000)},
-    "logprobs": lambda _: {"choices": [{"logprobs": {"content": [{}] * 100_000}}]},
+    "entries of a list": lambda _: chunk(images=[{}] * 100),
+    "fields": lambda n: chunk(**{f"field{n}-{m}": 1 for m in range(100)}),
+    "fields of chunks": lambda n: {f"field{n}-{m}": 1 for m in range(100)},
+    "logprobs": lambda _: {"choices": [{"logprobs": {"content": [{}] * 100}}]},
 }
 
 
 @pytest.mark.parametrize("make", BOUNDS.values(), ids=BOUNDS)
-def test_an_answer_is_bounded(make):
+def test_an_answer_is_bounded(make, monkeypatch):
+    monkeypatch.setattr(accumulate, "MAX_PARTS", 1_000)
     accumulator = Accumulator()
-    with pytest.raises(ProtocolError, match="more than"):
+    with pytest.raises(ProtocolError, match=r"more than (1,000 parts|10,000 (fragments of )?tool calls|128 answers)$"):
         for n in range(MAX_CALLS + 1):
             accumulator.add(make(n))
+
+
+@pytest.mark.parametrize(("asked", "most"), [(1, 128), (128, 128), (130, 130)])
+def test_there_are_as_many_answers_as_were_asked_for(asked, most):
+    accumulator = Accumulator(asked)
+    for index in range(most):
+        accumulator.add(chunk(index=index, content="a"))
+    with pytest.raises(ProtocolError, match=f"more than {most} answers"):
+        accumulator.add(chunk(index=most, content="a"))
+
+
+def test_what_an_agent_adds_is_kept_and_the_last_of_it_counts():
+    accumulator = Accumulator()
+    head = {"id": "x", "model": "m", "created": 5, "system_fingerprint": "fp"}
+    accumulator.add({**head, "choices": [], "retrieval": [1], "functions": None})
+    accumulator.add({**dict.fromkeys(head, "late"), "service_tier": "late", "choices": [], "retrieval": [2]})
+    completion = accumulator.completion()
+    assert accumulator.model == "m"
+    assert {name: getattr(completion, name) for name in head} == head
+    assert completion.retrieval == [2]
+    assert completion.service_tier is None
+    assert not hasattr(completion, "functions")
+
+
+@pytest.mark.parametrize("name", ["content", "refusal", "reasoning", "reasoning_content"])
+def test_pieces_of_text_are_no_parts(name, monkeypatch):
+    monkeypatch.setattr(accumulate, "MAX_PARTS", 10)
+    accumulator = Accumulator()
+    for _ in range(20):
+        accumulator.add(chunk(**{name: "a"}))
+    for value in range(10):
+        accumulator.add(chunk(custom=value + 1))
+    message = accumulator.completion().choices[0].message
+    assert getattr(message, name) == "a" * 20
+    assert message.custom == 10
+    with pytest.raises(ProtocolError, match="more than 10 parts"):
+        accumulator.add(chunk(custom=1))
+
+
+def test_a_text_that_is_no_piece_counts_as_it_came_last():
+    accumulator = Accumulator()
+    accumulator.add(chunk(custom="a", role="model"))
+    accumulator.add(chunk(custom="b", role="assistant"))
+    message = accumulator.completion().choices[0].message
+    assert (message.custom, message.role) == ("b", "assistant")
+    accumulator.add(chunk(role="model"))
+    assert accumulator.completion().choices[0].message.role == "assistant"
+
+
+def test_one_chunk_may_have_as_many_fragments_as_a_stream_has_calls():
+    accumulator = Accumulator()
+    accumulator.add(chunk(tool_calls=[F(0, "a", "f", "")] * MAX_CALLS))
+    assert len(accumulator.completion().choices[0].message.tool_calls) == 1
+
+
+EMPTY = {
+    "nothing": ([], False),
+    "no text": ([chunk(finish="length")], True),
+    "thoughts alone": ([chunk(reasoning_content="hm"), chunk(finish="length")], True),
+    "text": ([chunk(content="a"), chunk(finish="length")], False),
+    "a refusal": ([chunk(refusal="no"), chunk(finish="length")], False),
+    "a call": ([chunk(tool_calls=[F(0, "a", "f", "{}")]), chunk(finish="length")], False),
+    "a common end": ([chunk(finish="stop")], False),
+    "no end": ([chunk(role="assistant")], False),
+    "another answer": ([chunk(content="a", finish="length"), chunk(index=1, finish="length")], False),
+}
+
+
+@pytest.mark.parametrize(("chunks", "is_empty"), EMPTY.values(), ids=EMPTY)
+def test_an_answer_without_text_is_noticed(chunks, is_empty):
+    accumulator = Accumulator()
+    for raw in chunks:
+        accumulator.add(raw)
+    assert accumulator.is_empty is is_empty
 
 
 def test_unknown_fields_of_a_delta_are_kept():
@@ -340,10 +416,11 @@ def test_the_head_is_that_of_the_first_chunk_which_names_the_model():
     accumulator.add({"id": "", "choices": None})
     assert not accumulator.has_begun
     accumulator.add({"id": "x", "choices": []})
-    accumulator.add({"id": "y", "model": "m", "created": 5, "system_fingerprint": "fp", "extra": 1, "choices": []})
+    accumulator.add({"id": "y", "model": "m", "created": 5, "service_tier": "flex", "extra": 1, "choices": []})
     accumulator.add({"id": "z", "model": "n", "choices": []})
     completion = accumulator.completion()
     assert (completion.id, completion.model, completion.created, completion.extra) == ("y", "m", 5, 1)
+    assert completion.service_tier == "flex"
     assert completion.object == "chat.completion"
 
 
@@ -363,6 +440,11 @@ def test_finished_is_what_has_begun_and_the_first_answer_with_it():
     assert accumulator.is_finished
     accumulator.add(chunk(index=2))
     assert not accumulator.is_finished
+    two = Accumulator(2)
+    two.add(chunk(finish="stop"))
+    assert not two.is_finished
+    two.add(chunk(index=1, finish="stop"))
+    assert two.is_finished
 
 
 BROKEN = [
@@ -403,6 +485,7 @@ def test_an_empty_completion_is_one():
     ("message", "text"),
     [({}, ""),
      ({"reasoning_content": "a", "reasoning": "b"}, "a"), ({"reasoning_content": None, "reasoning": "b"}, "b"),
+     ({"reasoning_content": "", "reasoning": "b"}, "b"),
      ({"reasoning": {"x": 1}}, ""), ({"reasoning_content": ""}, "")],
 )  # fmt: skip
 def test_reasoning_has_two_names(message, text):

@@ -8,9 +8,11 @@ import pytest
 from flow_kit import GONE, ID, JSON, NOW, UNREACHED, After, ask, new_call, play, status
 
 from inference_do import errors
-from inference_do._protocol.call import Disconnected, Head, Send, TimedOut
+from inference_do._protocol.call import Disconnected, Head, Send, Sleep, TimedOut
 from inference_do._protocol.flow import BODY_LIMIT, ERROR_BODY_LIMIT, call_flow
+from inference_do._protocol.pacing import Pacer
 from inference_do._protocol.retry import Budget
+from inference_do._protocol.sse import BOM
 
 OK = (JSON, b'{"ok": 1}', b"")
 GOOD = "send read read release =1"
@@ -77,6 +79,38 @@ RETRIES = [
     ),
     ([JSON, TimedOut(), *OK], f"send read release sleep:0.5 {GOOD}", "ok"),
     ([JSON, b" \n", TimedOut(), *OK], f"send read read release sleep:0.5 {GOOD}", "ok"),
+    ([JSON, b"{", b" \n", TimedOut()], "send read read read release", "APITimeoutError: the API fell silent"),
+    ([JSON, BOM + b'{"ok": 1}', b""], GOOD, "ok"),
+    (
+        [*status(400, BOM + b'{"error": {"message": "no \xff"}}')],
+        "send read read release",
+        "BadRequestError: 400 Bad Request: no \ufffd",
+    ),
+    (
+        [JSON, BOM + b'{"error": {"message": "no", "code": 404}}', b""],
+        "send read read release",
+        "NotFoundError: 404 Not Found: no",
+    ),
+    (
+        [JSON, b'{"message": "no"}', b""],
+        "send read read release",
+        "ProtocolError: the API answered 200 with an error: no",
+    ),
+    (
+        [JSON, b'{"a": "no"}', b""],
+        "send read read release",
+        "ProtocolError: the response is not what was asked for: it has no ok",
+    ),
+    (
+        [Head(400, {}), b'{"error": {"mess', b'age": "no"}}', b""],
+        "send read read read release",
+        "BadRequestError: 400 Bad Request: no",
+    ),
+    (
+        [Head(400, {}), b"half a", b" text", GONE],
+        "send read read read release",
+        "BadRequestError: 400 Bad Request: half a text",
+    ),
     (
         [JSON, b"{", TimedOut()],
         "send read read release",
@@ -101,6 +135,58 @@ def test_retries(script, trace, outcome):
     assert played.trace == trace
     assert played.outcome.startswith(outcome)
     assert played.unused == []
+
+
+def test_the_request_goes_with_the_timeouts_of_its_phases():
+    call = new_call(timeout={"connect": 1.0, "pool": 2.0, "write": 3.0, "first_token": 4.0, "total": 100.0})
+    (command, *_) = ask(call, *OK).commands
+    assert command == Send(connect=1.0, pool=2.0, write=3.0, read=4.0, deadline=1100.0)
+
+
+def test_a_pause_that_is_interrupted_is_an_error():
+    call = new_call()
+    flow = call_flow(call, lambda body: body)
+    head, *body = status(503)
+    for answer in (None, head, *body, None):
+        command = flow.send(answer)
+    assert isinstance(command, Sleep)
+    with pytest.raises(errors.APIConnectionError, match="refused"):
+        flow.throw(UNREACHED)
+
+
+def test_who_gets_no_answer_expects_none_any_more():
+    call = new_call(retries=0)
+    call.pacer = Pacer(clock=call.clock)
+    assert ask(call, UNREACHED).error is not None
+    call.pacer.turn().look()
+    assert len(call.pacer._unanswered) == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_refused", "is_told"), [(0.125, False, False), (0.125, True, True), (0.5, False, True)]
+)
+def test_a_wait_for_the_rate_limit_is_told_where_it_is_noticed(seconds, is_refused, is_told):
+    told = []
+    call = new_call(on_retry=told.append)
+    call.pacer = Pacer(clock=call.clock)
+    used_up = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": str(NOW + seconds)}
+    if is_refused:
+        script = (Head(429, used_up), b"{}", b"")
+    else:
+        script = ()
+        turn = call.pacer.turn()
+        turn.look()
+        turn.answered(200, used_up, NOW)
+    assert ask(call, *script, *OK).outcome == "ok"
+    assert [(details.reason, details.wait_for) for details in told] == ([("rate_limit", seconds)] if is_told else [])
+
+
+def test_a_reason_is_cut():
+    def read(body: bytes) -> None:
+        raise ValueError("x" * 300)
+
+    call = new_call()
+    assert play(call_flow(call, read), call, *OK).error.message.endswith(": " + "x" * 200)
 
 
 @pytest.mark.parametrize("code", [408, 409, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 525, 529, 530])

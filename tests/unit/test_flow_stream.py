@@ -24,8 +24,9 @@ from flow_kit import (
 )
 
 from inference_do import errors
-from inference_do._protocol.call import Head, Sleep, TimedOut
-from inference_do._protocol.flow import DRAIN_LIMIT, stream_flow
+from inference_do._protocol import flow
+from inference_do._protocol.call import Disconnected, Head, Sleep, TimedOut
+from inference_do._protocol.flow import DRAIN_LIMIT, has_content, is_event_stream, stream_flow
 from inference_do._wires.chat_completions import ChatCompletions
 from inference_do.accumulate import Accumulator
 
@@ -107,7 +108,14 @@ STREAMS = [
     ([SSE, HI, event(" ", "error")], "send read =Hi read", f"{FAILED}no reason given"),
     ([SSE, event({"error": None, "choices": []}), HI + DONE, b""], "send read read = =Hi read release", "ok"),
     ([SSE, chunk("an error in words") + DONE, b""], "send read =an error in words read release", "ok"),
+    ([SSE, HI, b"event: error\ndata: no \xff\n\n"], "send read =Hi read", f"{FAILED}no \ufffd"),
+    ([SSE, b"event: error\ndata: no \xff\n\n"], "send read release", f"{FAILED}no \ufffd"),
+    ([SSE, HI, b"event: error\n\n"], "send read =Hi read", f"{FAILED}no reason given"),
+    ([SSE, b"event: error\n\n"], "send read release", f"{FAILED}no reason given"),
+    ([AS_JSON, b'{"error": {"message": "busy", "code": 400}}\n\n' + DONE, b""], "send read read release", "BadRequestError: 400 Bad Request: busy"),
     # --- events that are no chunks ---
+    ([SSE, HI, END, event("42")], "send read =Hi read = read", "ProtocolError: an event of the stream is not a chunk"),
+    ([SSE, HI, Disconnected("no HTTP", sent=True, malformed=True)], "send read =Hi read", "ProtocolError: no HTTP"),
     ([SSE, event("null")], "send read release", "ProtocolError: an event of the stream is not a chunk of an answer: Input"),
     ([SSE, HI, event("42")], "send read =Hi read", "ProtocolError: an event of the stream is not a chunk"),
     ([SSE, HI, event("[]")], "send read =Hi read", "ProtocolError: an event of the stream is not a chunk"),
@@ -216,6 +224,27 @@ def test_what_was_delivered_is_in_partial(rest):
 
 def test_partial_is_none_where_nothing_began():
     assert stream(new_call(), *status(400)).error.partial is None
+
+
+@pytest.mark.parametrize("first", [event("42"), event({"error": {"message": "no"}})])
+def test_partial_is_empty_where_the_first_event_is_no_answer(first):
+    assert stream(new_call(), SSE, ROLE, first).error.partial.choices == []
+
+
+@pytest.mark.parametrize(
+    ("events", "spent"),
+    [
+        ([chunk(finish="length"), event({"choices": [], "usage": {"completion_tokens": 5}})], [5]),
+        ([chunk(finish="length"), event({"choices": [], "usage": {"completion_tokens": None}})], [0]),
+        ([chunk(finish="length")], [0]),
+        ([HI, chunk(finish="length")], []),
+        ([chunk(finish="stop")], []),
+    ],
+)
+def test_an_answer_that_ran_out_of_tokens_before_any_text_is_told(events, spent):
+    told: list[int] = []
+    assert stream(new_call(on_empty=told.append), SSE, *events, DONE, b"").outcome == "ok"
+    assert told == spent
 
 
 def test_errors_of_streams_carry_no_other_exception():
@@ -370,3 +399,104 @@ def test_closing_a_flow_in_the_middle_is_quiet():
     flow.send(SSE)
     flow.send(HI)
     flow.close()
+
+
+# --- what a body is ---
+
+
+@pytest.mark.parametrize(
+    ("start", "without_type", "with_type"),
+    [
+        (b"", None, None),
+        (b" \n", None, None),
+        (b"\xef\xbb", None, None),
+        (b"\xef\xbb\xbf", None, None),
+        (b"\xef\xbb\xbf\n data: a", True, True),
+        *[(name + b": a", True, True) for name in (b"data", b"event", b"id", b"retry", b"error", b"")],
+        *[(name, None, True) for name in (b"d", b"data", b"eve", b"i", b"re", b"err")],
+        (b"other: a", False, True),
+        (b"x", False, True),
+        (b"other", False, True),
+        (b"{", False, False),
+        (b"[1", False, False),
+        (b"<html>", False, False),
+    ],
+)
+def test_a_body_is_known_by_its_start(start, without_type, with_type):
+    assert is_event_stream(start, says_so=False) is without_type
+    assert is_event_stream(start, says_so=True) is with_type
+
+
+@pytest.mark.parametrize(
+    ("choices", "has"),
+    [
+        ([{"delta": {"content": "Hi", "refusal": None}}], True),
+        ([{"delta": {"role": "assistant"}}], False),
+        ([{"delta": {"role": "assistant", "content": ""}}], False),
+        ([{"delta": None}], False),
+        ([{}], False),
+        ([{"delta": {}, "finish_reason": "stop"}], True),
+        ([{"delta": {}}, {"delta": {"content": "Hi"}}], True),
+        ([], False),
+        (None, False),
+    ],
+)
+def test_content_is_more_than_a_role(choices, has):
+    assert has_content({"choices": choices}) is has
+
+
+def test_a_stream_is_bounded(monkeypatch):
+    parts = HI, DONE
+    monkeypatch.setattr(flow, "STREAM_LIMIT", sum(map(len, parts)))
+    assert stream(new_call(), SSE, *parts, b"").outcome == "ok"
+    monkeypatch.setattr(flow, "STREAM_LIMIT", sum(map(len, parts)) - 1)
+    assert stream(new_call(), SSE, *parts, b"").outcome.startswith("ProtocolError: the stream is larger than ")
+
+
+def test_a_text_in_place_of_a_stream_is_in_the_error():
+    played = stream(new_call(), SSE, b"upstream ", b"broke", b"")
+    assert played.outcome.startswith("ProtocolError: the response is not JSON: upstream broke")
+
+
+def test_a_stream_without_an_event_is_not_sent_again_where_the_caller_forbids_it():
+    assert stream(new_call(retry_ambiguous=False), SSE, b"").sends == 1
+
+
+def test_a_stream_may_end_inside_its_byte_order_mark():
+    assert stream(new_call(), SSE, b"\xef\xbb", b"", SSE, HI + DONE, b"").outcome == "ok"
+
+
+def test_chunks_without_content_are_held_back_up_to_a_number(monkeypatch):
+    monkeypatch.setattr(flow, "MAX_WITHOUT_CONTENT", 3)
+    held = stream(new_call(), SSE, ROLE * 3, GONE, SSE, HI + DONE, b"")
+    assert (held.outcome, held.text, held.sends) == ("ok", "Hi", 2)
+    begun = stream(new_call(), SSE, ROLE * 4, GONE)
+    assert (len(begun.results), begun.sends) == (4, 1)
+    assert begun.outcome.startswith("StreamInterrupted")
+
+
+def test_blank_lines_before_a_body_of_no_type_are_bounded(monkeypatch):
+    monkeypatch.setattr(flow, "PEEK_LIMIT", 4)
+    assert stream(new_call(), OPEN, b" \n ", HI + DONE, b"").outcome == "ok"
+    assert stream(new_call(), OPEN, b" \n", b" \n", HI + DONE, b"").outcome.startswith("ProtocolError")
+
+
+def test_each_event_ends_a_silence():
+    call = new_call(timeout={"idle": 120.0, "total": 1000.0})
+    played = stream(call, SSE, HI, After(100.0, HI), After(100.0, HI), After(100.0, END + DONE), b"")
+    assert played.outcome == "ok"
+    assert played.timeouts()[1:4] == [120.0] * 3
+
+
+def test_what_comes_without_an_event_is_bounded(monkeypatch):
+    monkeypatch.setattr(flow, "MAX_EVENT_BYTES", 10)
+    comment = b":2345678\n\n"
+    assert stream(new_call(), SSE, comment, HI, comment, HI, comment, DONE, b"").outcome == "ok"
+    for parts in ([comment, b":\n"], [HI, comment, b":\n"], [HI, b":\n", comment]):
+        played = stream(new_call(), SSE, *parts)
+        assert played.outcome.startswith("ProtocolError: more than 10 bytes came without an event")
+
+
+def test_the_key_is_masked_in_a_first_event_that_names_no_status():
+    call = new_call(scrub=lambda text: text.replace("key", "***"))
+    assert stream(call, SSE, event({"error": {"message": "no key"}})).outcome.startswith(f"{FAILED}no ***")

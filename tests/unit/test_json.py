@@ -25,6 +25,12 @@ def test_text_survives_both_ways(text):
     assert json.loads(dump_json({"a": text})) == {"a": text}
 
 
+@pytest.mark.parametrize("text", TEXTS, ids=ascii)
+def test_no_byte_is_wasted(text):
+    assert b": " not in dump_json({"a": text, "b": [1, 2]})
+    assert b", " not in dump_json({"a": text, "b": [1, 2]})
+
+
 def test_a_lone_surrogate_in_a_chunk_survives():
     raw = chunk_parser()(b'{"choices": [{"delta": {"content": "a\\ud83d"}}]}')
     assert raw["choices"][0]["delta"]["content"] == "a\ud83d"

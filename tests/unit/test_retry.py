@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from email.utils import format_datetime
 from typing import Any
 
@@ -14,7 +14,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference_do._protocol.retry import RETRIED_STATUSES, Budget, Policy, is_retryable, wait_hint
+from inference_do._protocol.retry import (
+    RETRIED_STATUSES,
+    Budget,
+    Policy,
+    StatedLimit,
+    is_retryable,
+    stated_limits,
+    wait_hint,
+)
 from inference_do.errors import (
     APIConnectionError,
     APIStatusError,
@@ -60,6 +68,15 @@ def test_what_is_sent_again(policy, error, ambiguous, verdict):
     assert Policy(**policy).allows(error, ambiguous=ambiguous) is verdict
 
 
+def test_refusals_by_a_rate_limit_are_not_counted():
+    policy = Policy(chance=lambda: 1.0)
+    assert policy.allows(lost(4), ambiguous=False, paced=2)
+    assert not policy.allows(lost(4), ambiguous=False, paced=1)
+    assert policy.allows(late(3), ambiguous=True, paced=2)
+    assert not policy.allows(late(3), ambiguous=True, paced=1)
+    assert [policy.pause(lost(3), paced=paced) for paced in (0, 1, 2)] == [2.0, 1.0, 0.5]
+
+
 def server(attempts: int = 1, status: int = 503, hint: float | None = None) -> APIStatusError:
     kind = RateLimitError if status == 429 else ServerError
     return kind("x", status=status, attempts=attempts, retry_after=hint, retryable=True)
@@ -93,8 +110,8 @@ def test_chance_is_left_out_of_the_policys_rendering():
 
 
 RETRYABLE = [
-    (APIStatusError("x", status=status), {}, status in {408, 409, 429, 500, 502, 503, 504, 529})
-    for status in (400, 401, 404, 408, 409, 410, 425, 429, 451, 500, 501, 502, 503, 504, 505, 529, 599)
+    (APIStatusError("x", status=status), {}, status in {408, 409, 429, 500, 502, 503, 504, *range(520, 526), 529, 530})
+    for status in (400, 401, 404, 407, 408, 409, 410, 425, 428, 429, 430, 451, *range(499, 506), *range(519, 532), 599)
 ] + [
     (APIStatusError("x", status=400), {"x-should-retry": "true"}, True),
     (APIStatusError("x", status=400), {"x-should-retry": "TRUE"}, True),
@@ -137,6 +154,8 @@ HINTS: list[tuple[dict[str, str], float | None]] = [
     (reset("requests", NOW + 7, remaining=1), None),
     (reset("requests", NOW + 7, remaining=""), 7.0),
     ({"x-ratelimit-reset-requests": str(NOW + 7)}, 7.0),
+    (reset("tokens-per-minute", NOW + 8), 8.0),
+    (reset("tokens-per-day", NOW + 9), 9.0),
     (reset("requests", 0), None),
     (reset("requests", NOW), None),
     (reset("requests", NOW - 5), None),
@@ -146,12 +165,34 @@ HINTS: list[tuple[dict[str, str], float | None]] = [
     (reset("requests", NOW + 7) | {"retry-after": "2"}, 2.0),
     (reset("requests", NOW + 7) | {"retry-after": "nan"}, 7.0),
     (reset("other", NOW + 7), None),
+    (reset("requests", NOW + 7) | {"date": http_date(3)}, 7.0),
+    (reset("requests", NOW + 7) | {"date": http_date(5)}, 7.0),
+    (reset("requests", NOW + 7) | {"date": http_date(6)}, 1.0),
+    (reset("requests", NOW + 7) | {"date": http_date(-10)}, 17.0),
+    (reset("requests", NOW + 7) | {"date": "soon"}, 7.0),
+    ({"retry-after": format_datetime(datetime.fromtimestamp(NOW + 30, timezone(timedelta(hours=2))))}, 30.0),
+    ({"retry-after": http_date(30).removesuffix(" GMT")}, 30.0),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("headers", "seconds"), HINTS)
 def test_what_the_server_wishes(headers, seconds):
     assert wait_hint(headers, now=NOW) == seconds
+
+
+def test_a_limit_may_be_stated_in_part():
+    headers = {
+        "x-ratelimit-remaining-requests": "5",
+        **reset("tokens-per-minute", int(NOW) + 7),
+        **reset("tokens-per-day", 0, remaining=""),
+        "x-ratelimit-limit-tokens-per-day": "100",
+    }
+    assert stated_limits(headers, NOW) == {
+        "requests": StatedLimit(None, 5.0, None, is_rounded=True),
+        "tokens-per-minute": StatedLimit(None, 0.0, 7.0, is_rounded=True),
+        "tokens-per-day": StatedLimit(100.0, 0.0, None, is_rounded=True),
+    }
+    assert stated_limits({"x-ratelimit-limit-requests": "5"}, NOW) == {}
 
 
 NAMES = ["retry-after", "retry-after-ms", "x-ratelimit-reset-requests", "x-ratelimit-remaining-requests"]

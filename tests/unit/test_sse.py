@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference_do._protocol.sse import MAX_EVENT_BYTES, Event, EventTooLarge, Parser
+from inference_do._protocol.sse import MAX_EVENT_BYTES, MAX_NAME_BYTES, MAX_NAMES, Event, EventTooLarge, Parser
 
 
 def parse(*pieces: bytes, limit: int = MAX_EVENT_BYTES) -> list[tuple[str, bytes]]:
@@ -163,6 +163,7 @@ def test_an_unterminated_done_at_the_end_counts(before, end):
         b'data: {"choices": []}',
         b'data: {"error": {}',
         b'{"error": {}',
+        b'data: ["error"]',
         b"[DONE]",
         b": [DONE]",
         b"data: [DONE] x",
@@ -180,16 +181,23 @@ def test_anything_else_unterminated_is_dropped(end):
 BARE: dict[str, tuple[bytes, list[tuple[str, bytes]]]] = {
     "a field": (b'error: {"code": 500}\n\n', [("error", b'{"code": 500}')]),
     "a field in capitals, with text": (b"Error: out of memory\n", [("error", b"out of memory")]),
+    "a field without a space": (b"error:no\n", [("error", b"no")]),
     "a field, then an event": (b"error: {}\ndata: [DONE]\n\n", [("error", b"{}"), ("message", b"[DONE]")]),
     "a field behind data": (b"data: a\nerror: no\n\n", [("message", b"a"), ("error", b"no")]),
     "an event without data": (b"event: error\n\ndata: a\n\n", [("error", b""), ("message", b"a")]),
     "JSON": (b'{"error": 1}\n\ndata: [DONE]\n\n', [("message", b'{"error": 1}'), ("message", b"[DONE]")]),
     "JSON, no blank line": (b'{"error": 1}\ndata: a\n\n', [("message", b'{"error": 1}'), ("message", b"a")]),
+    "JSON, white space behind it": (b'{"a": 1} \ndata: b\n\n', [("message", b'{"a": 1} '), ("message", b"b")]),
+    "JSON in lines, white space behind it": (
+        b'{\n"a": 1\n} \ndata: b\n\n',
+        [("message", b'{\n"a": 1\n} '), ("message", b"b")],
+    ),
     "JSON in lines": (
         b'{\n  "error": {\n    "code": 500\n  }\n}\ndata: a\n\n',
         [("message", b'{\n  "error": {\n    "code": 500\n  }\n}'), ("message", b"a")],
     ),
     "JSON in lines, CRLF": (b'{\r\n"error": {}\r\n}\r\n\r\n', [("message", b'{\n"error": {}\n}')]),
+    "JSON that does not end, then fields": (b"{\n\nid: 1\ndata: a\n\n", [("message", b"{"), ("message", b"a")]),
     "named JSON": (b"event: error\n{}\n\n", [("error", b"{}")]),
 }
 
@@ -206,6 +214,7 @@ def test_an_error_outside_the_format_is_an_event_wherever_it_is_cut(text, events
     [
         (b'data: {"error": "no"}', ("message", b'{"error": "no"}')),
         (b'data: {"error": "no"}\n', ("message", b'{"error": "no"}')),
+        (b'data: {"choices": [], "error": "no"}', ("message", b'{"choices": [], "error": "no"}')),
         (b'data: {"id": "a", "message": "no"}', ("message", b'{"id": "a", "message": "no"}')),
         (b'{"error": "no"}', ("message", b'{"error": "no"}')),
         (b"error: no", ("error", b"no")),
@@ -244,7 +253,18 @@ def test_events_up_to_the_limit_pass_for_ever():
     event = b"data: " + b"x" * (LIMIT - 6) + b"\n\n"
     assert len(parse(*[event] * 50, limit=LIMIT)) == 50
     assert len(parse(event * 50, limit=LIMIT)) == 50
+    assert len(parse(*[event[:LIMIT], b"\n\n"] * 50, limit=LIMIT)) == 50
     assert len(parse(*[b": " + b"x" * (LIMIT - 2) + b"\n"] * 9, event, limit=LIMIT)) == 1
+
+
+def test_few_and_short_names_of_events_are_kept():
+    parser = Parser()
+    longest = b"event:" + b"x" * (MAX_NAME_BYTES - 6)
+    for line in (longest, longest + b"x", *(b"event: %d" % number for number in range(2 * MAX_NAMES))):
+        parser.feed(line + b"\ndata: a\n\n")
+    assert longest in parser._names
+    assert longest + b"x" not in parser._names
+    assert len(parser._names) == MAX_NAMES
 
 
 def test_an_event_of_four_mebibytes_passes_in_small_pieces():

@@ -31,6 +31,7 @@ SHAPES: list[tuple[Any, ErrorDetail | None]] = [
     ({"detail": [{"loc": "body", "msg": "x"}]}, ErrorDetail("body: x")),
     ({"detail": [{"loc": ["body", 0], "msg": None}, 5]}, ErrorDetail("body.0")),
     ({"detail": "no"}, ErrorDetail("no")),
+    ({"detail": {"message": "no", "error": "other"}}, ErrorDetail("no")),
     ({"detail": []}, None),
     ({"detail": 5}, None),
     ({"error": "no", "code": 404}, ErrorDetail("no", None, "404")),
@@ -46,6 +47,11 @@ SHAPES: list[tuple[Any, ErrorDetail | None]] = [
     ({"message": "no", "code": True}, ErrorDetail("no")),
     ({"message": "no", "code": ""}, ErrorDetail("no")),
     ({"message": ""}, None),
+    ({"message": " \n"}, None),
+    ({"message": "no", "code": 999_999_999}, ErrorDetail("no", None, "999999999")),
+    ({"message": "no", "code": 1_000_000_000}, ErrorDetail("no")),
+    ({"error": "Unauthorized", "message": "no", "type": "auth"}, ErrorDetail("no", "auth")),
+    ({"error": 5, "message": "no", "code": "slow_down"}, ErrorDetail("no", None, "slow_down")),
     ({"message": 5}, None),
     ({}, None),
     ({"error": None}, None),
@@ -82,6 +88,65 @@ SHAPES: list[tuple[Any, ErrorDetail | None]] = [
 @pytest.mark.parametrize(("body", "detail"), SHAPES, ids=[json.dumps(row[0])[:50] for row in SHAPES])
 def test_words(body, detail):
     assert parse_error_body(body) == detail
+
+
+FAILED = {"object": "response", "id": "resp_1", "status": "failed"}
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ({**FAILED, "error": {"message": "no", "code": "server_error"}}, ErrorDetail("no", None, "server_error")),
+        ({**FAILED, "error": None}, ErrorDetail("status 'failed'")),
+        ({"type": "response.failed", "response": {**FAILED, "error": {"message": "no"}}}, ErrorDetail("no")),
+        ({"type": "response.failed", "response": FAILED}, ErrorDetail("status 'failed'")),
+    ],
+)
+def test_a_failed_response_of_the_responses_api(body, detail):
+    assert parse_error_body(body) == detail
+
+
+STATUSES = {
+    400: "BadRequestError bad_request invalid_request_error InvalidArgument",
+    401: "authentication_error AuthenticationError invalid_api_key Unauthenticated Unauthorized",
+    402: "insufficient_quota PaymentRequired",
+    403: "AccessDeniedException Forbidden permission_error PERMISSION_DENIED PermissionDeniedError",
+    404: "model_not_found NotFoundError not_found_error",
+    409: "ConflictError",
+    413: "request_too_large",
+    422: "UnprocessableEntityError",
+    429: "rate_limit_error rate_limit_exceeded RateLimitError RESOURCE_EXHAUSTED ThrottlingException too_many_requests",
+    500: "api_error internal_error InternalServerError server_error",
+    502: "bad_gateway",
+    503: "service_unavailable ServiceUnavailableError UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED gateway_timeout timeout_error",
+    529: "overloaded_error",
+}
+
+
+@pytest.mark.parametrize(("status", "names"), STATUSES.items())
+def test_servers_name_a_status(status, names):
+    for name in names.split():
+        assert ErrorDetail("no", type=name).status == status, name
+        assert ErrorDetail("no", code=name).status == status, name
+
+
+def test_a_number_counts_before_a_name():
+    assert ErrorDetail("no", type="overloaded_error", code="odd", number=503).status == 503
+    assert ErrorDetail("no", type="overloaded_error", code="400", number=503).status == 400
+
+
+def test_neither_the_key_nor_control_characters_are_in_a_name():
+    error = from_status(
+        500,
+        json.dumps({"error": {"message": "m key", "type": "t key\x1b", "code": "c key\x1b"}}),
+        attempts=1,
+        scrub=lambda text: text.replace("key", "***"),
+    )
+    assert "key" not in f"{error} {error.type} {error.code} {error.body}"
+    assert "***" in error.type
+    assert "***" in error.code
+    assert "\x1b" not in error.type + error.code
 
 
 @pytest.mark.parametrize(
@@ -206,6 +271,23 @@ def test_a_used_up_quota_in_many_words(content, spent, status):
     assert (type(error) is errors.QuotaExceededError) is spent
 
 
+@pytest.mark.parametrize(
+    "words", ["You exceeded your current quota", "credit balance is too low", "prompt is too long"]
+)
+def test_a_servers_own_failure_is_one_in_whatever_words(words):
+    assert type(from_status(500, json.dumps({"error": words}), attempts=1)) is errors.ServerError
+
+
+def test_half_an_emoji_in_an_error_is_no_other_error():
+    assert str(from_status(400, '{"message": "no \ud83d"}', attempts=1)).startswith("400 Bad Request: no ")
+
+
+def test_what_an_error_in_a_stream_keeps():
+    error = from_event('{"error": {"message": "no", "code": 503, "type": "t"}}', attempts=3, request_id="r")
+    assert (error.attempts, error.request_id) == (3, "r")
+    assert (error.status, error.code, error.type) == (503, "503", "t")
+
+
 def test_what_the_error_keeps():
     body = json.dumps({"error": {"message": "no", "type": "t", "code": "c"}})
     error = from_status(429, body, attempts=2, request_id="r", retry_after=1.5)
@@ -261,6 +343,7 @@ LIKE = [
     ({"message": "prompt is too long", "code": 400}, errors.ContextLengthError),
     ({"message": "prompt is too long"}, errors.ContextLengthError),
     ({"message": "no", "code": "insufficient_quota"}, errors.QuotaExceededError),
+    ({"message": "You exceeded your current quota"}, errors.QuotaExceededError),
     ({"message": "no"}, None),
     ({"message": "no", "type": "overloaded_error"}, errors.ServerError),
     ({"message": "no", "type": "rate_limit_error", "code": None}, errors.RateLimitError),

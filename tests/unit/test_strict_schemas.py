@@ -60,6 +60,142 @@ def test_a_recursive_class_has_its_properties_at_the_root():
     assert "Node" in strict["$defs"]
 
 
+def in_an_object(node: Any, **beside: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": {"a": node}, **beside}
+
+
+def strict_form(node: Any, *, is_validated: bool = False, **beside: Any) -> Any:
+    """Return the strict form of one property's schema."""
+    return to_strict(in_an_object(node, **beside), is_validated=is_validated)["properties"]["a"]
+
+
+TEXT = {"type": "string"}
+FORMATS = ("date", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "time", "uuid")
+KNOWN: dict[str, Any] = {
+    "bounds": {
+        "type": "number",
+        "minimum": 1,
+        "maximum": 9,
+        "exclusiveMinimum": 0,
+        "exclusiveMaximum": 10,
+        "multipleOf": 0.5,
+    },
+    "a list": {"type": "array", "items": TEXT, "minItems": 1, "maxItems": 3},
+    "a choice": {"anyOf": [TEXT, {"type": "null"}], "description": "one of two"},
+    "a constant": {"const": {"title": "no schema"}},
+    "some values": {"enum": [{"title": "no schema"}, "b"]},
+    **{name: {"type": "string", "format": name} for name in FORMATS},
+}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_what_strict_mode_knows_stays_as_it_is(name):
+    assert strict_form(KNOWN[name]) == KNOWN[name]
+
+
+ANNOTATIONS = (
+    *("$comment", "$schema", "contentEncoding", "contentMediaType", "contentSchema", "default", "deprecated"),
+    *("discriminator", "example", "examples", "readOnly", "title", "writeOnly", "x-order"),
+)
+
+
+@pytest.mark.parametrize("name", ANNOTATIONS)
+def test_an_annotation_goes(name):
+    assert strict_form({**TEXT, name: "x"}) == TEXT
+
+
+@pytest.mark.parametrize("name", ["maxLength", "maxProperties", "minLength", "minProperties", "uniqueItems"])
+def test_what_narrows_goes_where_the_answer_is_validated(name):
+    assert strict_form({**TEXT, name: 1}, is_validated=True) == TEXT
+    with pytest.raises(NotStrictError, match=f"it has the keyword '{name}'"):
+        strict_form({**TEXT, name: 1})
+
+
+@pytest.mark.parametrize("place", ["$defs", "definitions"])
+def test_a_definition_stands_in_the_place_of_a_reference_with_a_description(place):
+    definition = {"type": "array", "items": {"$ref": f"#/{place}/Text"}, "description": "general"}
+    definitions = {place: {"Text": {**TEXT, "title": "Text"}, "List": definition}}
+    list_of = {"$ref": f"#/{place}/List"}
+    schema = {
+        "type": "object",
+        "properties": {
+            "a": {**list_of, "description": "special"},
+            "b": {**list_of, "description": "other"},
+            "c": list_of,
+        },
+        **definitions,
+    }
+    strict = to_strict(schema, is_validated=False)
+    expanded = {"type": "array", "items": {"$ref": f"#/{place}/Text"}}
+    assert strict["properties"] == {
+        "a": {**expanded, "description": "special"},
+        "b": {**expanded, "description": "other"},
+        "c": list_of,
+    }
+    assert strict[place] == {"Text": TEXT, "List": definition}
+
+
+def test_a_reference_to_itself_has_no_description():
+    tree = {"type": "object", "properties": {"next": {"$ref": "#/$defs/Tree", "description": "more"}}}
+    strict = strict_form({"$ref": "#/$defs/Tree", "description": "first"}, **{"$defs": {"Tree": tree}})
+    assert strict["description"] == "first"
+    assert strict["properties"] == {"next": {"$ref": "#/$defs/Tree"}}
+
+
+@pytest.mark.parametrize(
+    "definitions", [{"A": {"$ref": "#/$defs/A"}}, {"A": {"$ref": "#/$defs/B"}, "B": {"$ref": "#/$defs/A"}}]
+)
+def test_a_definition_that_is_nothing_but_itself_is_refused(definitions):
+    with pytest.raises(NotStrictError):
+        to_strict({"$ref": "#/$defs/A", "$defs": definitions}, is_validated=True)
+
+
+def test_one_of_and_all_of_one_have_a_form():
+    assert strict_form({"oneOf": [TEXT, {"type": "null"}], "description": "d"}) == {
+        "anyOf": [TEXT, {"type": "null"}],
+        "description": "d",
+    }
+    assert strict_form({"allOf": [{**TEXT, "description": "general"}], "description": "special"}) == {
+        "type": "string",
+        "description": "special",
+    }
+
+
+@pytest.mark.parametrize("closed", [{}, {"additionalProperties": False}])
+def test_what_has_properties_is_an_object(closed):
+    assert strict_form({"properties": {"b": TEXT}, **closed}) == {
+        "type": "object",
+        "properties": {"b": TEXT},
+        "additionalProperties": False,
+        "required": ["b"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("node", "reason"),
+    [
+        ({"type": "object", "properties": {}, "additionalProperties": {}}, "it has an object whose keys are free"),
+        ({"type": "object", "properties": {}, "additionalProperties": True}, "it has an object whose keys are free"),
+        ({"type": "object", "properties": ["b"]}, r"it has \['b'\] where a schema belongs"),
+        ({"description": "anything"}, "it has a value of any type"),
+        ({"type": "array"}, "it has a list whose items are free"),
+        ({"type": "array", "items": True}, "it has True where a schema belongs"),
+        ({"type": "string", "format": "uri"}, "it has format: 'uri'"),
+        ({"$ref": "#", "nullable": True, "description": "d"}, "it has nullable beside a reference to itself"),
+        ({"type": "array", "prefixItems": []}, "it has the keyword 'prefixItems'"),
+    ],
+)
+def test_the_reason_is_named(node, reason):
+    with pytest.raises(NotStrictError, match=f"^{reason}$"):
+        strict_form(node)
+
+
+def test_a_long_pattern_is_not_named_whole():
+    with pytest.raises(NotStrictError, match=r"^it has pattern: ") as caught:
+        strict_form({"type": "string", "pattern": f"(?!{'a' * 300})"})
+    assert len(str(caught.value)) == 200
+
+
 def test_annotations_go_and_what_says_something_stays():
     schema = {
         "title": "T",
