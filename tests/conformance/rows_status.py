@@ -13,8 +13,8 @@ from rows import BUSY, NEVER, NOW, Row
 from inference_do import Timeout
 from inference_do.emulator import RateLimited, Status
 
-SLACK = 0.35
-"""Seconds that a busy machine may add to a pause."""
+SLACK = 3.0
+"""Seconds that a busy machine may add to a pause; what is not to be waited for is longer."""
 OWN = ((0.0, BASE + SLACK), (0.0, 2 * BASE + SLACK))
 """The pauses of a client that does not know how long to wait."""
 THROTTLED = ((BASE / 2, BASE + SLACK),)

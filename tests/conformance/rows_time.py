@@ -41,7 +41,7 @@ ROWS = [
     timeout("73 the deadline in a stream", [Heartbeats(after_events=2, every=0.02)], LATER, "total", OVER_LATER, modes=STREAM, partial="You said", retryable=False),
     timeout("73b the deadline before the head", [Stall(before_head=True)], DEADLINE, "total", OVER, modes=BOTH, retryable=False),
     timeout("73c the deadline spans attempts", [Status(503, headers={"retry-after": "0.1"}), Stall(before_head=True)], LATER, "total", OVER_LATER, posts=2, retryable=False),
-    Row(name="73d no pause reaches beyond the deadline", script=[Status(503, headers={"retry-after": "0.8"})] * 2, settings={"timeout": Timeout(total=1.5), "max_retries": 2}, posts=2, error="ServerError", message="503 ", gaps=((0.8, 1.5),)),
+    Row(name="73d no pause reaches beyond the deadline", script=[Status(503, headers={"retry-after": "1.3"})] * 2, settings={"timeout": Timeout(total=2.5), "max_retries": 2}, posts=2, error="ServerError", message="503 ", gaps=((1.3, 2.5),)),
     Row(name="73e in time", script=[DelayHead(0.05)], settings={"timeout": Timeout(total=5), "max_retries": 2}),
     timeout("74 no head", [Stall(before_head=True)], FIRST, "first_token", LATE, retryable=True, has_request_id=False),
     timeout("74b no head, asked once more and no more", [Stall(before_head=True)] * 3, {**FIRST, "max_retries": 2}, "first_token", LATE, posts=2),
