@@ -26,7 +26,7 @@ ENGINES = ["langchain", "llamaindex", "langchain-threads", "llamaindex-threads"]
 QUESTION = "How many days of paid leave does everybody have?"
 
 
-def until(condition, seconds=20.0):
+def until(condition, seconds=60.0):
     """Wait for something that another thread or process does."""
     ends = time.monotonic() + seconds
     while not (found := condition()):

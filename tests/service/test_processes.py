@@ -37,7 +37,7 @@ def test_models_from_before_the_fork_work_in_every_worker_and_a_stop_waits_for_a
         api.always = DelayHead(0.1)  # one worker alone does not take all
         with ThreadPoolExecutor(10) as pool:
             paths = ["/shared", "/shared-in-tasks"] * 20
-            found = list(pool.map(lambda path: httpx.get(f"{service.url}{path}", timeout=30).json(), paths))
+            found = list(pool.map(lambda path: httpx.get(f"{service.url}{path}", timeout=60).json(), paths))
         assert {answer["text"] for answer in found} == {"You said: after it"}
         assert len({answer["process"] for answer in found}) == 2
         asked = {request.connection for request in api.requests if "after it" in request.body.decode()}
@@ -51,17 +51,17 @@ def test_models_from_before_the_fork_work_in_every_worker_and_a_stop_waits_for_a
             service.terminate()
             until(lambda: not can_connect(service))
             assert "event: end" in read_until(connection, b"event: end")
-        assert service.process.wait(20) == 0
+        assert service.process.wait(60) == 0
         assert not api.disconnects
         assert "Traceback" not in service.log
 
 
 def test_a_process_that_is_told_to_stop_ends_its_answers_within_a_bound(api):
-    with Process(api, "examples/service", "--port", "{port}", "--stop-seconds", "4") as service:
+    with Process(api, "examples/service", "--port", "{port}", "--stop-seconds", "6") as service:
         before = api.posts
         api.script(None, DelayEvents(0.1), None, Stall(after_events=3))
         with (
-            asking(service.url, question="word " * 30) as short,
+            asking(service.url, question="word " * 15) as short,
             until(lambda: api.posts >= before + 2) and asking(service.url, "langchain-threads") as long,
         ):
             read_until(long, b"event: text")
@@ -71,6 +71,6 @@ def test_a_process_that_is_told_to_stop_ends_its_answers_within_a_bound(api):
             assert not api.disconnects
             name, data = events_of(read_until(long, b"no such text"))[-1]
             assert (name, data["message"]) == ("error", "The service is being restarted. Please ask again.")
-        assert service.process.wait(20) in {0, -signal.SIGTERM}  # uvicorn ends by the signal itself
+        assert service.process.wait(60) in {0, -signal.SIGTERM}  # uvicorn ends by the signal itself
         until(lambda: api.disconnects)
         assert api.open_connections == 0
