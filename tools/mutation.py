@@ -43,12 +43,8 @@ from _pytest.runner import runtestprotocol
 from mutants import Mutant, mutants_of
 
 ROOT = Path(__file__).parent.parent
-FLOW = (
-    *(f"tests/unit/test_{name}.py" for name in ("call", "drive", "flow", "flow_stream", "lines", "observe")),
-    "tests/conformance",
-    *(f"tests/client/test_{name}.py" for name in ("logging", "rate_limits", "telemetry", "telemetry_ends", "batches")),
-)
-PACING = ("tests/unit/test_pacing.py", "tests/client/test_rate_limits.py")
+FLOW = tuple(f"tests/unit/test_{name}.py" for name in ("call", "drive", "flow", "flow_stream", "lines", "observe"))
+PACING = ("tests/unit/test_pacing.py", "tests/unit/test_call.py")
 TARGETS: dict[str, tuple[str, ...]] = {
     **{f"inference_do/_protocol/{name}.py": FLOW for name in ("call", "drive", "flow", "lines", "observe")},
     "inference_do/_protocol/json.py": ("tests/unit/test_json.py", "tests/unit/test_json_text.py"),
@@ -56,7 +52,11 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "inference_do/_protocol/ratelimits.py": PACING,
     "inference_do/_protocol/retry.py": (*PACING, "tests/unit/test_retry.py", "tests/property/test_retry_properties.py"),
     "inference_do/_protocol/sse.py": ("tests/unit/test_sse.py", "tests/property/test_sse_properties.py"),
-    "inference_do/_protocol/status.py": ("tests/unit/test_status.py", "tests/unit/test_errors.py", "tests/conformance"),
+    "inference_do/_protocol/status.py": (
+        "tests/unit/test_status.py",
+        "tests/unit/test_errors.py",
+        "tests/unit/test_flow.py",
+    ),
     "inference_do/accumulate.py": (
         *("tests/unit/test_accumulate.py", "tests/unit/test_deltas.py", "tests/unit/test_tool_calls.py"),
         *("tests/unit/test_flow_stream.py", "tests/property/test_accumulate_properties.py"),
@@ -80,8 +80,6 @@ TARGETS: dict[str, tuple[str, ...]] = {
     ),
 }
 """Modules, and the tests that state what they do: a mutant counts as noticed only where one of these fails."""
-LEFT_OUT = ("-langchain-", "-llamaindex-")
-"""Parts of names of tests that are not run: rows of conformance through the adapters."""
 PRELOADED = ("aiohttp", "langchain", "langgraph.graph", "llama_index.core", "opentelemetry.sdk.trace")
 """What tests import when they run: loaded once for all mutants."""
 SLOW, TOO_SLOW = 0.05, 5.0
@@ -111,10 +109,6 @@ class Mutation:
         phases = [hypothesis.Phase.explicit, hypothesis.Phase.generate]
         hypothesis.settings.register_profile("mutation", deadline=None, database=None, derandomize=True, phases=phases)
         hypothesis.settings.load_profile("mutation")
-
-    def pytest_collection_modifyitems(self, items: list[Item]) -> None:
-        """Leave tests out."""
-        items[:] = [item for item in items if not any(part in item.nodeid for part in LEFT_OUT)]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:

@@ -264,7 +264,7 @@ def _not_an_answer(call: Call, body: bytes, reason: str) -> InferenceError:
 def _reason(error: ValueError) -> str:
     """Say what is wrong with a response, without repeating what is in it."""
     if isinstance(error, ValidationError):
-        first = error.errors()[0]
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         return f"{where}: {first['msg']}" if where else first["msg"]
     return str(error)[:200]
@@ -502,7 +502,7 @@ class _StreamReading:
         try:
             whole = self._wire.read(body)
         except ValueError as error:
-            first = next(iter(Parser(limit=2 * len(body) + 2).feed(body + b"\n\n")), ("", b""))
+            first = next(iter(Parser(limit=2 * len(body)).feed(body + b"\n\n")), ("", b""))
             is_error_first = self._is_reported(first)  # bare JSON, behind which `[DONE]` stands
             return _not_an_answer(self._call, first[1] if is_error_first else body, _reason(error))
         message = "the API answered a request for a stream with a whole response, which is in .partial"
@@ -510,6 +510,7 @@ class _StreamReading:
 
     def _broken(self, marker: Disconnected | TimedOut) -> InferenceError:
         fault = self._call.fault(marker, "idle")
+        fault.retryable = False
         if isinstance(marker, TimedOut) or marker.malformed:
             return fault
         return StreamInterrupted(f"the stream broke off: {fault.message}", **self._call.details)

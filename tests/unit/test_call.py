@@ -14,7 +14,7 @@ from inference_do._protocol.call import Head, KeylessRequest
 from inference_do._protocol.flow import call_flow
 from inference_do._protocol.pacing import Pacer, Traffic
 from inference_do._protocol.ratelimits import LOOK_SECONDS
-from inference_do.errors import RateLimitError, ServerError
+from inference_do.errors import APIConnectionError, ProtocolError, RateLimitError, ServerError
 from inference_do.types import Usage
 
 
@@ -216,6 +216,8 @@ def test_waits_for_rate_limits_are_observed_and_those_for_outages_are_not():
 @pytest.mark.parametrize(
     ("reason", "failure", "said"),
     [
+        ("retry", APIConnectionError("lost"), "sending again in 3.00 s: lost (model m, "),
+        ("retry", ProtocolError("odd"), "sending again in 3.00 s: ProtocolError (model m, "),
         (
             "rate_limit",
             None,

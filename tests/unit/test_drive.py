@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
+import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from inference_do._protocol.call import Disconnected, Head, Read, Release, Send, Sleep, TimedOut
 from inference_do._protocol.drive import adrive, drive
+from inference_do.errors import ProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Iterator
@@ -132,6 +134,20 @@ def test_failures_are_thrown_into_the_flow_which_may_go_on(run, marker, place):
 
     run(flow(), **{place: marker})
     assert heard == [marker, b"x" if place == "send" else HEAD]
+
+
+@both
+def test_an_error_of_ours_comes_out_without_the_flows_frames(run):
+    def flow() -> Iterator[Any]:
+        yield SEND
+        message = "no"
+        raise ProtocolError(message)
+
+    with pytest.raises(ProtocolError) as caught:
+        run(flow())
+    names = [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
+    assert names[-1] == ("drive" if run is run_sync else "adrive")
+    assert "flow" not in names
 
 
 @both

@@ -92,6 +92,11 @@ RETRIES = [
         "NotFoundError: 404 Not Found: no",
     ),
     (
+        [JSON, b'{"response": {"a": 1}}', b""],
+        "send read read release",
+        "ProtocolError: the response is not what was asked for: it has no ok",
+    ),
+    (
         [JSON, b'{"message": "no"}', b""],
         "send read read release",
         "ProtocolError: the API answered 200 with an error: no",
@@ -179,6 +184,24 @@ def test_a_wait_for_the_rate_limit_is_told_where_it_is_noticed(seconds, is_refus
         turn.answered(200, used_up, NOW)
     assert ask(call, *script, *OK).outcome == "ok"
     assert [(details.reason, details.wait_for) for details in told] == ([("rate_limit", seconds)] if is_told else [])
+
+
+@pytest.mark.parametrize(("patience", "trace"), [(12.5, f"sleep:5 sleep:5 sleep:2 {GOOD}"), (11.5, "")])
+def test_a_long_wait_for_the_rate_limit_is_told_once_and_counted_or_not_begun(patience, trace):
+    told = []
+    call = new_call(on_retry=told.append, rate_limit_wait=patience)
+    call.pacer = Pacer(clock=call.clock)
+    turn = call.pacer.turn()
+    turn.look()
+    turn.answered(200, {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": str(NOW + 12)}, NOW)
+    played = ask(call, *(OK if trace else ()))
+    assert played.trace == trace
+    if trace:
+        assert [details.wait_for for details in told] == [12.0]
+        assert call.waited == 12.0
+    else:
+        assert isinstance(played.error, errors.RateLimitError)
+        assert (told, call.waited) == ([], 0.0)
 
 
 def test_a_reason_is_cut():

@@ -18,6 +18,7 @@ from flow_kit import (
     chunk,
     event,
     new_call,
+    play,
     status,
     stream,
     tool_chunk,
@@ -27,6 +28,7 @@ from inference_do import errors
 from inference_do._protocol import flow
 from inference_do._protocol.call import Disconnected, Head, Sleep, TimedOut
 from inference_do._protocol.flow import DRAIN_LIMIT, has_content, is_event_stream, stream_flow
+from inference_do._protocol.sse import MAX_EVENT_BYTES
 from inference_do._wires.chat_completions import ChatCompletions
 from inference_do.accumulate import Accumulator
 
@@ -481,6 +483,11 @@ def test_blank_lines_before_a_body_of_no_type_are_bounded(monkeypatch):
     assert stream(new_call(), OPEN, b" \n", b" \n", HI + DONE, b"").outcome.startswith("ProtocolError")
 
 
+def test_a_stream_that_has_begun_is_never_retried_whatever_a_client_calls_its_timeout():
+    error = stream(new_call(), SSE, HI, TimedOut("write")).error
+    assert (error.phase, error.retryable) == ("write", False)
+
+
 def test_each_event_ends_a_silence():
     call = new_call(timeout={"idle": 120.0, "total": 1000.0})
     played = stream(call, SSE, HI, After(100.0, HI), After(100.0, HI), After(100.0, END + DONE), b"")
@@ -500,3 +507,27 @@ def test_what_comes_without_an_event_is_bounded(monkeypatch):
 def test_the_key_is_masked_in_a_first_event_that_names_no_status():
     call = new_call(scrub=lambda text: text.replace("key", "***"))
     assert stream(call, SSE, event({"error": {"message": "no key"}})).outcome.startswith(f"{FAILED}no ***")
+
+
+def test_an_event_of_another_wire_may_be_no_chunk_or_several():
+    class Pairs(ChatCompletions):
+        """A wire whose events hold several chunks."""
+
+        def events(self):
+            return lambda _, data: [*json.loads(data)] if data != b"[DONE]" else None
+
+    def pair(*texts: str) -> bytes:
+        return event([{"choices": [{"index": 0, "delta": {"content": text}}]} for text in texts])
+
+    call = new_call()
+    wire_events = [pair(), pair("a", "b"), pair(), pair("c", "d"), DONE, b""]
+    played = play(stream_flow(call, Accumulator(), Pairs()), call, SSE, *wire_events)
+    assert (played.outcome, [chunk.text for chunk in played.results]) == ("ok", ["a", "b", "c", "d"])
+    role_first = play(stream_flow(call, Accumulator(), Pairs()), call, SSE, pair("", "b"), GONE)
+    assert (role_first.text, role_first.sends) == ("b", 1)
+
+
+def test_a_body_in_place_of_a_stream_may_be_larger_than_an_event():
+    body = b'{"error": "' + b"x" * (MAX_EVENT_BYTES + 70_000)
+    played = stream(new_call(), AS_JSON, body[:70_000], body[70_000:], b"")
+    assert played.outcome.startswith('ProtocolError: the response is not JSON: {"error": "xxx')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import os
 import threading
 
 import pytest
@@ -397,6 +398,16 @@ def test_an_answer_that_takes_long_holds_nobody_up():
     assert pacer.turn().look() == (0.0, 0.0)
 
 
+def test_a_request_of_long_ago_is_counted_in_what_a_later_response_states():
+    clock = Clock()
+    pacer = Pacer(clock=clock)
+    send(pacer)
+    clock.now += 10
+    send(pacer).answered(200, limits(1, NOW + 60), NOW)
+    send(pacer)
+    assert pacer.turn().look()[0] > 0
+
+
 def test_who_leaves_wakes_who_waits_for_the_first_answers():
     pacer = Pacer(clock=Clock())
     first = [send(pacer) for _ in range(FIRST_REQUESTS)]
@@ -434,6 +445,23 @@ def test_a_wake_that_comes_before_it_is_waited_for_is_not_lost():
     assert woken.is_set()
 
 
+def test_models_are_not_kept_without_end(monkeypatch):
+    monkeypatch.setattr(Traffic, "MOST_MODELS", 3)
+    traffic = Traffic()
+    pacers = [traffic.pacer_of(name) for name in "abc"]
+    assert [traffic.pacer_of(name) for name in "abc"] == pacers
+    traffic.pacer_of("d")
+    assert traffic.pacer_of("a") is not pacers[0]
+
+
+def test_a_forked_process_begins_anew(monkeypatch):
+    traffic = Traffic()
+    budget, pacer = traffic.budget, traffic.pacer_of("a")
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    assert traffic.budget is not budget
+    assert traffic.pacer_of("a") is not pacer
+
+
 # The user's own limit -----------------------------------------------------------------------------------------------
 
 
@@ -461,6 +489,15 @@ def test_nobody_asks_beyond_an_own_limit(model):
     assert traffic.pacer_of(model).turn().look(60.0)[1] == pytest.approx(3600 - ASK_SECONDS - 1)
     clock.now += 3600
     assert traffic.pacer_of(model).turn().look(60.0) == (0.0, 0.0)
+
+
+def test_an_own_limit_with_room_is_no_reason_to_wait():
+    clock = Clock()
+    pacer = Traffic(RateLimit(requests=2, seconds=3600), clock=clock).pacer_of("m")
+    send(pacer).answered(200, limits(0, NOW + 80_000, name="tokens-per-day"), NOW)
+    assert pacer.turn().look()[1] == pytest.approx(80_000)
+    clock.now += ASK_SECONDS + 1
+    assert pacer.turn().look(60.0) == (0.0, 0.0), "it asks whether that still holds"
 
 
 def test_tokens_count_where_something_limits_them():
