@@ -34,6 +34,7 @@ PARTS = {
 }
 SHORT = (*PARTS["together"][:2], ["tests/langchain", "tests/llamaindex", "tests/unit"])
 """What comes to harm first where the versions are others: the adapters, and what looks inside the client."""
+IN_PROCESSES = ["-n", os.environ.get("TEST_PROCESSES", "2"), "--dist", "loadfile"]
 ALWAYS = ["cli", "otel"]
 """Extras of every part, which the tests use."""
 RESOLUTIONS = {"lowest": "lowest-direct", "newest": "highest"}
@@ -74,7 +75,7 @@ def run(session: nox.Session, part: tuple[list[str], list[str], list[str]], vers
     session.install("--constraint", str(pins), "--editable", f".[{','.join(extras)}]")
     session.install("--constraint", str(pins), *[word for group in groups for word in ("--group", group)])
     chosen = session.posargs or [*(tests or together()), *(f"--ignore=tests/{folder}" for folder in ELSEWHERE)]
-    session.run("python", "-m", "pytest", "-q", "-p", "no:anyio", "-n", os.environ.get("TEST_PROCESSES", "2"), *chosen)
+    session.run("python", "-m", "pytest", "-q", "-p", "no:anyio", *IN_PROCESSES, *chosen)
 
 
 def together() -> list[str]:

@@ -73,7 +73,7 @@ class Accumulator:
             self._parts.take(len(further))
             self._extra.update(further)
         if not self._is_named:
-            self._head = {name: value for name, value in raw.items() if name in HEAD_FIELDS}
+            self._head = {name: value for name, value in raw.items() if name in HEAD_FIELDS and value}
             self._is_named = bool(raw.get("model"))
         return joined(fragments) if fragments else ()
 

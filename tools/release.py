@@ -112,6 +112,8 @@ def check_changelog(text: str, version: str) -> str:
 
 def check_promise(version: str, *, is_tagged: bool) -> str:
     """Check that nothing public went since the last release, unless the version may break."""
+    if git("rev-parse", "--is-shallow-repository") == "true":
+        fail("this clone has no history: git fetch --unshallow --tags")
     last = git("describe", "--tags", "--abbrev=0", "--match", "v*", "HEAD^" if is_tagged else "HEAD")
     if not last:
         return "the first release"

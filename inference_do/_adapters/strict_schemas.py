@@ -82,7 +82,16 @@ def to_strict(schema: Mapping[str, Any], *, is_validated: bool) -> dict[str, Any
         NotStrictError: It has no strict form.
     """
     definitions = {**schema.get("definitions", {}), **schema.get("$defs", {})}
-    strict: dict[str, Any] = _Writer(definitions, is_validated=is_validated).of(dict(schema))
+    root, opened = dict(schema), set[str]()
+    while isinstance(ref := root.get("$ref"), str):  # a recursive class is a reference to itself
+        name = ref.rpartition("/")[2]
+        if name in opened or name not in definitions:
+            message = f"its root refers to {ref!r}, which is {'nothing but itself' if name in opened else 'not there'}"
+            raise NotStrictError(message)
+        opened.add(name)
+        del root["$ref"]
+        root = {**definitions[name], **root}
+    strict: dict[str, Any] = _Writer(definitions, is_validated=is_validated).of(root)
     if strict.get("type") != "object":
         message = "its root is not an object with properties"
         raise NotStrictError(message)

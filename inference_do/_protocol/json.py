@@ -32,8 +32,10 @@ def dump_json(value: Any) -> bytes:
     """
     try:
         data = pydantic_core.to_json(value)
-    except pydantic_core.PydanticSerializationError:
-        return _plain_json(value)
+    except pydantic_core.PydanticSerializationError as error:
+        if "surrogates not allowed" in str(error):
+            return _plain_json(value)
+        raise
     return _plain_json(value) if b"NaN" in data or b"Infinity" in data else data
 
 

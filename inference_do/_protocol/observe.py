@@ -110,7 +110,8 @@ class _Record:
         call = self._call
         if call.telemetry is not None:
             call.telemetry.end(self._answer, failure, attempts=call.attempts, info=call.info)
-        self._log(failure, is_closed=is_closed)
+        if LOGGER.isEnabledFor(logging.DEBUG):
+            self._log(failure, is_closed=is_closed)
 
     def _answer(self) -> Any:
         if self._stream is not None and self._stream.has_begun:

@@ -1,4 +1,4 @@
-"""A stored form does not choose where the environment's key goes (J64)."""
+"""A stored form does not choose where the environment's key goes."""
 
 from __future__ import annotations
 

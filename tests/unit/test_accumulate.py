@@ -601,3 +601,10 @@ def test_time_is_linear(make):
     small = min(seconds_for(1_000, make) for _ in range(3))
     large = min(seconds_for(8_000, make) for _ in range(2))
     assert large < 8 * small * 4 + 0.02
+
+
+def test_an_empty_name_in_a_head_is_none():
+    accumulator = Accumulator()
+    accumulator.add({"id": "x", "model": "m", "system_fingerprint": "", "service_tier": "", "choices": []})
+    completion = accumulator.completion()
+    assert (completion.system_fingerprint, completion.service_tier) == (None, None)

@@ -33,6 +33,7 @@ SHAPES: list[tuple[Any, ErrorDetail | None]] = [
     ({"detail": "no"}, ErrorDetail("no")),
     ({"detail": {"message": "no", "error": "other"}}, ErrorDetail("no")),
     ({"detail": []}, None),
+    ({"detail": "other", "message": ["a"], "error": [[["z"]]]}, ErrorDetail("a")),  # a list without words says nothing
     ({"detail": 5}, None),
     ({"error": "no", "code": 404}, ErrorDetail("no", None, "404")),
     ({"error": "no"}, ErrorDetail("no")),

@@ -292,3 +292,21 @@ def test_what_may_be_null_may_be_null_in_strict_form():
         "additionalProperties": False,
         "required": ["b"],
     }
+
+
+def test_a_class_that_another_refers_to_with_a_description_keeps_it():
+    node = {"type": "object", "properties": {"edges": {"type": "array", "items": {"$ref": "#/$defs/Edge"}}}}
+    edge = {"type": "object", "properties": {"target": {"$ref": "#/$defs/Node", "description": "where it leads"}}}
+    strict = to_strict({"$ref": "#/$defs/Node", "$defs": {"Node": node, "Edge": edge}}, is_validated=True)
+    target = strict["$defs"]["Edge"]["properties"]["target"]
+    assert target["description"] == "where it leads"
+    assert list(target["properties"]) == ["edges"]
+
+
+@pytest.mark.parametrize(
+    ("definitions", "reason"),
+    [({}, "which is not there"), ({"A": {"$ref": "#/$defs/A"}}, "which is nothing but itself")],
+)
+def test_a_root_that_refers_to_nothing_is_named(definitions, reason):
+    with pytest.raises(NotStrictError, match=f"^its root refers to '#/\\$defs/A', {reason}$"):
+        to_strict({"$ref": "#/$defs/A", "$defs": definitions}, is_validated=True)
