@@ -84,7 +84,7 @@ def test_with_nest_asyncio_nothing_is_ignored():
             [sys.executable, "-c", PROGRAM, emu.base_url, emu.api_key],
             capture_output=True,
             text=True,
-            timeout=50,
+            timeout=150,
             check=False,
             cwd=ROOT,
         )

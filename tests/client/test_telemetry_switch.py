@@ -179,7 +179,7 @@ def test_auto_instrumentation_finds_the_package(tmp_path):
     with Emulator(api_key="sk-test") as emu:
         command = ["opentelemetry-instrument", sys.executable, "-c", PROGRAM, emu.base_url]
         environment = {**exporters, **others, **paths}
-        done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False, env=environment)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=150, check=False, env=environment)
         assert done.returncode == 0, done.stderr[-2000:]
         spans = [json.loads(text) for text in re.findall(r"^\{.*?^\}", done.stdout, re.DOTALL | re.MULTILINE)]
         spans = {span["name"]: span for span in spans}

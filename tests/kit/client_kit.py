@@ -138,7 +138,7 @@ def run_alone(script: str, *flags: str) -> str:
         [sys.executable, "-W", "error", "-X", "dev", *flags, "-c", code],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=150,
         check=False,
         env={name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")},
     )

@@ -191,7 +191,7 @@ def test_register_with_another_langchain(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def run(code: str) -> str:
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=50)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=150)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

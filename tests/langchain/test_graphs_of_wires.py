@@ -179,7 +179,7 @@ def test_a_call_goes_on_in_another_process(emu: Emulator, make: Make, wire: str,
         capture_output=True,
         text=True,
         check=False,
-        timeout=50,
+        timeout=150,
     )
     assert done.returncode == 0, done.stderr
     _, kept, last = loads(done.stdout, allowed_objects="all")

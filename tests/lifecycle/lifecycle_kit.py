@@ -52,7 +52,7 @@ class Zygote:
         return json.loads(output)
 
     def close(self) -> None:
-        self._process.communicate(timeout=10)
+        self._process.communicate(timeout=150)
 
 
 def measured(program: str, *arguments: Any) -> Any:
@@ -112,4 +112,4 @@ class Served:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.communicate(timeout=10)
+        self._process.communicate(timeout=150)
