@@ -245,7 +245,7 @@ def test_a_suite_that_does_not_use_it_loads_nothing_of_it(pytester):
     )
     environment = {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=50, env=environment
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=150, env=environment
     )
     *_, passed, last = done.stdout.splitlines()
     assert "1 passed" in passed
