@@ -493,6 +493,9 @@ def test_nobody_asks_beyond_an_own_limit(model):
 
 def test_an_own_limit_with_room_is_no_reason_to_wait():
     clock = Clock()
+    short = Traffic(RateLimit(requests=2, seconds=3600), clock=clock).pacer_of("m")
+    send(short).answered(200, limits(0, NOW + 5), NOW)
+    assert short.turn().look()[1] == pytest.approx(5)
     pacer = Traffic(RateLimit(requests=2, seconds=3600), clock=clock).pacer_of("m")
     send(pacer).answered(200, limits(0, NOW + 80_000, name="tokens-per-day"), NOW)
     assert pacer.turn().look()[1] == pytest.approx(80_000)
