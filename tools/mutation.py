@@ -117,6 +117,7 @@ class Mutation:
             for name in (*PRELOADED, *(module_name(mutant.path) for mutant in self._mutants)):
                 importlib.import_module(name)
             self._measure(session.items)
+            gc.unfreeze()  # what tests/conftest.py froze is not among the collector's objects
             self._functions = loaded_functions()
             gc.collect()
             gc.freeze()

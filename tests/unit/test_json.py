@@ -187,3 +187,10 @@ def test_every_chunk_that_passes_can_be_read_and_put_together(raw):
     assert chunk.created is None or chunk.created == parsed["created"]
     assert accumulator.completion() is not None
     assert isinstance(accumulator.has_broken_call, bool)
+
+
+def test_what_has_no_json_form_is_refused_without_its_bytes():
+    with pytest.raises(ValueError, match="^Error serializing to JSON") as caught:
+        dump_json({"content": b"\xff secret"})
+    assert "secret" not in str(caught.value)
+    assert not hasattr(caught.value, "object")
