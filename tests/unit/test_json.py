@@ -190,7 +190,7 @@ def test_every_chunk_that_passes_can_be_read_and_put_together(raw):
 
 
 def test_what_has_no_json_form_is_refused_without_its_bytes():
-    with pytest.raises(ValueError, match="^Error serializing to JSON") as caught:
+    with pytest.raises(ValueError, match=r"^Error serializing to JSON") as caught:
         dump_json({"content": b"\xff secret"})
     assert "secret" not in str(caught.value)
     assert not hasattr(caught.value, "object")
