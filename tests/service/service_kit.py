@@ -104,7 +104,11 @@ class Process:
         self.process.send_signal(signal.SIGTERM)
 
     def __enter__(self):
-        until(self.is_ready, 150)
+        try:
+            until(self.is_ready, 150)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_):
