@@ -537,3 +537,25 @@ def test_an_own_limit_of_tokens_goes_by_what_was_used():
     own.spend(1.0, 500.0)
     assert own.free(2.0, 500.0) == 0
     assert own.free(60.5, 500.0) == 1
+
+
+def test_an_own_limit_foretells_when_each_place_in_the_queue_may_go():
+    own = OwnLimit(RateLimit(requests=3, seconds=10))
+    assert own.opens_for(3, 7.0) == 27.0
+    own.spend(0.0, 500.0)
+    assert own.opens_for(2, 5.0) == 10.0
+    own.spend(1.0, 500.0)
+    own.spend(2.0, 500.0)
+    assert [own.opens_for(rank, 5.0) for rank in (0, 1, 2, 3, 4, 7)] == [10.0, 11.0, 12.0, 20.0, 21.0, 31.0]
+    assert (own.free(9.9, 500.0), own.free(10.0, 500.0), own.free(11.0, 500.0)) == (0, 1, 2)
+
+
+def test_an_own_limit_of_tokens_opens_when_the_first_request_is_long_enough_ago():
+    own = OwnLimit(RateLimit(tokens=1000, seconds=60))
+    own.used(5.0, 5.0)
+    assert own.opens_for(5, 7.0) == 67.0
+    own.spend(0.0, 999.0)
+    assert own.free(1.0, 500.0) == 1
+    own.spend(1.0, 1.0)
+    assert own.free(2.0, 500.0) == 0
+    assert own.opens_for(5, 2.0) == 60.0
