@@ -150,8 +150,7 @@ class Pacer:
 
     def _may_ask(self, now: float) -> bool:
         """Return whether a request may go to see whether what the API stated still holds; the user's own limit does."""
-        own = math.inf if self._own is None else self._own.free(now, self._cost("tokens"))
-        return own > 0 and now - self._last > ASK_SECONDS
+        return self._own_free(now) > 0 and now - self._last > ASK_SECONDS
 
     def answered(self, turn: Turn, status: int, headers: Mapping[str, str], now: float) -> float | None:
         """See `Turn.answered`."""
@@ -239,9 +238,11 @@ class Pacer:
         news = self._expects_news(now)
         for name, bucket in self._buckets.items():
             free = min(free, bucket.free(now, self._cost(name), expects_news=news))
-        if self._own is not None:
-            free = min(free, self._own.free(now, self._cost("tokens")))
-        return free
+        return min(free, self._own_free(now))
+
+    def _own_free(self, now: float) -> float:
+        """Return how many requests may go now by the user's own limit."""
+        return math.inf if self._own is None else self._own.free(now, self._cost("tokens"))
 
     def _first_steps(self, now: float) -> int:
         """Return how many times `LOOK_SECONDS` have passed since the oldest request without a response."""
@@ -262,7 +263,7 @@ class Pacer:
             cost = self._cost(name)
             if bucket.free(now, cost, expects_news=news) <= rank:
                 moments.append(bucket.opens_for(rank, now, cost))
-        if self._own is not None and self._own.free(now, self._cost("tokens")) <= rank:
+        if self._own is not None and self._own_free(now) <= rank:
             moments.append(self._own.opens_for(rank, now))
         return max(moments)
 
