@@ -17,20 +17,23 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import nox
 
+sys.path.insert(0, str(Path(__file__).parent / "tests" / "kit"))
+
+from needed_frameworks import MENTIONS, needed_by
+
 PYTHONS = [*nox.project.python_versions(nox.project.load_toml("pyproject.toml")), "3.14"]
 """Those that the classifiers name, and the one that they are to name when it has passed."""
-FRAMEWORKS = {"langchain": r"\blangchain", "llamaindex": r"\bllama_?index"}
-"""What a test mentions that needs a framework, as tests/conftest.py has it."""
 PARTS = {
     # a part: its extras, its groups of test tools, its tests
     "core": ([], ["test"], ["tests"]),
     "langchain": (["langchain"], ["test", "test-langchain"], ["tests/langchain", "tests/conformance"]),
     "llamaindex": (["llamaindex"], ["test", "test-llamaindex"], ["tests/llamaindex", "tests/conformance"]),
-    "together": ([*FRAMEWORKS], ["test", *(f"test-{name}" for name in FRAMEWORKS)], []),  # what no other part runs
+    "together": ([*MENTIONS], ["test", *(f"test-{extra}" for extra in MENTIONS)], []),  # what no other part runs
 }
 SHORT = (*PARTS["together"][:2], ["tests/langchain", "tests/llamaindex", "tests/unit"])
 """What comes to harm first where the versions are others: the adapters, and what looks inside the client."""
@@ -80,10 +83,9 @@ def run(session: nox.Session, part: tuple[list[str], list[str], list[str]], vers
 
 def together() -> list[str]:
     """Return the files of tests that the client alone leaves out and no framework's own folder has."""
-    done = {*ELSEWHERE, *FRAMEWORKS, "conformance"}
+    done = {*ELSEWHERE, *MENTIONS, "conformance"}
     files = [path for path in sorted(Path("tests").rglob("test_*.py")) if path.parts[1] not in done]
-    mentions = re.compile("|".join(FRAMEWORKS.values()))
-    return [str(path) for path in files if mentions.search(path.read_text(encoding="utf-8"))]
+    return [str(path) for path in files if needed_by(path)]
 
 
 def resolve(session: nox.Session, extras: list[str], versions: str, pins: Path) -> None:

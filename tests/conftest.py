@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import re
 import signal
 import ssl
 import subprocess
@@ -16,6 +15,7 @@ import trustme
 from client_kit import FIRST_PAUSE
 from hypothesis import settings
 from interfaces import INTERFACES, PAIRS
+from needed_frameworks import is_test_file, needed_by
 
 from inference_do import models
 from inference_do._protocol.retry import Policy
@@ -36,9 +36,9 @@ settings.register_profile("tests", deadline=None)  # how long an example takes i
 settings.load_profile("tests")
 
 
-FRAMEWORKS = {"langchain_core": re.compile(r"\blangchain"), "llama_index": re.compile(r"\bllama_?index")}
-"""What a file or a folder of tests that needs a framework mentions."""
-MISSING = [name for name in FRAMEWORKS if find_spec(name) is None]
+FRAMEWORKS = {"langchain": "langchain_core", "llamaindex": "llama_index"}
+"""The extras of the frameworks, and a module of each."""
+MISSING = {extra: module for extra, module in FRAMEWORKS.items() if find_spec(module) is None}
 IGNORED: set[str] = set()
 
 
@@ -50,12 +50,10 @@ def pytest_configure() -> None:
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
     """Leave out tests that need a framework that is not installed: scripts/matrix tries each part alone."""
-    name = collection_path.name
-    if not MISSING or (not collection_path.is_dir() and not (name.startswith("test_") and name.endswith(".py"))):
+    if not MISSING or not (collection_path.is_dir() or is_test_file(collection_path)):
         return None
-    text = name if collection_path.is_dir() else collection_path.read_text(encoding="utf-8")
-    if any(FRAMEWORKS[missing].search(text) for missing in MISSING):
-        IGNORED.add(name)
+    if needed_by(collection_path) & MISSING.keys():
+        IGNORED.add(collection_path.name)
         return True
     return None
 
@@ -73,7 +71,9 @@ def pytest_testnodedown(node: Any) -> None:
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say which files were left out."""
     if IGNORED:
-        terminalreporter.write_line(f"Not collected, as they need {' or '.join(MISSING)}: {' '.join(sorted(IGNORED))}")
+        terminalreporter.write_line(
+            f"Not collected, as they need {' or '.join(MISSING.values())}: {' '.join(sorted(IGNORED))}"
+        )
 
 
 def pytest_collection_finish() -> None:
