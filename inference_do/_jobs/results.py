@@ -29,13 +29,13 @@ FINISH_REASONS = ("finish_reason", "stop_reason")
 class RowResult:
     """A result as JSON, and what came with it."""
 
-    __slots__ = ("model", "result", "tokens", "told")
+    __slots__ = ("metadata", "model", "result", "tokens")
 
     def __init__(
-        self, result: Any, told: Mapping[str, Any] | None = None, model: Any = None, usage: Any = None
+        self, result: Any, metadata: Mapping[str, Any] | None = None, model: Any = None, usage: Any = None
     ) -> None:
         self.result = result
-        self.told = {name: value for name, value in (told or {}).items() if value}
+        self.metadata = {name: value for name, value in (metadata or {}).items() if value}
         """`finish_reason` and `tool_calls`, as far as there are any."""
         self.model = model if isinstance(model, str) and model else None
         self.tokens = _tokens(usage)
@@ -100,16 +100,16 @@ def _of_response(response: Any) -> RowResult:
         return RowResult(_plain(raw))
     fields = raw if isinstance(raw, Mapping) else {name: getattr(raw, name, None) for name in ("model", "usage")}
     calls = (getattr(message, "additional_kwargs", None) or response.additional_kwargs).get("tool_calls")
-    told = {"finish_reason": _finish_reason(response.additional_kwargs), "tool_calls": calls and _plain(calls)}
-    return RowResult(text, told, fields.get("model"), fields.get("usage"))
+    metadata = {"finish_reason": _finish_reason(response.additional_kwargs), "tool_calls": calls and _plain(calls)}
+    return RowResult(text, metadata, fields.get("model"), fields.get("usage"))
 
 
 def _of_completion(completion: Any) -> RowResult:
     """Read an answer of the client, or of the OpenAI SDK."""
     choice = completion.choices[0] if completion.choices else None
     calls = getattr(getattr(choice, "message", None), "tool_calls", None)
-    told = {"finish_reason": getattr(choice, "finish_reason", None), "tool_calls": calls and _plain(calls)}
-    return RowResult(completion.text, told, completion.model, completion.usage)
+    metadata = {"finish_reason": getattr(choice, "finish_reason", None), "tool_calls": calls and _plain(calls)}
+    return RowResult(completion.text, metadata, completion.model, completion.usage)
 
 
 def _finish_reason(metadata: Mapping[str, Any]) -> Any:

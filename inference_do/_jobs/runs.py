@@ -1,6 +1,6 @@
 """One run of a job: the rules, the output and what is shown, for both drivers.
 
-Whatever a driver tells it is told under one lock, or in one event loop.
+Whatever a driver reports is taken under one lock, or in one event loop.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Run:
         if (tokens := meter.tokens) is not None:
             fields |= {"model": meter.model, "usage": asdict(tokens), "cost": meter.cost}
         if isinstance(outcome, RowResult):
-            fields |= {**outcome.told, "result": outcome.result}
+            fields |= {**outcome.metadata, "result": outcome.result}
         else:
             fields["error"] = describe_error(outcome)
         self._write(task.row, fields)

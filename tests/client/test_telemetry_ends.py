@@ -17,7 +17,7 @@ DURATION = "gen_ai.client.operation.duration"
 
 
 @pytest.fixture
-def told():
+def kept():
     with reported() as kept:
         yield kept
 
@@ -87,22 +87,22 @@ AENDS = [aread_to_the_end, aleave_by_break, aclose, acollect]
 
 
 @pytest.mark.parametrize("end", ENDS + AENDS, ids=lambda end: end.__name__)
-async def test_a_stream_that_is_left_ends_its_span_once(emu, told, end):
+async def test_a_stream_that_is_left_ends_its_span_once(emu, kept, end):
     emu.always = RawStream(COUNTED)
     if asyncio.iscoroutinefunction(end):
         await end(emu)
     else:
         end(emu)
     gc.collect()
-    assert await asoon(lambda: told.spans)
+    assert await asoon(lambda: kept.spans)
     gc.collect()
     await asyncio.sleep(0)
-    span, is_whole = told.span, "read" in end.__name__
+    span, is_whole = kept.span, "read" in end.__name__
     assert span.status.status_code is StatusCode.UNSET
     assert span.attributes["gen_ai.usage.input_tokens"] == 7
     assert span.attributes["gen_ai.usage.output_tokens"] == (4 if is_whole else 1)
     assert ("gen_ai.response.finish_reasons" in span.attributes) == is_whole
-    assert told.metrics()[DURATION].data.data_points[0].count == 1
+    assert kept.metrics()[DURATION].data.data_points[0].count == 1
 
 
 @pytest.mark.parametrize(
@@ -115,18 +115,18 @@ async def test_a_stream_that_is_left_ends_its_span_once(emu, told, end):
     ids=["with-a-status", "without", "cut"],
 )
 @pytest.mark.parametrize("ask", [stream, astream])
-def test_an_error_in_the_middle(emu, told, ask, last, expected):
+def test_an_error_in_the_middle(emu, kept, ask, last, expected):
     emu.script(RawStream((*COUNTED[:2], last)))
     ask(emu)
-    span = told.span
+    span = kept.span
     assert span.status.status_code is StatusCode.ERROR
     assert span.attributes["error.type"] == expected
     assert span.attributes["gen_ai.usage.output_tokens"] == 2
-    assert told.metrics()[DURATION].data.data_points[0].attributes["error.type"] == expected
+    assert kept.metrics()[DURATION].data.data_points[0].attributes["error.type"] == expected
 
 
 @pytest.mark.parametrize("streamed", [True, False])
-async def test_a_task_that_is_cancelled(emu, told, streamed):
+async def test_a_task_that_is_cancelled(emu, kept, streamed):
     emu.always = Stall(after_events=2) if streamed else Stall(before_head=True)
     got = asyncio.Event()
 
@@ -145,6 +145,6 @@ async def test_a_task_that_is_cancelled(emu, told, streamed):
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await asoon(lambda: told.spans)
-    assert told.span.status.status_code is StatusCode.ERROR
-    assert told.span.attributes["error.type"] == "asyncio.exceptions.CancelledError"
+    assert await asoon(lambda: kept.spans)
+    assert kept.span.status.status_code is StatusCode.ERROR
+    assert kept.span.attributes["error.type"] == "asyncio.exceptions.CancelledError"

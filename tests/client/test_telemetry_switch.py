@@ -29,7 +29,7 @@ EVERY_CALL = pytest.mark.parametrize("ask", [chat, stream, achat, astream])
 
 
 @pytest.fixture
-def told():
+def kept():
     with reported() as kept:
         yield kept
 
@@ -100,20 +100,20 @@ def test_what_changes_in_the_library_below_fails_no_call(emu, monkeypatch):
 # --- on and off ---
 
 
-def test_instrument_again_takes_the_new_providers_and_uninstrument_ends_it(emu, told):
+def test_instrument_again_takes_the_new_providers_and_uninstrument_ends_it(emu, kept):
     with reported() as other:
         chat(emu)
-        assert (len(told.spans), len(other.spans)) == (0, 1)
+        assert (len(kept.spans), len(other.spans)) == (0, 1)
     chat(emu)
-    assert (len(told.spans), len(other.spans)) == (0, 1)
+    assert (len(kept.spans), len(other.spans)) == (0, 1)
 
 
-def test_what_is_under_way_is_reported_to_its_end(emu, told):
+def test_what_is_under_way_is_reported_to_its_end(emu, kept):
     with make(emu).stream(**ASK) as reading:
         next(reading)
         uninstrument()
         list(reading)
-    assert told.span.attributes["gen_ai.response.finish_reasons"] == ("stop",)
+    assert kept.span.attributes["gen_ai.response.finish_reasons"] == ("stop",)
 
 
 def test_instrumenting_while_threads_call(emu):
@@ -138,10 +138,10 @@ def test_instrumenting_while_threads_call(emu):
     kept.shutdown()
 
 
-def test_where_instrumentation_is_suppressed_nothing_is_reported(emu, told):
+def test_where_instrumentation_is_suppressed_nothing_is_reported(emu, kept):
     with suppress_instrumentation():
         chat(emu)
-    assert told.spans == ()
+    assert kept.spans == ()
     assert "traceparent" not in emu.requests[-1].headers
 
 

@@ -40,7 +40,7 @@ def whose(beside: str) -> str:
 
 
 @pytest.fixture
-def told(beside: str) -> Iterator[Reported]:
+def kept(beside: str) -> Iterator[Reported]:
     with instrumented(*BESIDE[beside]) as kept:
         yield kept
 
@@ -65,37 +65,37 @@ async def run(llm: DigitalOcean, entry: str, *, to_the_end: bool = True) -> None
                 break
 
 
-async def test_a_call_is_one_span(llm: DigitalOcean, emu: Emulator, told: Reported, whose: str) -> None:
+async def test_a_call_is_one_span(llm: DigitalOcean, emu: Emulator, kept: Reported, whose: str) -> None:
     for entry in (*ENTRIES, *(f"a{name}" for name in ENTRIES)):
         await run(llm, entry)
-        assert await asoon(lambda: told.spans), entry
-        assert [span.instrumentation_scope.name for span in told.spans] == [whose], entry
-        told.clear()
+        assert await asoon(lambda: kept.spans), entry
+        assert [span.instrumentation_scope.name for span in kept.spans] == [whose], entry
+        kept.clear()
     assert len(emu.requests) == 2 * len(ENTRIES)
-    (duration,) = [metric for name, metric in told.metrics().items() if name == "gen_ai.client.operation.duration"]
+    (duration,) = [metric for name, metric in kept.metrics().items() if name == "gen_ai.client.operation.duration"]
     assert sum(point.count for point in duration.data.data_points) == 2 * len(ENTRIES)
 
 
-async def test_a_stream_that_is_left_is_one_span(llm: DigitalOcean, told: Reported, whose: str) -> None:
+async def test_a_stream_that_is_left_is_one_span(llm: DigitalOcean, kept: Reported, whose: str) -> None:
     for entry in ("stream_chat", "astream_chat"):
         await run(llm, entry, to_the_end=False)
-        assert await asoon(lambda: told.spans), entry
-        assert [span.instrumentation_scope.name for span in told.spans] == [whose], entry
-        told.clear()
+        assert await asoon(lambda: kept.spans), entry
+        assert [span.instrumentation_scope.name for span in kept.spans] == [whose], entry
+        kept.clear()
 
 
-async def test_embeddings_are_one_span(embedding: DigitalOceanEmbedding, told: Reported, whose: str) -> None:
+async def test_embeddings_are_one_span(embedding: DigitalOceanEmbedding, kept: Reported, whose: str) -> None:
     embedding.get_text_embedding_batch(["a", "b"])
-    assert [span.instrumentation_scope.name for span in told.spans] == [whose]
-    told.clear()
+    assert [span.instrumentation_scope.name for span in kept.spans] == [whose]
+    kept.clear()
     await embedding.aget_text_embedding_batch(["a", "b"])
-    assert [span.instrumentation_scope.name for span in told.spans] == [whose]
+    assert [span.instrumentation_scope.name for span in kept.spans] == [whose]
 
 
 def test_a_retriever_is_no_second_span_of_a_retrieval(beside: str) -> None:
-    with Emulator(knowledge={"kb": ["A droplet is a machine."]}) as emu, instrumented(*BESIDE[beside]) as told:
+    with Emulator(knowledge={"kb": ["A droplet is a machine."]}) as emu, instrumented(*BESIDE[beside]) as kept:
         made: Callable[..., DigitalOceanKnowledgeBaseRetriever] = DigitalOceanKnowledgeBaseRetriever
         made(knowledge_base_id="kb", api_key=emu.api_key, base_url=emu.base_url).retrieve("droplet")
-        assert {span.instrumentation_scope.name for span in told.spans} == {beside}  # OpenInference's methods are spans
-        outer = [span for span in told.spans if span.parent is None]
+        assert {span.instrumentation_scope.name for span in kept.spans} == {beside}  # OpenInference's methods are spans
+        outer = [span for span in kept.spans if span.parent is None]
         assert len(outer) == 1

@@ -237,6 +237,6 @@ def test_a_wait_is_a_line_of_the_log(reason, failure, said, caplog):
     call.report(reason, 3.0, failure)
     (record,) = caplog.records
     assert record.getMessage().startswith(said)
-    (told,) = details
-    assert (told.reason, told.wait_for, told.waited_so_far, told.attempts) == (reason, 3.0, 1.0, 0)
-    assert (told.model, told.caused_by) == ("m", failure)
+    (reported,) = details
+    assert (reported.reason, reported.wait_for, reported.waited_so_far, reported.attempts) == (reason, 3.0, 1.0, 0)
+    assert (reported.model, reported.caused_by) == ("m", failure)

@@ -168,11 +168,11 @@ def test_who_gets_no_answer_expects_none_any_more():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "is_refused", "is_told"), [(0.125, False, False), (0.125, True, True), (0.5, False, True)]
+    ("seconds", "is_refused", "is_reported"), [(0.125, False, False), (0.125, True, True), (0.5, False, True)]
 )
-def test_a_wait_for_the_rate_limit_is_told_where_it_is_noticed(seconds, is_refused, is_told):
-    told = []
-    call = new_call(on_retry=told.append)
+def test_a_wait_for_the_rate_limit_is_reported_where_it_is_noticed(seconds, is_refused, is_reported):
+    reported = []
+    call = new_call(on_retry=reported.append)
     call.pacer = Pacer(clock=call.clock)
     used_up = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": str(NOW + seconds)}
     if is_refused:
@@ -183,13 +183,15 @@ def test_a_wait_for_the_rate_limit_is_told_where_it_is_noticed(seconds, is_refus
         turn.look()
         turn.answered(200, used_up, NOW)
     assert ask(call, *script, *OK).outcome == "ok"
-    assert [(details.reason, details.wait_for) for details in told] == ([("rate_limit", seconds)] if is_told else [])
+    assert [(details.reason, details.wait_for) for details in reported] == (
+        [("rate_limit", seconds)] if is_reported else []
+    )
 
 
 @pytest.mark.parametrize(("patience", "trace"), [(12.5, f"sleep:5 sleep:5 sleep:2 {GOOD}"), (11.5, "")])
-def test_a_long_wait_for_the_rate_limit_is_told_once_and_counted_or_not_begun(patience, trace):
-    told = []
-    call = new_call(on_retry=told.append, rate_limit_wait=patience)
+def test_a_long_wait_for_the_rate_limit_is_reported_once_and_counted_or_not_begun(patience, trace):
+    reported = []
+    call = new_call(on_retry=reported.append, rate_limit_wait=patience)
     call.pacer = Pacer(clock=call.clock)
     turn = call.pacer.turn()
     turn.look()
@@ -197,11 +199,11 @@ def test_a_long_wait_for_the_rate_limit_is_told_once_and_counted_or_not_begun(pa
     played = ask(call, *(OK if trace else ()))
     assert played.trace == trace
     if trace:
-        assert [details.wait_for for details in told] == [12.0]
+        assert [details.wait_for for details in reported] == [12.0]
         assert call.waited == 12.0
     else:
         assert isinstance(played.error, errors.RateLimitError)
-        assert (told, call.waited) == ([], 0.0)
+        assert (reported, call.waited) == ([], 0.0)
 
 
 def test_a_reason_is_cut():

@@ -243,10 +243,10 @@ def test_partial_is_empty_where_the_first_event_is_no_answer(first):
         ([chunk(finish="stop")], []),
     ],
 )
-def test_an_answer_that_ran_out_of_tokens_before_any_text_is_told(events, spent):
-    told: list[int] = []
-    assert stream(new_call(on_empty=told.append), SSE, *events, DONE, b"").outcome == "ok"
-    assert told == spent
+def test_an_answer_that_ran_out_of_tokens_before_any_text_is_reported(events, spent):
+    reported: list[int] = []
+    assert stream(new_call(on_empty=reported.append), SSE, *events, DONE, b"").outcome == "ok"
+    assert reported == spent
 
 
 def test_errors_of_streams_carry_no_other_exception():

@@ -139,30 +139,30 @@ def test_a_stream_that_was_closed_behind_its_end_was_answered(lines):
 
 
 class Telemetry:
-    """Notes what it is told."""
+    """Notes what it is recorded."""
 
     def __init__(self) -> None:
-        self.told: list[object] = []
+        self.recorded: list[object] = []
 
     def begin(self) -> None:
-        self.told.append("begin")
+        self.recorded.append("begin")
 
     def chunk(self) -> None:
-        self.told.append("chunk")
+        self.recorded.append("chunk")
 
     def end(self, answer, failure, *, attempts, info) -> None:
         made = answer()
-        self.told.append((getattr(made, "text", made), type(failure).__name__, attempts, info and info.status))
+        self.recorded.append((getattr(made, "text", made), type(failure).__name__, attempts, info and info.status))
 
 
 def test_telemetry_is_told_of_the_call_and_goes_along_with_each_request():
     telemetry = Telemetry()
     played = stream(new_call(telemetry=telemetry), *status(503), SSE, chunk("Hi"), chunk(finish="stop"), b"")
-    assert telemetry.told == ["begin", "chunk", "chunk", ("Hi", "NoneType", 2, 200)]
+    assert telemetry.recorded == ["begin", "chunk", "chunk", ("Hi", "NoneType", 2, 200)]
     assert [command.telemetry for command in played.commands if isinstance(command, Send)] == [telemetry] * 2
 
 
 def test_an_answer_of_which_nothing_has_come_is_none():
     telemetry = Telemetry()
     stream(new_call(telemetry=telemetry, retries=0), SSE, GONE)
-    assert telemetry.told == ["begin", (None, "APIConnectionError", 1, 200)]
+    assert telemetry.recorded == ["begin", (None, "APIConnectionError", 1, 200)]
