@@ -7,6 +7,7 @@ interpreter does; its exit code is answered.
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -20,6 +21,8 @@ def main() -> None:
         import lifecycle_programs
 
         import llamaindex_do.llm  # noqa: F401
+    gc.collect()
+    gc.freeze()  # a collection in a fork would look at each of the frameworks' objects, and so copy them
     for line in sys.stdin:
         program, arguments, environment, *files = json.loads(line)
         if (child := os.fork()) == 0:
