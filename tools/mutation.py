@@ -49,7 +49,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     **{f"inference_do/_protocol/{name}.py": FLOW for name in ("call", "drive", "flow", "lines", "observe")},
     "inference_do/_protocol/json.py": ("tests/unit/test_json.py", "tests/unit/test_json_text.py"),
     "inference_do/_protocol/pacing.py": PACING,
-    "inference_do/_protocol/ratelimits.py": PACING,
+    "inference_do/_protocol/ratelimits.py": ("tests/unit/test_ratelimits.py", *PACING),
     "inference_do/_protocol/retry.py": (*PACING, "tests/unit/test_retry.py", "tests/property/test_retry_properties.py"),
     "inference_do/_protocol/sse.py": ("tests/unit/test_sse.py", "tests/property/test_sse_properties.py"),
     "inference_do/_protocol/status.py": (

@@ -22,8 +22,6 @@ LONGEST_STATED = 7 * 24 * 3600.0
 """Seconds; the API's longest limit is one of a day."""
 ROUNDED_SECONDS = 2.0
 """Seconds in the past that a stated moment may be and still mean now."""
-SHORT_WAIT = 10.0
-"""Seconds of a wait for which it matters how a second was rounded."""
 RESOLUTION = 0.25
 """Seconds to which the length of a window is found out."""
 ROUNDING_SECONDS = 1.0
@@ -106,6 +104,7 @@ class Bucket:
 
     __slots__ = (
         "_burst",
+        "_is_early",
         "_is_exact",
         "_is_prompt",
         "_is_rolling",
@@ -126,13 +125,14 @@ class Bucket:
 
     def __init__(self) -> None:
         self._limit: float | None = None
-        self._remaining = math.inf  # as it was stated
+        self._remaining = 0.0  # as it was stated
         self.stated_of = -math.inf
         """The moment at which the request went whose response stated it."""
         self._stated_at = -math.inf  # when that came
-        self._room = math.inf  # what is left of it for requests that are still to go
+        self._room = 0.0  # what is left of it for requests that are still to go
         self._opens_at = -math.inf  # the moment that was stated for new room
-        self._is_exact = True  # whether that was stated closely enough
+        self._is_exact = True  # whether it was not rounded
+        self._is_early = False  # whether such moments are rounded down, where room comes back bit by bit
         self._not_before = -math.inf  # after refusals in spite of it
         self._looked: float | None = None  # the moment at which a request went ahead
         self._is_prompt = False  # whether that was as soon as there should have been room
@@ -173,30 +173,32 @@ class Bucket:
             if self._is_rolling:
                 self._window.refused(self._looked)  # hardly anything was free yet
             else:
-                self._window.found(self._looked, is_prompt=self._is_prompt and not self._is_exact)
-            self._started, self._looked, self._burst = self._looked, None, 2.0
+                self._window.found(self._looked, is_prompt=self._is_prompt)
+            self._started, self._looked = self._looked, None
             self._length = max(0.0, opens_at - self._started)
         if is_lower or is_newer:
             self._take_moment(stated, now)
-        if self._is_unclear(now) and self._remaining <= 0 and stated.wait is not None:
+        if self._is_unclear(now) and self._remaining <= 0:
             self._not_before = now + ROUNDING_SECONDS
 
     def refuse(self, stated: StatedLimit, now: float) -> None:
         """Take a refusal that says when there is room."""
         self._limit = stated.limit or self._limit
+        wait = stated.wait or 0.0
         if self._started is not None and self._is_rolling is not False:
             self._is_rolling = True
-            self._spacing = min(now - self._started, ROUNDING_SECONDS) + max(0.0, stated.wait or 0.0)
-        was_look, was_due = self._looked is not None, self._opens
+            self._spacing = min(now - self._started, ROUNDING_SECONDS) + max(0.0, wait)
+        was_look = self._looked is not None
         if self._looked is not None:
-            if abs(now + (stated.wait or 0.0) - self._opens_at) < RESOLUTION:
+            if abs(now + wait - self._opens_at) < RESOLUTION:
                 self._window.refused(self._looked)
+                self._is_early = self._is_rolling is True and not self._is_exact
             else:
                 self._window.begun = None  # others began it
-        self._remaining, self._room, self._looked, self._burst = 0.0, 0.0, None, 2.0
+        self._remaining, self._looked, self._burst = 0.0, None, 2.0
         self._take_moment(stated, now)
         self._refusals += was_look
-        if self._opens <= now or (was_look and was_due <= now):
+        if was_look or self._opens <= now:
             pause = min(FIRST_PAUSE * 2.0 ** min(max(self._refusals - 1, 0), 20), LONGEST_PAUSE)
             self._not_before = now + (max(pause, ROUNDING_SECONDS) if self._is_unclear(now) else pause)
 
@@ -207,7 +209,7 @@ class Bucket:
     def _take_moment(self, stated: StatedLimit, now: float) -> None:
         if is_moment(stated.wait):
             self._opens_at = now + stated.wait
-            self._is_exact = not stated.is_rounded or stated.wait > SHORT_WAIT
+            self._is_exact = not stated.is_rounded
 
     def _is_unclear(self, now: float) -> bool:
         """Return whether the stated moment has passed, was rounded, and no window is known that it could be of."""
@@ -216,6 +218,8 @@ class Bucket:
     @property
     def _opens(self) -> float:
         stated = self._opens_at if self._is_exact else self._window.end(self._opens_at)
+        if self._is_early and not self._is_exact:
+            stated += ROUNDING_SECONDS
         return max(stated, self._not_before)
 
     def free(self, now: float, cost: float, *, expects_news: bool) -> float:
@@ -297,7 +301,7 @@ class OwnLimit:
 
     def used(self, tokens: float, counted: float) -> None:
         """Correct what a request was counted with, by what its answer says."""
-        if self._spent and self._limit.tokens is not None:
+        if self._spent:
             moment, before = self._spent.pop()
             self._spent.append((moment, before + tokens - counted))
             self._tokens += tokens - counted

@@ -40,22 +40,88 @@ def send(pacer: Pacer):
 # How a client does against servers that count in different ways -----------------------------------------------------
 
 
-@pytest.mark.parametrize("write", WRITERS)
-@pytest.mark.parametrize("kind", SERVERS)
-@pytest.mark.parametrize(("rows", "limit", "workers"), [(150, 20, 16), (150, 20, 64), (2000, 200, 64)])
+SIZES = [(150, 20, 16), (150, 20, 64), (2000, 200, 64)]
+"""Rows, requests that the limit allows in two seconds, and workers."""
+
+COSTS: dict[tuple[str, str], list[tuple[int, float]]] = {
+    ("aligned windows", "up"): [(2, 13.67), (2, 13.67), (4, 17.81)],
+    ("aligned windows", "down"): [(2, 13.67), (2, 13.67), (4, 17.81)],
+    ("aligned windows", "near"): [(2, 13.67), (2, 13.67), (4, 17.81)],
+    ("aligned windows", "exact"): [(0, 13.67), (0, 13.67), (1, 17.72)],
+    ("windows", "up"): [(3, 16.66), (1, 16.81), (3, 20.23)],
+    ("windows", "down"): [(2, 15.68), (2, 15.68), (2, 19.74)],
+    ("windows", "near"): [(2, 15.9), (2, 15.9), (2, 20.19)],
+    ("windows", "exact"): [(0, 14.05), (0, 14.06), (1, 18.11)],
+    ("rolling", "up"): [(0, 13.66), (0, 13.67), (0, 18.67)],
+    ("rolling", "down"): [(0, 13.46), (0, 13.43), (0, 18.35)],
+    ("rolling", "near"): [(0, 13.99), (0, 13.94), (0, 18.06)],
+    ("rolling", "exact"): [(0, 13.02), (0, 13.02), (0, 18.02)],
+    ("sliding log", "up"): [(0, 16.8), (1, 16.81), (1, 21.1)],
+    ("sliding log", "down"): [(2, 15.9), (2, 15.9), (4, 21.22)],
+    ("sliding log", "near"): [(2, 15.9), (2, 15.9), (2, 20.19)],
+    ("sliding log", "exact"): [(0, 14.16), (0, 14.15), (0, 18.24)],
+}
+"""By server, way to write `reset`, and size: refused requests and seconds. A change may lower them."""
+
+OF_PROCESSES = {
+    ("aligned windows", "up"): (317, 13.67),
+    ("aligned windows", "down"): (317, 13.67),
+    ("aligned windows", "near"): (317, 13.67),
+    ("aligned windows", "exact"): (325, 13.67),
+    ("windows", "up"): (281, 16.66),
+    ("windows", "down"): (322, 15.67),
+    ("windows", "near"): (326, 15.9),
+    ("windows", "exact"): (325, 14.05),
+    ("rolling", "up"): (318, 13.66),
+    ("rolling", "down"): (298, 13.29),
+    ("rolling", "near"): (285, 13.81),
+    ("rolling", "exact"): (138, 13.22),
+    ("sliding log", "up"): (248, 17.16),
+    ("sliding log", "down"): (322, 15.67),
+    ("sliding log", "near"): (326, 15.9),
+    ("sliding log", "exact"): (171, 14.08),
+}
+"""The same for four processes that do not know of each other, with 152 rows and 20 in two seconds."""
+
+OF_LONG_ANSWERS = {
+    "aligned windows": (3, 191.55),
+    "windows": (3, 194.84),
+    "rolling": (4, 187.3),
+    "sliding log": (4, 219.87),
+}
+"""By server: 120 rows whose answers take eight seconds, 30 in a minute."""
+
+
+@pytest.mark.parametrize(("rows", "limit", "workers"), SIZES)
+@pytest.mark.parametrize(("kind", "write"), COSTS)
 def test_rows_under_a_limit_take_as_long_as_they_must(kind, write, rows, limit, workers):
     world = World(SERVERS[kind](limit, 2.0, WRITERS[write]), rows, workers).run()
     assert world.done == rows
     assert world.share_refused <= 0.05
     assert world.now <= 1.25 * world.ideal
+    refused, seconds = COSTS[kind, write][SIZES.index((rows, limit, workers))]
+    assert world.server.refused <= refused
+    assert world.now <= seconds
 
 
-@pytest.mark.parametrize("write", WRITERS)
-@pytest.mark.parametrize("kind", SERVERS)
+@pytest.mark.parametrize(("kind", "write"), OF_PROCESSES)
 def test_processes_share_a_limit_without_knowing_of_each_other(kind, write):
     world = World(SERVERS[kind](20, 2.0, WRITERS[write]), 152, 16, processes=4).run()
     assert world.done == 152
     assert world.now <= 1.6 * world.ideal
+    refused, seconds = OF_PROCESSES[kind, write]
+    assert world.server.refused <= refused
+    assert world.now <= seconds
+
+
+@pytest.mark.parametrize("seconds", [30.0, 60.0])
+@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize("kind", SERVERS)
+def test_long_windows_cost_hardly_more_than_they_must(kind, write, seconds):
+    world = World(SERVERS[kind](20, seconds, WRITERS[write]), 200, 32).run()
+    assert world.done == 200
+    assert world.server.refused <= 2
+    assert world.now <= world.ideal + 3.5
 
 
 @pytest.mark.parametrize("kind", SERVERS)
@@ -64,6 +130,9 @@ def test_answers_that_take_long_are_no_reason_to_send_too_much(kind):
     assert world.done == 120
     assert world.share_refused <= 0.05
     assert world.now <= 1.3 * world.ideal
+    refused, seconds = OF_LONG_ANSWERS[kind]
+    assert world.server.refused <= refused
+    assert world.now <= seconds
 
 
 def test_first_come_first_served():
