@@ -192,7 +192,7 @@ class Bucket:
         if self._looked is not None:
             if abs(now + wait - self._opens_at) < RESOLUTION:
                 self._window.refused(self._looked)
-                self._is_early = self._is_rolling is True and not self._is_exact
+                self._is_early = self._is_rolling is True
             else:
                 self._window.begun = None  # others began it
         self._remaining, self._looked, self._burst = 0.0, None, 2.0
