@@ -132,7 +132,7 @@ class Bucket:
         self._room = 0.0  # what is left of it for requests that are still to go
         self._opens_at = -math.inf  # the moment that was stated for new room
         self._is_exact = True  # whether it was not rounded
-        self._is_early = False  # whether such moments are rounded down, where room comes back bit by bit
+        self._is_early = False  # whether those are rounded down, as a refusal showed where room comes back bit by bit
         self._not_before = -math.inf  # after refusals in spite of it
         self._looked: float | None = None  # the moment at which a request went ahead
         self._is_prompt = False  # whether that was as soon as there should have been room

@@ -255,6 +255,35 @@ def test_tokens_are_waited_for_like_requests(name):
     assert pacer.turn().look()[1] == pytest.approx(40)
 
 
+def test_the_tokens_of_requests_under_way_are_taken_from_what_is_left():
+    pacer = Pacer(clock=Clock())
+    for turn in [send(pacer) for _ in range(3)][:1]:
+        turn.answered(200, limits(1500, NOW + 40, limit=100_000, name="tokens-per-minute"), NOW)
+    send(pacer)
+    assert pacer.turn().look()[1] == pytest.approx(40), "two of 500 each were under way, and one has gone"
+
+
+def test_a_limit_with_room_is_not_waited_for_beside_one_without():
+    pacer = Pacer(clock=Clock())
+    headers = {**limits(0, NOW + 5), **limits(90_000, NOW + 50, limit=100_000, name="tokens-per-minute")}
+    send(pacer).answered(200, headers, NOW)
+    assert pacer.turn().look()[1] == pytest.approx(5)
+
+
+def test_the_first_that_waits_is_woken_if_there_is_room_earlier_than_was_stated():
+    clock = Clock()
+    pacer = Pacer(clock=clock)
+    slow, first = send(pacer), send(pacer)
+    first.answered(200, limits(0, NOW + 60.5, limit=1), NOW)
+    clock.now += 60.5
+    send(pacer).answered(200, limits(0, NOW + 121, limit=1), NOW + 60.5)
+    waiting, woken = pacer.turn(), []
+    assert waiting.look()[1] == pytest.approx(60.5)
+    waiting.on_wake(lambda: woken.append(True))
+    slow.answered(429, limits(0, NOW + 62, limit=1), NOW + 60.5)
+    assert woken
+
+
 def test_the_longest_wait_of_several_limits_counts():
     pacer = Pacer(clock=Clock())
     headers = {**limits(0, NOW + 5), **limits(0, NOW + 50, name="tokens-per-minute")}
@@ -523,12 +552,21 @@ def test_models_are_not_kept_without_end(monkeypatch):
     assert traffic.pacer_of("a") is not pacers[0]
 
 
-def test_a_forked_process_begins_anew(monkeypatch):
+@pytest.mark.parametrize("of", [lambda traffic: traffic.budget, lambda traffic: traffic.pacer_of("a")])
+def test_a_forked_process_begins_anew(monkeypatch, of):
     traffic = Traffic()
-    budget, pacer = traffic.budget, traffic.pacer_of("a")
+    before = of(traffic)
+    assert of(traffic) is before
     monkeypatch.setattr(os, "getpid", lambda: -1)
-    assert traffic.budget is not budget
-    assert traffic.pacer_of("a") is not pacer
+    assert of(traffic) is not before
+
+
+def test_a_client_without_a_limit_of_its_own_waits_for_none():
+    pacer = Traffic().pacer_of("a")
+    send(pacer).answered(200, {}, NOW)
+    assert not pacer.counts_tokens
+    for _ in range(100):
+        send(pacer)
 
 
 # The user's own limit -----------------------------------------------------------------------------------------------
