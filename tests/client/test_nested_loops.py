@@ -22,6 +22,7 @@ from inference_do import AsyncClient
 from langchain_do import ChatDigitalOcean
 from llamaindex_do import DigitalOcean
 
+gc.freeze()  # each collection would look at all objects of the frameworks
 place = {"base_url": sys.argv[1], "api_key": sys.argv[2]}
 ask = {"model": "gemma-4-31B-it", "messages": [{"role": "user", "content": "Hello"}]}
 

@@ -39,22 +39,24 @@ CLIENT = INTERFACES["client"]
 
 
 def cases() -> list[Any]:
-    """Return all cases. The client has each mode of each row, and one adapter one mode, in turn: the rest is `long`.
+    """Return all cases. Of each row the client has each mode and one adapter one mode, in turn: the rest is `long`.
 
-    What happens on the wire is the client's; an adapter's part in it is the same for all rows of a mode.
+    What happens on the wire is the client's; an adapter's part in it is the same for all rows of a mode. To collect a
+    stream is to read it, so each second row that is streamed is collected as well.
     """
     adapters = [kind for kind in INTERFACES.values() if kind is not CLIENT]
     found = []
     for number, row in enumerate(ROWS):
         turn, place = divmod(number, len(adapters))
-        chosen = (adapters[place], row.modes[turn % len(row.modes)])
+        chosen = {(adapters[place], row.modes[turn % len(row.modes)])}
+        chosen |= {(CLIENT, mode) for mode in row.modes if mode != "collect" or place or "stream" not in row.modes}
         found += [
             pytest.param(
                 row,
                 kind,
                 mode,
                 id=f"{row.name}-{kind.name}-{mode}",
-                marks=[] if kind is CLIENT or (kind, mode) == chosen else pytest.mark.long,
+                marks=[] if (kind, mode) in chosen else pytest.mark.long,
             )
             for kind in INTERFACES.values()
             for mode in row.modes
