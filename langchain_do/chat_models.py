@@ -9,7 +9,7 @@ The sync and the async methods differ in `await` alone.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict
 from typing import Any, ClassVar, Literal, Self
@@ -205,6 +205,13 @@ class ChatDigitalOcean(Connected, CheckedCalls, defer_build=False):
         """What is serialized in another form."""
         settings = {"timeout": self.timeout, "rate_limit": self.rate_limit}
         return {name: asdict(value) for name, value in settings.items() if isinstance(value, Timeout | RateLimit)}
+
+    def __iter__(self) -> Generator[tuple[str, Any], None, None]:  # noqa: PYI058  as pydantic has it
+        """Yield the fields with their values, of one moment.
+
+        Core keeps what it has serialized among them, in one thread while others iterate to serialize it as well.
+        """
+        yield from [(name, value) for name, value in vars(self).copy().items() if not name.startswith("_")]
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         """Return what the cache of answers knows this call by: the settings as they are now, and what will be sent.

@@ -47,9 +47,9 @@ def cases() -> list[Any]:
     adapters = [kind for kind in INTERFACES.values() if kind is not CLIENT]
     found = []
     for number, row in enumerate(ROWS):
-        turn, place = divmod(number, len(adapters))
-        chosen = {(adapters[place], row.modes[turn % len(row.modes)])}
-        chosen |= {(CLIENT, mode) for mode in row.modes if mode != "collect" or place or "stream" not in row.modes}
+        turn, is_second = divmod(number, 2)
+        chosen = {(kind, row.modes[turn % len(row.modes)]) for kind in adapters[is_second : is_second + 1] or adapters}
+        chosen |= {(CLIENT, mode) for mode in row.modes if mode != "collect" or is_second or "stream" not in row.modes}
         found += [
             pytest.param(
                 row,

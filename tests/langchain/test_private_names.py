@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import pytest
 from langchain_core.language_models import BaseChatModel
+from langchain_core.load import dumpd
 
 from inference_do.emulator import Emulator
 from langchain_do import ChatDigitalOcean
@@ -34,3 +36,19 @@ def test_without_the_kept_serialized_form_the_cache_key_is_made_the_same_way(emu
     assert model._get_llm_string() == first
     model.temperature = 0.5
     assert model._get_llm_string() != first
+
+
+def test_a_model_is_serialized_while_another_thread_keeps_what_it_serialized(emu: Emulator) -> None:
+    """Core's `_serialized` is kept among the fields: to write it there must not break whoever reads them."""
+    model = make(emu)
+    alone = dumpd(model)
+
+    class Name(str):
+        __slots__ = ()
+
+        def startswith(self, *prefix: Any) -> bool:
+            vars(model)["_serialized"] = {}  # as another thread does it at this moment
+            return super().startswith(*prefix)
+
+    vars(model)[Name("model")] = vars(model).pop("model")
+    assert dumpd(model) == alone

@@ -203,7 +203,7 @@ def test_pipelined_requests_wait_at_their_sender(emu):
         assert len(connection._parser.trailing_data[0]) < 2 * MOST_WAITING
         before = sent
         time.sleep(0.2)
-        assert sent == before  # the kernel's buffers are full
+        assert sent - before < 2 * MOST_WAITING  # the kernel's buffers are full; an answer makes room for one read
         assert 2 <= len(emu.requests) <= 5
         sock.shutdown(2)
         thread.join()
