@@ -176,7 +176,7 @@ def test_the_hooks_take_the_data_and_every_module_that_is_imported_late(monkeypa
     assert [path for path in runpy.run_path(f"{folder}/hook-inference_do.py")["datas"] if path.endswith("_models.json")]
 
 
-@pytest.mark.parametrize("options", [[], ["-p", "inference_do.testing.plugin"]])
+@pytest.mark.parametrize("options", [[], pytest.param(["-p", "inference_do.testing.plugin"], marks=pytest.mark.long)])
 def test_pytest_finds_the_plugin_of_an_installed_wheel_and_loads_it_once(wheel, tmp_path, options):
     wheel.extractall(tmp_path / "site")
     suite = tmp_path / "suite"

@@ -136,6 +136,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in kilobytes on Linux")
 def test_memory_does_not_grow_with_the_rows(tmp_path):
     """20,000 rows take what 2,000 take, and some 13 bytes for each row that is found done."""

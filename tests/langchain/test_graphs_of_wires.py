@@ -167,7 +167,9 @@ print(dumps([*messages, answer]))
 """
 
 
-@pytest.mark.parametrize(("wire", "version"), [("responses", "v0"), ("messages", "v1")])
+@pytest.mark.parametrize(
+    ("wire", "version"), [("messages", "v1"), pytest.param("responses", "v0", marks=pytest.mark.long)]
+)
 def test_a_call_goes_on_in_another_process(emu: Emulator, make: Make, wire: str, version: str) -> None:
     emu.reply("I add.", tool_calls=[("add", {"a": 1, "b": 2})], reasoning="One and two.")
     asked = HumanMessage("add")

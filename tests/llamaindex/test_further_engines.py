@@ -234,6 +234,7 @@ async def test_programs(make: Make) -> None:
 # --- ingestion -------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)  # two processes import LlamaIndex
 def test_a_pipeline_in_several_processes(
     llm: DigitalOcean, embedding: DigitalOceanEmbedding, emu: Emulator, monkeypatch: pytest.MonkeyPatch

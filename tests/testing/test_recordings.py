@@ -84,6 +84,7 @@ def test_streams_of_all_apis_and_embeddings(run, pytester, real):
     assert events[-1]["event"] == "response.completed"
 
 
+@pytest.mark.long
 def test_frameworks_with_tools(run, pytester, real):
     source = """
 @pytest.mark.digitalocean(recorded=True)

@@ -122,7 +122,7 @@ def changed(body: dict[str, Any], path: tuple[Any, ...], value: Any, *, drop: bo
 
 
 @pytest.mark.parametrize(("path", "body"), [("/v1/responses", RESPONSES), ("/v1/messages", MESSAGES)])
-@pytest.mark.parametrize("lenient", [False, True])
+@pytest.mark.parametrize("lenient", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_odd_values_anywhere_are_refused_or_taken(path, body, lenient):
     emulator = Emulator(allow_unknown_fields=lenient)
     headers = {"authorization": f"Bearer {emulator.api_key}"}
