@@ -305,7 +305,7 @@ def _calls(message: AIMessage, where: str) -> list[dict[str, Any]]:
     for block in message.content if isinstance(message.content, list) else ():
         match block:
             case {"type": "tool_call" | "tool_use", "id": str() as id_, "name": name, **rest} if id_ not in seen:
-                calls.append((id_, name, rest.get("args") or rest.get("input") or {}))
+                calls.append((id_, name, rest.get("args") or rest.get("input")))
             case {"type": "function_call", "call_id": str() as id_, "name": name, **rest} if id_ not in seen:
                 calls.append((id_, name, rest.get("arguments")))
     if not calls and "function_call" in message.additional_kwargs:
