@@ -28,6 +28,7 @@ TOOLS_MODEL = "llama3.3-70b-instruct"
 NOT_OURS = (
     "ignore:.*aiosqlite:ResourceWarning",  # Memory never closes its database
     "ignore:Exception ignored in. <function Connection.__del__:pytest.PytestUnraisableExceptionWarning",
+    "ignore:Exception in thread .*_connection_worker_thread:pytest.PytestUnhandledThreadExceptionWarning",
 )
 """Warnings about what LlamaIndex itself does."""
 

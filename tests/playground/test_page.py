@@ -22,6 +22,8 @@ HTML = "<img src=x onerror=\"document.title='run'\"><b>bold</b>"
 SECONDS = 20.0
 """Seconds to wait for what a page shows; it takes milliseconds on a machine that does nothing else."""
 
+pytestmark = pytest.mark.browser
+
 
 @pytest.fixture(scope="module")
 def chrome() -> Iterator[Chrome]:

@@ -13,6 +13,8 @@ from service_kit import QUESTION, serving, until
 
 from inference_do.emulator import DelayEvents, RateLimited, Stall
 
+pytestmark = pytest.mark.browser
+
 
 @pytest.fixture(scope="module")
 def chrome():
