@@ -212,6 +212,7 @@ class ChatDigitalOcean(Connected, CheckedCalls, defer_build=False):
         Core keeps what it has serialized among them, in one thread while others iterate to serialize it as well.
         """
         yield from [(name, value) for name, value in vars(self).copy().items() if not name.startswith("_")]
+        yield from (self.__pydantic_extra__ or {}).items()  # of a subclass that takes further fields
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         """Return what the cache of answers knows this call by: the settings as they are now, and what will be sent.

@@ -52,3 +52,12 @@ def test_a_model_is_serialized_while_another_thread_keeps_what_it_serialized(emu
 
     vars(model)[Name("model")] = vars(model).pop("model")
     assert dumpd(model) == alone
+
+
+def test_a_subclass_that_takes_further_fields_shows_them(emu: Emulator) -> None:
+    class Further(ChatDigitalOcean, extra="allow"):
+        pass
+
+    model = Further(model="gemma-4-31B-it", base_url=emu.base_url, api_key=emu.api_key)
+    model.further = 1
+    assert dict(model)["further"] == 1
