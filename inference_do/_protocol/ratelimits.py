@@ -217,9 +217,9 @@ class Bucket:
 
     @property
     def _opens(self) -> float:
-        stated = self._opens_at if self._is_exact else self._window.end(self._opens_at)
-        if self._is_early and not self._is_exact:
-            stated += ROUNDING_SECONDS
+        stated = self._opens_at
+        if not self._is_exact:
+            stated = self._window.end(stated) + (ROUNDING_SECONDS if self._is_early else 0.0)
         return max(stated, self._not_before)
 
     def free(self, now: float, cost: float, *, expects_news: bool) -> float:

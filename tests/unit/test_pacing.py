@@ -257,8 +257,8 @@ def test_tokens_are_waited_for_like_requests(name):
 
 def test_the_tokens_of_requests_under_way_are_taken_from_what_is_left():
     pacer = Pacer(clock=Clock())
-    for turn in [send(pacer) for _ in range(3)][:1]:
-        turn.answered(200, limits(1500, NOW + 40, limit=100_000, name="tokens-per-minute"), NOW)
+    first, *_ = [send(pacer) for _ in range(3)]
+    first.answered(200, limits(1500, NOW + 40, limit=100_000, name="tokens-per-minute"), NOW)
     send(pacer)
     assert pacer.turn().look()[1] == pytest.approx(40), "two of 500 each were under way, and one has gone"
 

@@ -14,7 +14,7 @@ def stated(
     return StatedLimit(limit, remaining, wait, is_rounded=is_rounded)
 
 
-def told(*responses: tuple[StatedLimit, float, float]) -> Bucket:
+def bucket_of(*responses: tuple[StatedLimit, float, float]) -> Bucket:
     """Return a bucket that has taken responses over: what they state, when they came, when their requests went."""
     bucket = Bucket()
     for limit, now, sent in responses:
@@ -42,7 +42,7 @@ def opens(bucket: Bucket, now: float) -> float:
 
 def after_a_look(remaining: float, limit: float | None = 20.0) -> Bucket:
     """Return a bucket whose room ended until 5.0, when one request went and found so much left until 10.0."""
-    bucket = told((stated(0, 5.0, limit=limit), 0.0, 0.0))
+    bucket = bucket_of((stated(0, 5.0, limit=limit), 0.0, 0.0))
     bucket.spend(1.0, 5.0)
     take(bucket, stated(remaining, 4.9, limit=limit), 5.1, 5.0)
     return bucket
@@ -53,22 +53,22 @@ def after_a_look(remaining: float, limit: float | None = 20.0) -> Bucket:
 
 @pytest.mark.parametrize(("remaining", "cost", "requests"), [(3, 1.0, 3), (1500, 500.0, 3), (100, 500.0, 1)])
 def test_what_is_left_is_counted_in_requests(remaining, cost, requests):
-    assert free(told((stated(remaining, 60.0), 0.0, 0.0)), 1.0, cost) == requests
+    assert free(bucket_of((stated(remaining, 60.0), 0.0, 0.0)), 1.0, cost) == requests
 
 
 def test_of_requests_that_were_under_way_together_the_lowest_number_counts():
     for sent, left in ((0.8, 5), (0.5, 10)):  # and none of long before
-        bucket = told((stated(10, 59.0), 1.0, 1.0), (stated(5, 58.8), 1.2, sent))
+        bucket = bucket_of((stated(10, 59.0), 1.0, 1.0), (stated(5, 58.8), 1.2, sent))
         assert free(bucket, 2.0) == left
 
 
 def test_a_request_of_later_states_what_holds_also_if_it_is_more():
-    bucket = told((stated(2, 60.0), 0.0, 0.0), (stated(5, 59.0), 1.0, 0.9))
+    bucket = bucket_of((stated(2, 60.0), 0.0, 0.0), (stated(5, 59.0), 1.0, 0.9))
     assert free(bucket, 2.0) == 5
 
 
 def test_what_a_response_does_not_state_stays_as_it_was():
-    bucket = told((stated(0, 60.0), 0.0, 0.0), (stated(0, None, limit=None), 1.0, 1.0))
+    bucket = bucket_of((stated(0, 60.0), 0.0, 0.0), (stated(0, None, limit=None), 1.0, 1.0))
     assert opens(bucket, 2.0) == 60.0
     bucket = after_a_look(19)
     take(bucket, stated(0, 4.0, limit=None), 6.0, 5.9)
@@ -89,10 +89,10 @@ def test_a_place_in_the_queue_is_foretold_by_what_a_request_takes():
 
 
 def test_one_request_left_after_a_rounded_moment_does_not_make_the_next_one_wait():
-    bucket = told((stated(1, -0.5, is_rounded=True), 0.0, 0.0))
+    bucket = bucket_of((stated(1, -0.5, is_rounded=True), 0.0, 0.0))
     bucket.spend(1.0, 0.1)
     assert free(bucket, 0.2) == 1
-    bucket = told((stated(0, -0.5, is_rounded=True), 0.0, 0.0))
+    bucket = bucket_of((stated(0, -0.5, is_rounded=True), 0.0, 0.0))
     assert [free(bucket, now) for now in (0.9, 1.0)] == [0, 1]
 
 
@@ -141,7 +141,7 @@ def test_a_refusal_states_the_limit_as_well():
 
 
 def test_a_refusal_in_spite_of_a_stated_moment_is_waited_for_ever_longer():
-    bucket, now, pauses = told((stated(0, 1.0), 0.0, 0.0)), 1.0, []
+    bucket, now, pauses = bucket_of((stated(0, 1.0), 0.0, 0.0)), 1.0, []
     for _ in range(9):
         assert free(bucket, now) == 1
         bucket.spend(1.0, now)
@@ -164,13 +164,24 @@ def test_a_moment_that_is_rounded_down_is_a_second_early_where_room_comes_back_b
     assert opens(bucket, 11.0) == 14.0
 
 
-def test_an_exact_moment_counts_whatever_was_found_out_about_windows():
-    bucket = told((stated(0, 10.0, is_rounded=True), 0.0, 0.0))
-    bucket.spend(1.0, 10.0)
-    take(bucket, stated(19, 10.0, is_rounded=True), 10.0, 10.0)
-    take(bucket, stated(0, 9.0, is_rounded=True), 11.0, 11.0)
+def of_longer_windows() -> Bucket:
+    """Return a bucket whose window began at 10.0 and was stated to end at 20.0, rounded, when a request was refused."""
+    bucket = bucket_of((stated(0, 10.0, is_rounded=True), 0.0, 0.0))
+    look_into_a_new_window(bucket, 10.0)
     bucket.spend(1.0, 20.0)
     refuse(bucket, stated(0, 0.0, is_rounded=True), 20.0)
+    return bucket
+
+
+def look_into_a_new_window(bucket: Bucket, now: float) -> None:
+    """Send the first request of a window of about ten seconds, then the rest."""
+    bucket.spend(1.0, now)
+    take(bucket, stated(19, 10.0, is_rounded=True), now, now)
+    take(bucket, stated(0, 9.0, is_rounded=True), now + 1, now + 1)
+
+
+def test_an_exact_moment_counts_whatever_was_found_out_about_windows():
+    bucket = of_longer_windows()
     assert opens(bucket, 20.0) == 20.5, "the window is longer than ten seconds"
     refuse(bucket, stated(0, 0.1), 20.0)
     assert opens(bucket, 20.0) == 20.1
@@ -179,15 +190,8 @@ def test_an_exact_moment_counts_whatever_was_found_out_about_windows():
 def test_who_looks_late_finds_out_nothing_about_the_length_of_a_window():
     def found(looked: float) -> float:
         """Return when the window after the next is looked for; its end is stated as ten seconds after its begin."""
-        bucket = told((stated(0, 10.0, is_rounded=True), 0.0, 0.0))
-        bucket.spend(1.0, 10.0)
-        take(bucket, stated(19, 10.0, is_rounded=True), 10.0, 10.0)
-        take(bucket, stated(0, 9.0, is_rounded=True), 11.0, 11.0)
-        bucket.spend(1.0, 20.0)
-        refuse(bucket, stated(0, 0.0, is_rounded=True), 20.0)
-        bucket.spend(1.0, looked)
-        take(bucket, stated(0.95 * 20, 10.0, is_rounded=True), looked, looked)
-        take(bucket, stated(0, 9.0, is_rounded=True), looked + 1, looked + 1)
+        bucket = of_longer_windows()
+        look_into_a_new_window(bucket, looked)
         return opens(bucket, looked + 1) - looked
 
     assert found(20.5) == pytest.approx(10.25), "between 10 and 10.5"
