@@ -13,9 +13,10 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import repeat
 from queue import Empty, SimpleQueue
 from typing import TypeVar
-from weakref import ReferenceType, ref
+from weakref import ref
 
 from . import sockets
 from .sockets import IO_BYTES, Attempt, first_of, has_data, moment, seconds_until
@@ -30,17 +31,17 @@ class ThreadNetwork:
     """Makes the sockets of a pool for threads, and keeps its slots."""
 
     def __init__(self) -> None:
-        self._slots: SimpleQueue[_ThreadSlot] = SimpleQueue()
-        home = ref(self._slots)
-        for _ in range(sockets.MAX_CONNECTIONS):
-            self._slots.put(_ThreadSlot(home))
+        self._slots: SimpleQueue[_ThreadSlot] = SimpleQueue()  # those that were used and are free
+        self._new_slots = map(_ThreadSlot, repeat(self._slots, sockets.MAX_CONNECTIONS))
         self._open: set[ThreadSocket] = set()  # changed in single steps: a fork could leave a lock locked
         self._is_closed = False
 
     async def slot(self, ends: float, attempt: Attempt) -> Callable[[], None]:
         with suppress(Empty):
-            return self._slots.get_nowait()
-        return self._wait(self._slots, ends, attempt)
+            return self._slots.get_nowait().free
+        if (slot := next(self._new_slots, None)) is not None:
+            return slot.free
+        return self._wait(self._slots, ends, attempt).free
 
     async def connect(self, host: str, port: int, ends: float, attempt: Attempt) -> ThreadSocket:
         """Connect to the first of a host's addresses that answers.
@@ -98,24 +99,22 @@ class ThreadNetwork:
             used.close_when_unused()
 
 
-class _ThreadSlot:
-    """The right to one connection; called, or dropped by whatever ends a request, it is free again.
+class _ThreadSlot(ref["SimpleQueue[_ThreadSlot]"]):
+    """The right to one connection: refers to the queue of its pool, where it is put when it is freed, or dropped.
 
-    It is taken from its queue in a single step and is never counted, so no moment exists in which Ctrl-C loses it.
+    A slot is made by the interpreter's own code and taken in a single step, and slots are never counted, so no moment
+    exists in which Ctrl-C loses one.
     """
 
-    __slots__ = ("_home",)
+    _is_free = False
 
-    def __init__(self, home: ReferenceType[SimpleQueue[_ThreadSlot]]) -> None:
-        self._home: ReferenceType[SimpleQueue[_ThreadSlot]] | None = home
+    def free(self) -> None:
+        if not self._is_free:
+            if (slots := self()) is not None:
+                slots.put(_ThreadSlot(slots))
+            self._is_free = True
 
-    def __call__(self) -> None:
-        if (home := self._home) is not None:
-            if (slots := home()) is not None:
-                slots.put(_ThreadSlot(home))
-            self._home = None
-
-    __del__ = __call__
+    __del__ = free
 
 
 class ThreadSocket:

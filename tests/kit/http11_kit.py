@@ -6,6 +6,7 @@ import asyncio
 import socket
 import ssl
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import aclosing, closing, suppress
 from dataclasses import dataclass, field
@@ -213,7 +214,10 @@ def loop_pool(pieces: Pieces | None = None) -> Any:
 def slots_of(pool: Any) -> int:
     """Return how many slots of a pool are free."""
     slots = pool.network._slots
-    return slots.qsize() if isinstance(slots, SimpleQueue) else int(slots._value)
+    if not isinstance(slots, SimpleQueue):
+        return int(slots._value)
+    deque(pool.network._new_slots, maxlen=0)  # made and dropped, so they are in the queue with those that were used
+    return slots.qsize()
 
 
 def in_threads(port: int, pieces: Pieces, *, closes: bool = False) -> Seen:
