@@ -8,19 +8,30 @@ interpreter does; its exit code is answered.
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import logging
 import os
 import sys
 import warnings
 
+IMPORTED = [
+    "httpcore",
+    "inference_do._transport.loops",
+    "inference_do._transport.threads",
+    "langchain_core.tracers.langchain",
+    "langchain_do.chat_models",
+    "llamaindex_do.llm",
+]
+"""What the first calls import, each fork anew if it is not here: half a second of the processor."""
+
 
 def main() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what the frameworks do while they are imported
+        for module in IMPORTED:
+            importlib.import_module(module)
         import lifecycle_programs
-
-        import llamaindex_do.llm  # noqa: F401
     gc.collect()
     gc.freeze()  # a collection in a fork would look at each of the frameworks' objects, and so copy them
     for line in sys.stdin:
