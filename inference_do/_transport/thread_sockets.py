@@ -32,7 +32,7 @@ class ThreadNetwork:
 
     def __init__(self) -> None:
         self._slots: SimpleQueue[_ThreadSlot] = SimpleQueue()  # those that were used and are free
-        self._new_slots = map(_ThreadSlot, repeat(self._slots, sockets.MAX_CONNECTIONS))
+        self._new_slots = map(_ThreadSlot, repeat((ref(self._slots),), sockets.MAX_CONNECTIONS))
         self._open: set[ThreadSocket] = set()  # changed in single steps: a fork could leave a lock locked
         self._is_closed = False
 
@@ -99,19 +99,20 @@ class ThreadNetwork:
             used.close_when_unused()
 
 
-class _ThreadSlot(ref["SimpleQueue[_ThreadSlot]"]):
+class _ThreadSlot(tuple["ref[SimpleQueue[_ThreadSlot]]"]):  # noqa: SLOT001  a tuple with a state can have none
     """The right to one connection: refers to the queue of its pool, where it is put when it is freed, or dropped.
 
     A slot is made by the interpreter's own code and taken in a single step, and slots are never counted, so no moment
-    exists in which Ctrl-C loses one.
+    exists in which Ctrl-C loses one. All slots of a pool share one reference, which its network keeps: the collector
+    clears references that are garbage themselves before it calls `__del__`.
     """
 
     _is_free = False
 
     def free(self) -> None:
         if not self._is_free:
-            if (slots := self()) is not None:
-                slots.put(_ThreadSlot(slots))
+            if (slots := self[0]()) is not None:
+                slots.put(_ThreadSlot(self))
             self._is_free = True
 
     __del__ = free

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import sys
 import threading
@@ -12,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from client_kit import ASK, make, soon
+from client_kit import ASK, make, make_async, soon
 from interfaces import ANSWER
 
-from inference_do import APIConnectionError, AsyncClient, Client, InferenceError
+from inference_do import APIConnectionError, AsyncClient, Client, InferenceError, Timeout
 from inference_do._transport import thread_sockets
 from inference_do._transport.sockets import first_of
 from inference_do.emulator import CloseAfter, Reset, Stall
@@ -104,6 +105,41 @@ def test_a_connection_that_cannot_be_made_gives_its_slot_back(monkeypatch):
             for _ in range(3):
                 with pytest.raises(APIConnectionError, match="no connection to the API: Connection refused"):
                     client.chat(**ASK)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_streams_that_are_garbage_in_a_cycle_give_their_slots_back(emu, monkeypatch, count):
+    """As where a program keeps an exception that refers to its own frame. Only the garbage collector finds them."""
+    monkeypatch.setattr("inference_do._transport.sockets.MAX_CONNECTIONS", 2)
+
+    def leave(client: Client) -> None:
+        kept: list[Any] = [client.stream(**ASK) for _ in range(count)]
+        for stream in kept:
+            next(stream)
+        kept.append(kept)
+
+    with make(emu, max_retries=0, timeout=Timeout(pool=2)) as client:
+        for _ in range(3):
+            leave(client)
+            gc.collect()
+        leave_idle(client, 2)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_a_loops_streams_that_are_garbage_in_a_cycle_give_their_slots_back(emu, monkeypatch, count):
+    monkeypatch.setattr("inference_do._transport.sockets.MAX_CONNECTIONS", 2)
+
+    async def leave(client: AsyncClient) -> None:
+        kept: list[Any] = [client.stream(**ASK) for _ in range(count)]
+        for stream in kept:
+            await anext(stream)
+        kept.append(kept)
+
+    async with make_async(emu, max_retries=0, timeout=Timeout(pool=2)) as client:
+        for _ in range(3):
+            await leave(client)
+            gc.collect()
+        assert (await client.chat(**ASK)).text == ANSWER
 
 
 def test_a_connection_that_is_being_made_when_the_client_is_closed_is_closed_as_well(emu, monkeypatch):
