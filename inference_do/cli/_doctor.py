@@ -27,6 +27,7 @@ from inference_do import (
     closest_models,
     model_info,
 )
+from inference_do._secrets import Secrets
 from inference_do.config import BASE_URL, BASE_URL_VARIABLE, KEY_VARIABLES
 
 from ._command import FAILED
@@ -77,20 +78,23 @@ class Examination:
     as_json: bool
     base_url: str | None
     findings: list[Finding] = field(default_factory=list)
+    secrets: Secrets = field(default_factory=Secrets)
 
     def good(self, name: str, text: str) -> None:
         """Note what is as it should be."""
-        self._add(Finding(name, "ok", text))
+        self._add(name, "ok", text)
 
     def note(self, name: str, text: str) -> None:
         """Note what is neither good nor wrong."""
-        self._add(Finding(name, "note", text))
+        self._add(name, "note", text)
 
     def wrong(self, name: str, text: str, fix: str) -> None:
         """Note what is wrong, and how to mend it."""
-        self._add(Finding(name, "wrong", text, fix))
+        self._add(name, "wrong", text, fix)
 
-    def _add(self, finding: Finding) -> None:
+    def _add(self, name: str, status: Literal["ok", "wrong", "note"], text: str, fix: str = "") -> None:
+        hide = self.secrets.hide  # an address, a model's name or an error may hold a key
+        finding = Finding(hide(name), status, hide(text), hide(fix))
         self.findings.append(finding)
         if self.as_json:
             return

@@ -17,6 +17,7 @@ from urllib.request import getproxies
 
 from inference_do import ConfigError, __version__, model_info
 from inference_do._keys import find_key
+from inference_do._secrets import Secrets
 from inference_do._transport.environment import proxy_of
 from inference_do._wires.selection import choose_api
 from inference_do.config import BASE_URL_VARIABLE, KEY_VARIABLES, Config
@@ -26,6 +27,8 @@ from ._screen import one_line, say, screen
 __all__ = ["KeyKind", "find_proxy", "kind_of_key", "name_of_key", "show_report", "source_of_url", "versions"]
 
 PACKAGES = ("httpx", "httptools", "aiohttp", "pydantic", "langchain-core", "llama-index-core", "typer", "rich")
+PROXY_KINDS = ("all", "http", "https")
+"""Whose proxies httpx uses."""
 ANY_KEY = "k"
 """What stands for a key where only the address counts."""
 
@@ -103,9 +106,10 @@ def find_proxy(base_url: str | None) -> str | None:
 
 def _named_proxies() -> dict[str, str]:
     """Return the proxies that the environment names, without user names and passwords, and where none is used."""
-    found = getproxies()
-    shown = {f"{scheme.upper()}_PROXY": _without_password(url) for scheme, url in found.items() if scheme != "no"}
-    return {**shown, **({"NO_PROXY": found["no"]} if "no" in found else {})}
+    found = getproxies()  # of each variable that ends in _PROXY, whatever it is
+    shown = {f"{kind.upper()}_PROXY": _without_password(found[kind]) for kind in PROXY_KINDS if kind in found}
+    hosts = [re.sub(".*@", "***@", host, flags=re.DOTALL) for host in found.get("no", "").split(",")]
+    return {**shown, **({"NO_PROXY": ",".join(hosts)} if "no" in found else {})}
 
 
 def _without_password(url: str) -> str:
@@ -127,7 +131,7 @@ def show_report(*, model: str, base_url: str | None, as_json: bool) -> int:
         base_url: Where the API is.
         as_json: One JSON object instead of lines.
     """
-    facts = _facts(model, base_url)
+    facts = Secrets().hide(_facts(model, base_url))
     if as_json:
         print(json.dumps(facts, ensure_ascii=True))  # noqa: T201  data
     else:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from inference_do._secrets import Secrets
 from inference_do.emulator._http import ServerResponse, json_response
 from inference_do.emulator._json import to_json
 from inference_do.emulator._wire_errors import event_bytes, wire_error, wire_of
 
 from ._cassettes import Cassette, RecordedExchange, as_json, canonical, difference, events_of, readable
 from ._guard import recording
-from ._secrets import Secrets
 
 if TYPE_CHECKING:
     from inference_do.emulator import Request

@@ -268,6 +268,25 @@ def test_a_report_has_no_secret(emu):
         assert secret not in shown
 
 
+def test_a_report_has_no_secret_where_none_belongs(emu):
+    key = "sk-do-v1-0123456789abcdef"
+    odd = {
+        "DIGITALOCEAN_INFERENCE_KEY": key,
+        "DIGITALOCEAN_INFERENCE_BASE_URL": f"{emu.base_url}/{key}",
+        "GATEWAY_TOKEN": "a token of another kind",
+        "NO_PROXY": "localhost,http://ada:p@ss@intern.example.com,127.0.0.1",
+        "SECRET_PROXY": "hidden",
+        "TERM": "a token of another kind",
+    }
+    for options in (["--report", "-m", key], ["--report", "--json"], [], ["--json"], ["-m", key]):
+        done = run(emu, "doctor", *options, **odd)
+        shown = done.out + done.err
+        assert "(secret)" in shown
+        for secret in (key, key[9:], "ada", "ss@", "hidden", "another kind"):
+            assert secret not in shown
+    assert "NO_PROXY: localhost,***@intern.example.com,127.0.0.1\n" in run(emu, "doctor", "--report", **odd).out
+
+
 def test_doctor_names_the_proxy(emu):
     proxied = {"DIGITALOCEAN_INFERENCE_BASE_URL": "", "HTTPS_PROXY": "http://ada:secret@127.0.0.1:1"}
     done = run(emu, "doctor", **proxied)

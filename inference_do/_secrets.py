@@ -1,4 +1,4 @@
-"""What of recorded requests and responses is never written: keys, tokens, ids of requests."""
+"""What is never written or shown: keys and tokens, and in recordings the ids of requests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from inference_do._key_forms import KEY_FORMS
+from ._key_forms import KEY_FORMS
 
 HIDDEN = "(secret)"
 NAMES = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.IGNORECASE)
