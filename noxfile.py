@@ -9,7 +9,7 @@ What needs both frameworks is run with both.
     scripts/matrix --short                      # the first Python at the lowest versions, both frameworks in one
 
 Test tools are always the newest that go with what is tried. Where there is no interpreter, nox says so and skips its
-sessions.
+sessions; with CI in the environment that is an error.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ ELSEWHERE = ["benchmark", "cluster", "peers", "real_model", "stores", "third_par
 """Folders of tests that have an environment or a command of their own, or a server whose versions the gate pins."""
 
 nox.options.default_venv_backend = "uv" if shutil.which("uv") else "virtualenv"
-nox.options.error_on_missing_interpreters = False
+nox.options.error_on_missing_interpreters = "CI" in os.environ
 nox.options.sessions = ["matrix"]
 
 

@@ -7,8 +7,15 @@ import traceback
 
 __all__ = ["callers_level"]
 
-MAKERS = frozenset({"inference_do", "langchain_core", "langchain_do", "llama_index", "llamaindex_do", "pydantic"})
-"""Packages whose frames are not the user's."""
+MAKERS = frozenset(
+    {
+        *("inference_do", "langchain_do", "llamaindex_do", "pydantic"),
+        *("langchain", "langchain_classic", "langchain_core", "langgraph", "langsmith"),
+        *("llama_index", "llama_index_instrumentation", "workflows"),
+        *("asyncio", "concurrent", "threading"),
+    }
+)
+"""Packages whose frames are not the user's. In a thread or a task of a framework there may be no other."""
 
 
 def callers_level() -> int:

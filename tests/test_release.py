@@ -110,7 +110,9 @@ def test_a_dated_heading_passes(release):
         ("## 1.2.0 (unreleased)\n\nNew.\n", "must be '## 1.2.0"),
         (f"## 1.1.0 ({TODAY})\n\nNew.\n", "must be '## 1.2.0"),
         (f"## 1.2.0 ({TODAY + dt.timedelta(days=3)})\n\nNew.\n", "in the future"),
+        ("## 1.2.0 (2026-13-01)\n\nNew.\n", "2026-13-01 is no date"),
         (f"## 1.2.0 ({TODAY})\n\n## 1.1.0 (2026-01-01)\n\nOld.\n", r"says nothing of 1\.2\.0"),
+        (f"## 1.2.0 ({TODAY})\n\n### Added\n\n<!-- to\ndo -->\n", r"says nothing of 1\.2\.0"),
     ],
 )
 def test_other_headings_fail(release, text, said):
@@ -128,6 +130,25 @@ def test_names_may_go_only_in_a_version_that_may_break(release, repository):
     assert "a.g def()" in release.check_promise("2.0.0", is_tagged=False)
     with pytest.raises(release.FailedCheckError, match=r"1\.3\.0 may not break users:\n(.*\n)*.*a\.g def\(\)"):
         release.check_promise("1.3.0", is_tagged=False)
+
+
+def test_a_changed_signature_is_not_for_every_version(release, repository):
+    repository.git("tag", "v1.2.0")
+    repository.snapshot.write_text("a.f def(x=1)\na.g def()\n")
+    with pytest.raises(release.FailedCheckError, match="not for a patch release"):
+        release.check_promise("1.2.1", is_tagged=False)
+    assert "now a.f def(x=1)" in release.check_promise("1.3.0", is_tagged=False)
+    repository.snapshot.write_text("a.f def(x)\na.g def()\n")
+    with pytest.raises(release.FailedCheckError, match=r"1\.3\.0 may not break users"):
+        release.check_promise("1.3.0", is_tagged=False)
+    assert "now a.f def(x)" in release.check_promise("2.0.0", is_tagged=False)
+
+
+@pytest.mark.parametrize("version", ["1.2.0", "1.1.9", "0.9.0"])
+def test_a_version_is_after_the_last_release(release, repository, version):
+    repository.git("tag", "v1.2.0")
+    with pytest.raises(release.FailedCheckError, match=f"{version} is not after v1.2.0"):
+        release.check_promise(version, is_tagged=False)
 
 
 @pytest.mark.parametrize(
@@ -219,12 +240,12 @@ def test_known_vulnerabilities_fail_by_name(release, monkeypatch):
     bad = {"name": "other", "version": "1.0", "vulns": [{"id": "CVE-1"}]}
     answers(release, monkeypatch, [FINE], [FINE, bad])
     with pytest.raises(release.FailedCheckError, match=r"known vulnerabilities: other 1\.0: CVE-1$"):
-        release.check_vulnerabilities([distribution("one"), distribution("other")])
+        release.check_vulnerabilities([distribution("one"), distribution("other")], is_needed=False)
 
 
 def test_what_was_not_checked_is_named(release, monkeypatch):
     asked = answers(release, monkeypatch, [FINE], [FINE, SKIPPED])
-    said = release.check_vulnerabilities([distribution("one"), distribution("other")])
+    said = release.check_vulnerabilities([distribution("one"), distribution("other")], is_needed=False)
     assert said == "none is known; not checked: other"
     assert asked == [["one"], ["one", "other"]]
 
@@ -232,9 +253,12 @@ def test_what_was_not_checked_is_named(release, monkeypatch):
 @pytest.mark.parametrize("answer", ["ConnectionError: no route", [SKIPPED]])
 def test_a_service_that_does_not_answer_is_asked_once_and_named(release, monkeypatch, answer):
     asked = answers(release, monkeypatch, answer)
-    said = release.check_vulnerabilities([distribution("other"), distribution("one")])
+    said = release.check_vulnerabilities([distribution("other"), distribution("one")], is_needed=False)
     assert said.startswith("NOT CHECKED: ")
     assert asked == [["other"]]
+    answers(release, monkeypatch, answer)
+    with pytest.raises(release.FailedCheckError, match="NOT CHECKED"):
+        release.check_vulnerabilities([distribution("other")], is_needed=True)
 
 
 # --- the list ---
@@ -247,10 +271,11 @@ def test_every_check_runs_and_each_says_what_it_found(release, capsys):
     def ends():
         raise SystemExit("a command said this")  # noqa: TRY003, EM101
 
-    assert release.all_pass({"one": lambda: "fine"})
+    assert release.all_pass({"one": lambda: "fine", "two": lambda: "NOT CHECKED: nobody answers"})
     assert not release.all_pass({"bad": bad, "ends": ends, "last": lambda: "fine"})
     assert capsys.readouterr().out.splitlines() == [
         "ok     one: fine",
+        "       two: NOT CHECKED: nobody answers",
         "FAILED bad: it is wrong",
         "FAILED ends: a command said this",
         "ok     last: fine",
@@ -262,7 +287,7 @@ def is_fine(request, release, monkeypatch):
     checks = {} if request.param else {"bad": lambda: release.fail("it is wrong")}
     monkeypatch.setattr(release, "checks_of_source", lambda *_, **__: {})
     monkeypatch.setattr(release, "check_packages", lambda: "built")
-    monkeypatch.setattr(release, "checks_of_installation", lambda *_: checks)
+    monkeypatch.setattr(release, "checks_of_installation", lambda *_, **__: checks)
     return request.param
 
 

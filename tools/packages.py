@@ -5,6 +5,7 @@ Everything happens in a temporary folder; dist/ has the sdist and the wheel afte
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import os
 import shutil
@@ -191,17 +192,23 @@ def run_suite(arguments: list[str]) -> int:
 
 def main() -> None:
     """Build and try everything."""
+    parser = argparse.ArgumentParser(prog="scripts/packages", description="Build the packages twice, and try them.")
+    parser.add_argument("--quick", action="store_true", help="freeze no program")
+    suite = "run scripts/test from an unpacked sdist instead, with what follows as its arguments"
+    parser.add_argument("--suite", nargs=argparse.REMAINDER, metavar="...", help=suite)
+    arguments = parser.parse_args()
     os.environ.pop("PYTHONPATH", None)
-    if sys.argv[1:2] == ["--suite"]:
-        sys.exit(run_suite(sys.argv[2:]))
+    if arguments.suite is not None:
+        sys.exit(run_suite(arguments.suite))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         built = build_twice(folder)
-        print(run(sys.executable, "-m", "twine", "check", "--strict", *built).strip())
+        plain = {**os.environ, "NO_COLOR": "1"}
+        print(run(sys.executable, "-m", "twine", "check", "--strict", *built, env=plain).strip())
         [wheel] = [path for path in built if path.suffix == ".whl"]
         rows = [try_extra(folder, wheel, extra) for extra in EXTRAS]
         print("| extra | distributions | MiB |\n|---|---:|---:|", *rows, sep="\n")
-        if "--quick" not in sys.argv:
+        if not arguments.quick:
             try_frozen(folder, wheel)
         shutil.rmtree(DIST, ignore_errors=True)
         shutil.copytree(folder / "first", DIST)

@@ -22,7 +22,8 @@ from typing import NoReturn
 from packages import DIST, ROOT, environment, install, run
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 from packaging.utils import canonicalize_name
-from public_api import SNAPSHOT, difference
+from packaging.version import Version
+from public_api import BREAKS, MAY_BREAK, SNAPSHOT, difference
 
 from inference_do import __version__
 
@@ -51,6 +52,7 @@ SPDX = {
 }
 """What older metadata writes, in small letters, for what SPDX calls so."""
 OSI = "License :: OSI Approved :: "
+NOT_CHECKED = "NOT CHECKED"
 BY_HAND = (".ci/run", "scripts/matrix", "scripts/soak", "scripts/real-model")
 """What else belongs before a release, and takes longer than a checklist may."""
 
@@ -102,26 +104,37 @@ def check_changelog(text: str, version: str) -> str:
     if not dated:
         fail(f"the newest heading of CHANGELOG.md is {newest!r}; it must be '## {version} (YYYY-MM-DD)'")
     tomorrow = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)  # it may be so already elsewhere
-    if dt.date.fromisoformat(dated[1]) > tomorrow:
+    try:
+        is_in_future = dt.date.fromisoformat(dated[1]) > tomorrow
+    except ValueError:
+        fail(f"CHANGELOG.md: {dated[1]} is no date")
+    if is_in_future:
         fail(f"CHANGELOG.md: {dated[1]} is in the future")
     below = text[headings[0].end() : headings[1].start() if len(headings) > 1 else None]
-    if not below.strip():
+    if not re.sub(r"^#.*$|<!--.*?-->", "", below, flags=re.MULTILINE | re.DOTALL).strip():
         fail(f"CHANGELOG.md says nothing of {version}")
     return newest
 
 
 def check_promise(version: str, *, is_tagged: bool) -> str:
-    """Check that nothing public went since the last release, unless the version may break."""
+    """Check that the version is after the last release, and that it may change what is public as it does.
+
+    What breaks users is for a version that may; what else has changed, such as a default, is not for a patch release.
+    """
     if git("rev-parse", "--is-shallow-repository") == "true":
         fail("this clone has no history: git fetch --unshallow --tags")
     last = git("describe", "--tags", "--abbrev=0", "--match", "v*", "HEAD^" if is_tagged else "HEAD")
     if not last:
         return "the first release"
+    if Version(version) <= Version(last):
+        fail(f"{version} is not after {last}, the last release: raise the version in inference_do/_version.py")
     before = git("show", f"{last}:{SNAPSHOT.relative_to(ROOT)}").splitlines()
     now = SNAPSHOT.read_text(encoding="utf-8").splitlines()
     text = difference(before, now)
-    if "went, which breaks users:" in text and not may_break(last.removeprefix("v"), version):
-        fail(f"names went since {last}, and {version} may not break users:\n{text}")
+    if BREAKS in text and not may_break(last.removeprefix("v"), version):
+        fail(f"something went since {last}, and {version} may not break users:\n{text}")
+    if MAY_BREAK in text and Version(version).release[:2] == Version(last).release[:2]:
+        fail(f"something has changed since {last}, which is not for a patch release:\n{text}")
     return f"as in {last}" if not text else f"since {last}, all of it for the changelog:\n{text}"
 
 
@@ -218,22 +231,28 @@ def check_sbom(env: Path, version: str) -> str:
     return f"{len(bill['components'])} components: {path.relative_to(ROOT)}"
 
 
-def check_vulnerabilities(found: list[Distribution]) -> str:
-    """Ask for known vulnerabilities; where nothing answers, say so and go on.
+def check_vulnerabilities(found: list[Distribution], *, is_needed: bool) -> str:
+    """Ask for known vulnerabilities; where nothing answers, say so, and fail if it is needed.
 
     One distribution is asked for first, so that a machine without the service is not asked for each.
     """
     for asked in (found[:1], found):
         answer = audit({name_of(one): one.version for one in asked})
         if isinstance(answer, str):
-            return f"NOT CHECKED: {answer}"
+            return not_checked(answer, is_needed=is_needed)
         wrong = [f"{one['name']} {one['version']}: {bug['id']}" for one in answer for bug in one.get("vulns", [])]
         if wrong:
             fail(f"known vulnerabilities: {', '.join(wrong)}")
         skipped = [one["name"] for one in answer if "skip_reason" in one]
         if len(skipped) == len(answer):
-            return "NOT CHECKED: the service knows none of them, so it is none that has vulnerabilities"
+            return not_checked("the service knows none of them, so it has no vulnerabilities", is_needed=is_needed)
     return f"none is known; not checked: {', '.join(skipped) or 'none'}"
+
+
+def not_checked(why: str, *, is_needed: bool) -> str:
+    """Say that nothing was checked, or fail."""
+    said = f"{NOT_CHECKED}: {why}"
+    return fail(said) if is_needed else said
 
 
 def audit(pins: Mapping[str, str]) -> list[dict[str, object]] | str:
@@ -265,14 +284,14 @@ def checks_of_source(version: str, *, is_tagged: bool) -> Checks:
     }
 
 
-def checks_of_installation(version: str, folder: Path) -> Checks:
+def checks_of_installation(version: str, folder: Path, *, is_tagged: bool) -> Checks:
     """Install the wheel that was built; return the checks of what came with it."""
     env, found = installed(folder)
     return {
         "pins": lambda: check_pins(found, (ROOT / "constraints.txt").read_text(encoding="utf-8")),
         "licences": lambda: check_licences(found),
         "SBOM": lambda: check_sbom(env, version),
-        "vulnerabilities": lambda: check_vulnerabilities(found),
+        "vulnerabilities": lambda: check_vulnerabilities(found, is_needed=is_tagged),
     }
 
 
@@ -280,12 +299,15 @@ def all_pass(checks: Checks) -> bool:
     """Run checks, all of them, and print what each found; return whether none failed."""
     failed = []
     for name, check in checks.items():
+        if sys.stdout.isatty():
+            print(f"{'…':7}{name}", end="\r", flush=True)  # some take minutes
         try:
             said = check()
         except (FailedCheckError, SystemExit) as error:  # a command that fails ends with what it said
             said = str(error)
             failed.append(name)
-        print(f"{'FAILED' if name in failed else 'ok':7}{name}: {said}", flush=True)
+        word = "FAILED" if name in failed else "" if said.startswith(NOT_CHECKED) else "ok"
+        print(f"{word:7}{name}: {said}", flush=True)
     return not failed
 
 
@@ -293,14 +315,15 @@ def main() -> None:
     """Check a release, and tag it where that is asked for."""
     parser = argparse.ArgumentParser(prog="scripts/release", description="Check a release, then tag it.")
     ways = parser.add_mutually_exclusive_group()
-    ways.add_argument("--dry-run", action="store_true", help="check, say what would be done, and do nothing")
+    ways.add_argument("--dry-run", action="store_true", help="check, say what would be done, and tag nothing")
     ways.add_argument("--check", metavar="VERSION", help="check a version whose tag stands at this commit")
     arguments = parser.parse_args()
     version = arguments.check or __version__
-    passed = all_pass(checks_of_source(version, is_tagged=bool(arguments.check)))
+    is_tagged = bool(arguments.check)
+    passed = all_pass(checks_of_source(version, is_tagged=is_tagged))
     is_built = all_pass({"packages": check_packages})
     with tempfile.TemporaryDirectory() as folder:
-        passed = is_built and all_pass(checks_of_installation(version, Path(folder))) and passed
+        passed = is_built and all_pass(checks_of_installation(version, Path(folder), is_tagged=is_tagged)) and passed
     if not passed:
         sys.exit(f"\n{version} cannot be released yet: see FAILED above")
     if arguments.check:
@@ -309,7 +332,7 @@ def main() -> None:
     push = f"git push origin v{version}  # .github/workflows/release.yml then publishes it"
     print(f"\nIf these have not run at this commit, run them first: {', '.join(BY_HAND)}")
     if arguments.dry_run:
-        print(f"Left to do (nothing was done):\n  {shlex.join(tag)}\n  {push}")
+        print(f"Left to do (nothing was tagged):\n  {shlex.join(tag)}\n  {push}")
         return
     run(*tag, cwd=ROOT)
     print(f"Tagged. Left to do:\n  {push}")
