@@ -336,6 +336,14 @@ def test_pieces_of_text_are_no_parts(name, monkeypatch):
         accumulator.add(chunk(custom=1))
 
 
+def test_each_entry_of_a_list_is_a_part(monkeypatch):
+    monkeypatch.setattr(accumulate, "MAX_PARTS", 10)
+    accumulator = Accumulator()
+    accumulator.add(chunk(images=[{}] * 10))
+    with pytest.raises(ProtocolError, match="more than 10 parts"):
+        accumulator.add(chunk(images=[{}]))
+
+
 def test_a_text_that_is_no_piece_counts_as_it_came_last():
     accumulator = Accumulator()
     accumulator.add(chunk(custom="a", role="model"))

@@ -10,7 +10,7 @@ from flow_kit import DONE, JSON, NOW, SSE, UNREACHED, ask, chunk, event, new_cal
 
 from inference_do import RateLimit
 from inference_do._observer import observed
-from inference_do._protocol.call import Head, KeylessRequest
+from inference_do._protocol.call import Disconnected, Head, KeylessRequest
 from inference_do._protocol.flow import call_flow
 from inference_do._protocol.pacing import Pacer, Traffic
 from inference_do._protocol.ratelimits import LOOK_SECONDS
@@ -28,6 +28,14 @@ OK = (JSON, b'{"ok": 1}', b"")
 def test_a_request_to_a_presigned_url_shows_nothing_of_it():
     request = KeylessRequest(method="GET", url="https://x.test/?sig=1", headers={}, query={}, content=None)
     assert repr(request) == "KeylessRequest(GET)"
+
+
+def test_a_lost_connection_keeps_what_is_known_of_it():
+    lost = Disconnected("it broke", sent=True, non_retryable=True, malformed=True)
+    assert (str(lost), lost.reason) == ("it broke", "it broke")
+    assert (lost.sent, lost.non_retryable, lost.malformed) == (True, True, True)
+    lost = Disconnected("it broke", sent=False)
+    assert (lost.sent, lost.non_retryable, lost.malformed) == (False, False, False)
 
 
 def waiting(*, waited: float = 0.0, **options: object):
@@ -124,6 +132,32 @@ class Waits:
         self.seconds.append(seconds)
 
 
+@pytest.mark.parametrize(
+    ("retries", "is_retryable", "is_stated", "is_paced"),
+    [(2, True, True, True), (0, True, True, False), (2, False, True, False), (2, True, False, False)],
+)
+def test_which_refusal_is_waited_for_and_is_no_retry(retries, is_retryable, is_stated, is_paced):
+    call = new_call(retries=retries)
+    call.is_refused = is_stated
+    refusal = RateLimitError("429", status=429, retryable=is_retryable)
+    assert call.is_paced(refusal) is is_paced
+    assert (call.refusal, call.paced) == ((refusal, 1) if is_paced else (None, 0))
+    assert not call.is_paced(ServerError("503", status=503, retryable=True))
+    assert (call.refusal, call.paced) == (None, int(is_paced))
+
+
+def test_a_retry_is_reported_as_one():
+    reported = []
+    ask(new_call(on_retry=reported.append), *status(503), *OK)
+    assert [details.reason for details in reported] == ["retry"]
+
+
+def test_the_log_shows_text_on_its_line():
+    call = new_call(scrub=lambda text: text.replace("key", "***"))
+    shown = {text: call.for_log(text) for text in ("é key", "a\nkey", "", None)}
+    assert shown == {"é key": "é ***", "a\nkey": "'a\\n***'", "": "-", None: "-"}
+
+
 def test_a_lost_connection_behind_a_refusal_is_an_outage():
     call = new_call(retries=1)
     call.pacer = Pacer(clock=call.clock)
@@ -143,7 +177,7 @@ def test_refusals_that_say_that_there_is_room_are_believed_five_times():
         return call.is_refused
 
     assert [is_refused(429, NOW) for _ in range(6)] == [True] * 5 + [False]
-    assert is_refused(429, NOW + 5)
+    assert is_refused(429, NOW + 0.5)
     assert [is_refused(429, NOW) for _ in range(6)] == [True] * 5 + [False]
     assert not is_refused(200, NOW)
     assert [is_refused(429, NOW) for _ in range(6)] == [True] * 5 + [False]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from types import SimpleNamespace
 
 import pytest
 from flow_kit import (
@@ -27,6 +28,7 @@ from inference_do._protocol.flow import call_flow, stream_flow
 from inference_do._protocol.lines import lines_flow
 from inference_do._wires.chat_completions import ChatCompletions
 from inference_do.accumulate import Accumulator
+from inference_do.types import Usage
 
 USAGE = event({"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2}})
 
@@ -129,6 +131,23 @@ def test_an_interruption_before_the_answer_is_a_failure_and_behind_it_is_none(li
     assert [line.partition(":")[0] for line in lines()] == ["- failed with KeyboardInterrupt", "- answered"]
 
 
+def test_a_call_that_is_closed_while_another_is_closed_has_not_failed(lines):
+    flow = call_flow(new_call(), read_ok)
+    advance(flow, JSON)
+    try:
+        raise GeneratorExit  # noqa: TRY301  as in a generator of the user that is closed
+    except GeneratorExit:
+        flow.close()
+    assert [line.partition(":")[0] for line in lines()] == ["- closed early"]
+
+
+def test_the_line_of_a_whole_answer_has_its_tokens(lines):
+    answer = SimpleNamespace(model="m", usage=Usage(prompt_tokens=3, completion_tokens=2))
+    call = new_call(model="m")
+    play(call_flow(call, lambda _: answer), call, JSON, b"{}", b"")
+    assert "tokens in 3, out 2," in lines()[0]
+
+
 def test_a_stream_that_was_closed_behind_its_end_was_answered(lines):
     early, late = (stream_flow(new_call(), Accumulator(), ChatCompletions()) for _ in range(2))
     advance(early, SSE, chunk("Hi"))
@@ -160,6 +179,12 @@ def test_telemetry_is_told_of_the_call_and_goes_along_with_each_request():
     played = stream(new_call(telemetry=telemetry), *status(503), SSE, chunk("Hi"), chunk(finish="stop"), b"")
     assert telemetry.recorded == ["begin", "chunk", "chunk", ("Hi", "NoneType", 2, 200)]
     assert [command.telemetry for command in played.commands if isinstance(command, Send)] == [telemetry] * 2
+
+
+def test_telemetry_has_a_whole_answer():
+    telemetry = Telemetry()
+    ask(new_call(telemetry=telemetry), JSON, b'{"ok": 1}', b"")
+    assert telemetry.recorded == ["begin", (1, "NoneType", 1, 200)]
 
 
 def test_an_answer_of_which_nothing_has_come_is_none():

@@ -195,6 +195,11 @@ def test_a_limit_may_be_stated_in_part():
     assert stated_limits({"x-ratelimit-limit-requests": "5"}, NOW) == {}
 
 
+def test_a_limit_of_none_is_not_stated():
+    headers = {"x-ratelimit-limit-requests": "0", "x-ratelimit-remaining-requests": "0"}
+    assert stated_limits(headers, NOW) == {"requests": StatedLimit(None, 0.0, None, is_rounded=True)}
+
+
 NAMES = ["retry-after", "retry-after-ms", "x-ratelimit-reset-requests", "x-ratelimit-remaining-requests"]
 VALUES = (
     st.text()

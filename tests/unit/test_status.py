@@ -279,6 +279,22 @@ def test_a_servers_own_failure_is_one_in_whatever_words(words):
     assert type(from_status(500, json.dumps({"error": words}), attempts=1)) is errors.ServerError
 
 
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(400, errors.QuotaExceededError), (422, errors.BadRequestError), (401, errors.AuthenticationError)],
+)
+def test_a_credit_balance_that_is_used_up_is_a_spent_quota_where_anthropic_says_so(status, kind):
+    body = json.dumps({"error": {"message": "Your credit balance is too low"}})
+    assert type(from_status(status, body, attempts=1)) is kind
+
+
+def test_words_that_are_no_json_are_shown():
+    error = from_event("it  broke", attempts=1, request_id=None)
+    assert str(error).startswith("the API reported an error in the stream: it broke")
+    assert "no reason given" in str(from_event(" ", attempts=1, request_id=None))
+    assert snippet("\ufeff<html><title>Bad Gateway</title>") == "an HTML page (Bad Gateway)"
+
+
 def test_half_an_emoji_in_an_error_is_no_other_error():
     assert str(from_status(400, '{"message": "no \ud83d"}', attempts=1)).startswith("400 Bad Request: no ")
 
