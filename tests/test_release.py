@@ -99,8 +99,10 @@ def test_version_and_tag_agree(release, repository):
         release.check_version("99.0", is_tagged=True)
 
 
-def test_a_dated_heading_passes(release):
-    assert release.check_changelog(f"# Changelog\n\n## 1.2.0 ({TODAY})\n\nNew.\n\n## 1.1.0 (2026-01-01)\n", "1.2.0")
+@pytest.mark.parametrize("below", ["New.", "### Added\n\n- Something.", "<!-- a note -->\nNew."])
+def test_a_dated_heading_passes(release, below):
+    text = f"# Changelog\n\n## 1.2.0 ({TODAY})\n\n{below}\n\n## 1.1.0 (2026-01-01)\n"
+    assert release.check_changelog(text, "1.2.0") == f"1.2.0 ({TODAY})"
 
 
 @pytest.mark.parametrize(

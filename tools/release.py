@@ -111,7 +111,7 @@ def check_changelog(text: str, version: str) -> str:
     if is_in_future:
         fail(f"CHANGELOG.md: {dated[1]} is in the future")
     below = text[headings[0].end() : headings[1].start() if len(headings) > 1 else None]
-    if not re.sub(r"^#.*$|<!--.*?-->", "", below, flags=re.MULTILINE | re.DOTALL).strip():
+    if not re.sub(r"(?m)^#.*$|(?s:<!--.*?-->)", "", below).strip():
         fail(f"CHANGELOG.md says nothing of {version}")
     return newest
 
