@@ -154,8 +154,8 @@ def test_a_slow_handshake_and_a_slow_head_count_together(mode, call):
 
     ca, context = authority()
     with RawServer(late, context=context, before_tls=0.7) as server:
-        with mode(server.url, ca=ca, max_retries=0) as client, timed(1.5):
-            error = client.fails(call, timeout=Timeout(total=1))
+        with mode(server.url, ca=ca, max_retries=0) as client, timed(1.7):
+            error = client.fails(call, timeout=Timeout(total=1.3))
         assert isinstance(error, APITimeoutError)
         assert error.phase == "total"
         assert len(server.requests) == 1

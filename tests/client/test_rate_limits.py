@@ -281,12 +281,12 @@ def test_a_wait_in_a_thread_ends_when_the_stream_is_closed(emu):
 
 def test_waits_are_logged_and_reported(emu, caplog):
     heard: list[RetryDetails] = []
-    emu.script(used_up(0.3), Status(503))
+    emu.script(used_up(0.6), Status(503))
     with caplog.at_level(logging.INFO, "inference_do"), client_of(emu, on_retry=heard.append) as client:
         client.chat(**ASK)
     assert [details.reason for details in heard] == ["rate_limit", "retry"]
     assert [details.attempts for details in heard] == [1, 2]
-    assert heard[0].wait_for == pytest.approx(0.3, abs=0.15)
+    assert 0 < heard[0].wait_for < 0.75  # less what the response took to come
     assert heard[1].waited_so_far > 0.1
     assert isinstance(heard[0].caused_by, RateLimitError)
     assert isinstance(heard[1].caused_by, ServerError)
