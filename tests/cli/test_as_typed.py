@@ -274,7 +274,7 @@ def test_a_report_has_no_secret_where_none_belongs(emu):
         "DIGITALOCEAN_INFERENCE_KEY": key,
         "DIGITALOCEAN_INFERENCE_BASE_URL": f"{emu.base_url}/{key}",
         "GATEWAY_TOKEN": "a token of another kind",
-        "NO_PROXY": "localhost,http://ada:p@ss@intern.example.com,127.0.0.1",
+        "NO_PROXY": "localhost,http://zoe:p@ss@intern.example.com,127.0.0.1",
         "SECRET_PROXY": "hidden",
         "TERM": "a token of another kind",
     }
@@ -282,7 +282,7 @@ def test_a_report_has_no_secret_where_none_belongs(emu):
         done = run(emu, "doctor", *options, **odd)
         shown = done.out + done.err
         assert "(secret)" in shown
-        for secret in (key, key[9:], "ada", "ss@", "hidden", "another kind"):
+        for secret in (key, key[9:], "zoe", "ss@", "hidden", "another kind"):
             assert secret not in shown
     assert "NO_PROXY: localhost,***@intern.example.com,127.0.0.1\n" in run(emu, "doctor", "--report", **odd).out
 

@@ -158,7 +158,12 @@ def test_a_stream_that_is_stopped_before_its_head_is_not_asked_for_again(emu, is
 def test_a_call_whose_client_is_closed_is_not_sent_again(emu):
     emu.always = Stall(before_head=True)
     client = make(emu)
-    threading.Timer(0.2, client.close).start()
+
+    def close() -> None:
+        soon(lambda: emu.posts, 30)
+        client.close()
+
+    threading.Thread(target=close).start()
     with pytest.raises(APIConnectionError, match="the client was closed"):
         client.chat(**ASK)
     assert emu.posts == 1
@@ -168,7 +173,7 @@ async def test_a_call_whose_asynchronous_client_is_closed_is_not_sent_again(emu)
     emu.always = Stall(before_head=True)
     client = make_async(emu)
     call = asyncio.create_task(client.chat(**ASK))
-    await asyncio.sleep(0.2)
+    assert await asoon(lambda: emu.posts, 30)
     await client.aclose()
     with pytest.raises(APIConnectionError, match="the client was closed"):
         await call
