@@ -82,27 +82,23 @@ class PublicApi:
         elif found.is_alias and not found.resolved:
             yield f"{name} is {found.target_path}"
         elif found.is_class:
-            yield self._class(name, found.final_target if found.is_alias else found)
-            yield from self._members(name, found.final_target if found.is_alias else found)
+            yield from self._class(name, found.final_target if found.is_alias else found)
         else:
             yield from self._member(name, found.final_target if found.is_alias else found)
 
-    def _members(self, name: str, cls: Any) -> Iterator[str]:
-        """Give the members of a class, those from private bases too; what a public base has stands there."""
+    def _class(self, name: str, cls: Any) -> Iterator[str]:
+        """Give a class and its members, those from private bases too; what a public base has stands there."""
+        keywords = [f"{key}={self._value(value)}" for key, value in cls.keywords.items()]
+        yield f"{name} class({', '.join([*self._bases(cls), *keywords])})"
         for key, found in cls.all_members.items():
             member = found.final_target if found.is_alias else found
             owner = member.parent.canonical_path
             if (key.startswith("_") and key != "__init__") or (owner != cls.canonical_path and owner in self.homes):
                 continue
             if member.is_class:
-                yield self._class(f"{name}.{key}", member)
-                yield from self._members(f"{name}.{key}", member)
+                yield from self._class(f"{name}.{key}", member)
             elif not member.is_module:
                 yield from self._member(f"{name}.{key}", member)
-
-    def _class(self, name: str, cls: Any) -> str:
-        keywords = [f"{key}={self._value(value)}" for key, value in cls.keywords.items()]
-        return f"{name} class({', '.join([*self._bases(cls), *keywords])})"
 
     def _bases(self, cls: Any) -> list[str]:
         """Return a class's bases: ours by their public names, and private ones of ours replaced by their own."""
@@ -192,7 +188,7 @@ class PublicApi:
     def _literal(self, part: Any) -> str:
         constant = self._at(part.canonical_path) if isinstance(part, griffe.ExprName) else None
         if constant is None or not constant.is_attribute or constant.value is None:
-            return part if isinstance(part, str) else str(part)
+            return str(part)
         try:
             ast.literal_eval(str(constant.value))
         except (ValueError, SyntaxError):

@@ -82,19 +82,18 @@ class Examination:
 
     def good(self, name: str, text: str) -> None:
         """Note what is as it should be."""
-        self._add(name, "ok", text)
+        self._add(Finding(name, "ok", text))
 
     def note(self, name: str, text: str) -> None:
         """Note what is neither good nor wrong."""
-        self._add(name, "note", text)
+        self._add(Finding(name, "note", text))
 
     def wrong(self, name: str, text: str, fix: str) -> None:
         """Note what is wrong, and how to mend it."""
-        self._add(name, "wrong", text, fix)
+        self._add(Finding(name, "wrong", text, fix))
 
-    def _add(self, name: str, status: Literal["ok", "wrong", "note"], text: str, fix: str = "") -> None:
-        hide = self.secrets.hide  # an address, a model's name or an error may hold a key
-        finding = Finding(hide(name), status, hide(text), hide(fix))
+    def _add(self, finding: Finding) -> None:
+        finding = Finding(**self.secrets.hide(asdict(finding)))  # an address, a model's name or an error may hold a key
         self.findings.append(finding)
         if self.as_json:
             return
